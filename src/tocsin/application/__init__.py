@@ -1,0 +1,1 @@
+"""Use-cases over ports: what the product does, whatever edge asked for it."""

@@ -1,0 +1,170 @@
+"""
+What the use-cases need from outside: a store, a bus, a token verifier.
+
+Adapters implement these protocols; ``tests/contract`` holds one suite a port
+and runs it over every adapter.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tocsin.domain.message import Message, MessageDraft
+from tocsin.domain.notification import InboxFilter, InboxPage, InboxStats, Notification, NotificationDraft
+from tocsin.domain.principal import Principal
+from tocsin.domain.stream import Head, Slice, StreamEvent, StreamKey
+from tocsin.domain.user_id import UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """
+    Makes a write happen once: the same key of one principal gives the first answer again.
+
+    Attributes:
+        owner: Whose key it is (the principal's user id and scopes as one string).
+        key: The client's ``Idempotency-Key``.
+        fingerprint: Digest of the request; another one under the same key is refused.
+    """
+
+    owner: str
+    key: str
+    fingerprint: bytes
+
+
+class Store(Protocol):
+    """
+    The one truth: rows and streams, written in one transaction each.
+
+    A write method returns after its rows *and* stream events are committed.
+    Before its caller goes on, ``on_commit`` has been called with the events, in
+    commit order over all writers. All methods belong to the event loop's thread.
+
+    Every method raises Overloaded when the intake is full, StorageFull when
+    the disk is. Write methods with ``once`` raise KeyReused when the key was
+    used with other content, and repeat the first result (and no event) when
+    it was used with the same.
+    """
+
+    epoch: str
+    on_commit: Callable[[Sequence[StreamEvent]], None]
+
+    async def start(self) -> None:
+        """Open the database; on SQLite bring the schema up to date first."""
+
+    async def stop(self) -> None:
+        """Commit what was accepted and close."""
+
+    async def ping(self) -> None:
+        """Return when a write transaction can commit; raise a TocsinError when not."""
+
+    # Notifications
+
+    async def create_notifications(
+        self, drafts: Sequence[NotificationDraft], once: Once | None = None
+    ) -> list[Notification]:
+        """Insert all or none, each with its ``notification`` event, users in ascending id."""
+
+    async def get_notification(self, user_id: UserId, notification_id: str) -> Notification:
+        """Return one of the user's own; NotFound also for another's or an expired one."""
+
+    async def list_notifications(
+        self, user_id: UserId, wanted: InboxFilter, *, before: int | None, limit: int
+    ) -> InboxPage:
+        """Return a page of an inbox, newest first, read in one snapshot."""
+
+    async def notification_stats(self, user_id: UserId) -> InboxStats:
+        """Count one inbox in one snapshot."""
+
+    async def mark_notification_read(
+        self, user_id: UserId, notification_id: str, once: Once | None = None
+    ) -> Notification:
+        """Set ``read_at`` and emit ``notification_read``; already read: no event."""
+
+    async def mark_all_notifications_read(
+        self, user_id: UserId, category: str | None = None, once: Once | None = None
+    ) -> int:
+        """Mark every unread one (of the category); one ``notification_read`` event if any was."""
+
+    async def mark_notifications_seen(self, user_id: UserId, notification_ids: Sequence[str] | None) -> int:
+        """Set ``seen_at`` on the given or all unseen ones; one ``notification_updated`` if any was."""
+
+    async def delete_notification(
+        self, user_id: UserId | None, notification_id: str, once: Once | None = None
+    ) -> None:
+        """Delete and emit ``notification_deleted``; ``user_id`` None retracts anybody's."""
+
+    # Chat
+
+    async def send_message(self, draft: MessageDraft) -> Message:
+        """
+        Insert with ``message_received`` to the recipient and ``message_sent`` to the sender.
+
+        A repeated ``client_msg_id`` of the sender returns the first message and
+        makes no event; with other content it raises KeyReused.
+        """
+
+    async def mark_message_read(self, reader_id: UserId, message_id: str) -> Message:
+        """Set ``read_at`` of a message *to* the reader; ``message_read`` to both sides."""
+
+    # Events and streams
+
+    async def append_event(
+        self, namespace: str, event: str, user_ids: Sequence[UserId], payload: bytes, once: Once | None = None
+    ) -> list[StreamEvent]:
+        """Append one event to each user's stream in one transaction, users in ascending id."""
+
+    async def heads(self, keys: Sequence[StreamKey]) -> list[Head]:
+        """Return the head of each stream, in the order asked."""
+
+    async def read_stream(self, key: StreamKey, after: int, limit: int) -> Slice:
+        """Return the events with ``seq > after``, ascending, with the head of the same snapshot."""
+
+    async def save_acks(self, acks: dict[StreamKey, int]) -> None:
+        """Raise each stream's acked seq to at least the given one (never above its head)."""
+
+    async def changed_elsewhere(self) -> bool:
+        """Return whether another process may have written since the last call."""
+
+    # Upkeep
+
+    async def prune(self, now: int) -> dict[str, int]:
+        """Drop events past retention, expired notifications, old keys; return counts by table."""
+
+    async def new_epoch(self) -> str:
+        """Begin a new life of the streams, after a restore; every cursor becomes unknown."""
+
+
+class Bus(Protocol):
+    """
+    Wakes the nodes that hold a user's sockets. It carries events and is not the truth.
+
+    At most once; a lost wake-up is made good by the sweep of heads. Handlers are
+    called on the event loop's thread and must not block.
+    """
+
+    def publish(self, events: Sequence[StreamEvent]) -> None:
+        """Pass on committed events, in commit order."""
+
+    def publish_ephemeral(self, user_id: UserId, namespace: str, event: str, payload: dict[str, Any]) -> None:
+        """Pass on an event that no stream keeps."""
+
+    def subscribe(
+        self,
+        on_events: Callable[[Sequence[StreamEvent]], None],
+        on_ephemeral: Callable[[UserId, str, str, dict[str, Any]], None],
+    ) -> None:
+        """Set the two handlers of this node."""
+
+
+class TokenVerifier(Protocol):
+    """Turns a token into a principal."""
+
+    def verify(self, token: object) -> Principal:
+        """
+        Return the principal; results are cached until the token expires.
+
+        Raises:
+            Unauthenticated: Anything about the token is wrong; the detail never
+                holds the token.
+        """

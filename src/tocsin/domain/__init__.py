@@ -1,0 +1,1 @@
+"""Entities and rules of notifications, messages and streams; no I/O lives here."""

@@ -1,0 +1,240 @@
+"""
+The registry of events: every name that crosses a socket, with its payload's type.
+
+The TypeScript types in ``web/src/events.generated.ts`` are generated from here.
+A durable event is committed to a stream before anybody hears of it; an
+ephemeral one is delivered at most once, to whoever is connected.
+
+Publishers may add fields of their own to a payload; a known field has its
+type. Durable payloads also carry ``event_id``, ``seq`` and ``epoch``.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, NotRequired, TypedDict, get_args
+
+Namespace = Literal["/sns", "/orders", "/chat", "/notifications"]
+NAMESPACES: tuple[Namespace, ...] = get_args(Namespace)
+
+Id = int | str
+
+
+class PublishProgress(TypedDict):
+    """One post on its way to social platforms."""
+
+    post_id: NotRequired[Id]
+    platforms: NotRequired[list[str]]
+    message: NotRequired[str]
+    timestamp: NotRequired[str]
+
+
+class PublishFailed(PublishProgress):
+    """A post that did not go out, and why."""
+
+    error: NotRequired[str]
+
+
+class PostReaction(TypedDict):
+    """Somebody liked or commented on a post."""
+
+    post_id: NotRequired[Id]
+    user_id: NotRequired[Id]
+    user_name: NotRequired[str]
+    comment: NotRequired[str]
+    timestamp: NotRequired[str]
+
+
+class PresenceChange(TypedDict):
+    """A user came or went."""
+
+    user_id: NotRequired[Id]
+    timestamp: NotRequired[str]
+
+
+class OrderUpdated(TypedDict):
+    """An order's status changed."""
+
+    order_id: NotRequired[Id]
+    status: NotRequired[str]
+    message: NotRequired[str]
+    timestamp: NotRequired[str]
+
+
+class ShipmentUpdate(TypedDict):
+    """A parcel moved."""
+
+    order_id: NotRequired[Id]
+    status: NotRequired[str]
+    location: NotRequired[str]
+    carrier: NotRequired[str]
+    tracking_number: NotRequired[str]
+    timestamp: NotRequired[str]
+
+
+class DeliveryConfirmed(TypedDict):
+    """A parcel arrived."""
+
+    order_id: NotRequired[Id]
+    message: NotRequired[str]
+    timestamp: NotRequired[str]
+
+
+class ChatMessage(TypedDict):
+    """A stored message, to its recipient or to its sender's other devices."""
+
+    id: str
+    from_user_id: Id
+    to_user_id: Id
+    message: str
+    client_msg_id: str | None
+    timestamp: str
+    read_at: str | None
+
+
+class UserTyping(TypedDict):
+    """Somebody is writing to the receiver, or stopped."""
+
+    user_id: Id
+    is_typing: bool
+
+
+class MessageRead(TypedDict):
+    """A message was read by its recipient; both sides hear it."""
+
+    message_id: str
+    from_user_id: Id
+    to_user_id: Id
+    read_at: str
+
+
+class NotificationPayload(TypedDict):
+    """A stored notification."""
+
+    id: str
+    user_id: Id
+    type: str
+    title: str
+    message: str
+    data: dict[str, Any]
+    category: str | None
+    priority: Literal["low", "normal", "high", "urgent"]
+    sound: str | None
+    timestamp: str
+    seen_at: str | None
+    read: bool
+    read_at: str | None
+    expires_at: str | None
+
+
+class NotificationRead(TypedDict):
+    """
+    One notification was read, or (``all``) every one created earlier in the stream.
+
+    With ``all`` and a ``category`` only those of the category are meant.
+    """
+
+    id: NotRequired[str]
+    all: NotRequired[bool]
+    category: NotRequired[str | None]
+    read_at: str
+
+
+class NotificationDeleted(TypedDict):
+    """A notification was deleted by its user or retracted by its publisher."""
+
+    id: str
+
+
+class NotificationUpdated(TypedDict):
+    """Fields of notifications changed: ``seen_at`` of the ids, or (``all``) of all earlier ones."""
+
+    ids: NotRequired[list[str]]
+    all: NotRequired[bool]
+    seen_at: NotRequired[str]
+
+
+class Synced(TypedDict):
+    """Everything up to ``seq`` has been sent; what follows is live."""
+
+    epoch: str
+    seq: int
+
+
+class Resync(TypedDict):
+    """The cursor can't be resumed: refetch over REST, then go on from ``(epoch, seq)``."""
+
+    reason: Literal["epoch_changed", "ahead_of_head", "pruned", "too_far_behind"]
+    epoch: str
+    seq: int
+
+
+class AuthExpiring(TypedDict):
+    """The token ends soon; send ``reauth`` with a new one to stay connected."""
+
+    expires_at: str
+
+
+class AuthExpired(TypedDict):
+    """The token has ended; the transport closes after this."""
+
+    expires_at: str
+
+
+class ServerDraining(TypedDict):
+    """The server stops: the transport closes soon, come back after ``retry_in`` seconds."""
+
+    retry_in: float
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """
+    One server event.
+
+    Attributes:
+        publishable: A back end may publish it through ``POST /api/events``.
+    """
+
+    namespace: Namespace
+    name: str
+    payload: type
+    durable: bool = True
+    publishable: bool = False
+
+
+def _published(namespace: Namespace, payload: type, *names: str, durable: bool = True) -> list[EventType]:
+    return [EventType(namespace, name, payload, durable=durable, publishable=True) for name in names]
+
+
+REGISTRY: tuple[EventType, ...] = (
+    *_published("/sns", PublishProgress, "publish_started", "publish_success"),
+    *_published("/sns", PublishFailed, "publish_failed"),
+    *_published("/sns", PostReaction, "post_liked", "post_commented"),
+    *_published("/sns", PresenceChange, "user_online", "user_offline", durable=False),
+    *_published("/orders", OrderUpdated, "order_updated"),
+    *_published("/orders", ShipmentUpdate, "shipment_update"),
+    *_published("/orders", DeliveryConfirmed, "delivery_confirmed"),
+    EventType("/chat", "message_received", ChatMessage),
+    EventType("/chat", "message_sent", ChatMessage),
+    EventType("/chat", "message_read", MessageRead),
+    EventType("/chat", "user_typing", UserTyping, durable=False),
+    *_published("/chat", PresenceChange, "user_online", "user_offline", durable=False),
+    EventType("/notifications", "notification", NotificationPayload),
+    EventType("/notifications", "notification_read", NotificationRead),
+    EventType("/notifications", "notification_deleted", NotificationDeleted),
+    EventType("/notifications", "notification_updated", NotificationUpdated),
+)
+
+CONTROL_EVENTS: dict[str, type] = {
+    "synced": Synced,
+    "resync": Resync,
+    "auth_expiring": AuthExpiring,
+    "auth_expired": AuthExpired,
+    "server_draining": ServerDraining,
+}
+
+_BY_NAME = {(kind.namespace, kind.name): kind for kind in REGISTRY}
+
+
+def find_event_type(namespace: str, name: str) -> EventType | None:
+    """Return the registered event, or None."""
+    return _BY_NAME.get((namespace, name))  # type: ignore[call-overload, no-any-return]

@@ -1,0 +1,29 @@
+"""Instants: integer milliseconds since 1970 inside, ISO 8601 UTC with ``Z`` outside."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import NewType
+
+Milliseconds = NewType("Milliseconds", int)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def now_ms() -> Milliseconds:
+    """Return the wall clock; it stamps rows and never decides an order."""
+    return Milliseconds(time.time_ns() // 1_000_000)
+
+
+def iso(instant: int) -> str:
+    """Return ``2026-11-23T01:15:00.123Z``."""
+    return (_EPOCH + timedelta(milliseconds=instant)).strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant % 1000:03d}Z"
+
+
+def iso_or_none(instant: int | None) -> str | None:
+    """Return the ISO form, or None for no instant."""
+    return None if instant is None else iso(instant)
+
+
+def from_datetime(moment: datetime) -> Milliseconds:
+    """Return an aware datetime in milliseconds."""
+    return Milliseconds((moment - _EPOCH) // timedelta(milliseconds=1))
