@@ -1,0 +1,26 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench docs lock clean
+
+help: ## List the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+
+demo: ## Set everything up and open a live page (TOCSIN_PORT changes the port)
+	@scripts/demo
+
+test: ## Run every test; ARGS="tests/unit -k seq" narrows it
+	@scripts/test $(ARGS)
+
+check: ## Linters, types, import rules, generated files
+	@scripts/check
+
+bench: ## Tocsin and its peers, one run; ARGS="--quick" for a minute's look
+	@scripts/bench $(ARGS)
+
+docs: ## Build the documentation into build/docs
+	@scripts/docs
+
+lock: ## Pin the Python packages again (needs uv)
+	@scripts/lock
+
+clean: ## Remove what the commands above made
+	@rm -rf .venv build web/dist src/tocsin/static web/node_modules tests/browser/node_modules tests/acceptance/node/node_modules
