@@ -89,9 +89,7 @@ class Store(Protocol):
     async def mark_notifications_seen(self, user_id: UserId, notification_ids: Sequence[str] | None) -> int:
         """Set ``seen_at`` on the given or all unseen ones; one ``notification_updated`` if any was."""
 
-    async def delete_notification(
-        self, user_id: UserId | None, notification_id: str, once: Once | None = None
-    ) -> None:
+    async def delete_notification(self, user_id: UserId | None, notification_id: str, once: Once | None = None) -> None:
         """Delete and emit ``notification_deleted``; ``user_id`` None retracts anybody's."""
 
     # Chat

@@ -232,9 +232,9 @@ CONTROL_EVENTS: dict[str, type] = {
     "server_draining": ServerDraining,
 }
 
-_BY_NAME = {(kind.namespace, kind.name): kind for kind in REGISTRY}
+_BY_NAME: dict[tuple[str, str], EventType] = {(kind.namespace, kind.name): kind for kind in REGISTRY}
 
 
 def find_event_type(namespace: str, name: str) -> EventType | None:
     """Return the registered event, or None."""
-    return _BY_NAME.get((namespace, name))  # type: ignore[call-overload, no-any-return]
+    return _BY_NAME.get((namespace, name))
