@@ -119,7 +119,7 @@ class FrameParser:
             FrameError: From this call or while iterating.
         """
         size = len(data)
-        if self._partial is None and size > 5:  # noqa: PLR2004
+        if self._partial is None and size > 5:
             # Nearly every read of a server is exactly one small masked frame.
             first = data[0]
             length = data[1] - 0x80
@@ -163,7 +163,8 @@ class FrameParser:
             available = len(buffer) - position
             header = self._header_size(partial, available)
             if available < header:
-                return self._wait(partial, header)
+                self._wait(partial, header)
+                return None
             length = buffer[position + 1] & 0x7F
             if length == 126:
                 length = buffer[position + 2] << 8 | buffer[position + 3]
@@ -174,7 +175,8 @@ class FrameParser:
             if opcode < CLOSE and len(partial.message) + length > self._max_payload:
                 raise self._fault(MESSAGE_TOO_BIG, "message too big")
             if available < header + length:
-                return self._wait(partial, header + length)
+                self._wait(partial, header + length)
+                return None
             start = position + header
             payload = apply_mask(buffer[start : start + length], buffer[start - 4 : start])
             final = buffer[position] & 0x80

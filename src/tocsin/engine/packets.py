@@ -32,7 +32,7 @@ RESERVED_EVENTS: Final = frozenset(
 _HEADER: Final = re.compile(r"([0-6])(?:([0-9]{1,6})-)?(?:(/[^,]{0,255})(?:,|\Z))?(0|[1-9][0-9]{0,15})?", re.ASCII)
 
 
-class MalformedPacket(ValueError):  # noqa: N818
+class MalformedPacket(ValueError):
     """The peer sent what the protocol doesn't allow; its connection must end."""
 
 
