@@ -1,0 +1,1 @@
+"""Outside things behind the ports: databases, the bus, token verification."""

@@ -1,0 +1,202 @@
+"""
+JSON Web Tokens (RFC 7519) verified by the rules of RFC 8725.
+
+The algorithms are fixed by the configured key and by nothing in the token:
+headers such as ``kid``, ``jwk`` and ``jku`` choose nothing, and ``crit`` is
+refused. What a principal may do is decided elsewhere.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from tocsin.domain.errors import Invalid, Unauthenticated
+from tocsin.domain.principal import Principal
+from tocsin.domain.user_id import UserId, parse_user_id
+from tocsin.settings import Settings, SettingsError
+
+MAX_TOKEN = 8_192
+MAX_CACHED = 16_384
+
+_RSA = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
+_CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (jwt.ExpiredSignatureError, "the token has expired"),
+    (jwt.ImmatureSignatureError, "the token is not valid yet"),
+    (jwt.InvalidIssuerError, "the token has another issuer"),
+    (jwt.InvalidAudienceError, "the token is for another audience"),
+    (jwt.InvalidAlgorithmError, "the token is signed by another algorithm"),
+    (jwt.InvalidSignatureError, "the token's signature is wrong"),
+    (jwt.MissingRequiredClaimError, "the token lacks a required claim"),
+    (jwt.exceptions.InvalidSubjectError, "the token's sub is not a string"),
+)
+
+
+class JwtVerifier:
+    """
+    Verifies tokens against one key; implements the port TokenVerifier.
+
+    What was verified is remembered by the token's digest until it expires, in a
+    least-recently-used cache of ``MAX_CACHED`` entries, because a signature
+    check costs more than the rest of a handshake. A refusal is never cached.
+    Belongs to one thread.
+
+    Args:
+        key: The HS256 secret, or a public key.
+        algorithms: The only algorithms accepted, all of the key's own family.
+        issuer: The ``iss`` that a token must have, or None.
+        audience: The ``aud`` that a token must have; None refuses tokens with one.
+        clock: Seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        key: Any,
+        algorithms: list[str],
+        *,
+        issuer: str | None = None,
+        audience: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._key = key
+        self._algorithms = algorithms
+        self._issuer = issuer
+        self._audience = audience
+        self._clock = clock
+        self._required = ["exp", "sub", *(["iss"] if issuer else []), *(["aud"] if audience else [])]
+        self._cache: dict[bytes, Principal] = {}
+
+    @classmethod
+    def from_settings(cls, settings: Settings, clock: Callable[[], float] = time.time) -> "JwtVerifier":
+        """
+        Return a verifier for the configured key.
+
+        Raises:
+            SettingsError: There is no key, or the public key is not usable.
+        """
+        if settings.jwt_secret is not None:
+            key: Any = settings.jwt_secret.get_secret_value().encode()
+            algorithms = ["HS256"]
+        elif settings.jwt_public_key is not None:
+            key, algorithms = _load_public_key(settings.jwt_public_key)
+        else:
+            raise SettingsError(
+                "TOCSIN_JWT_SECRET is not set: give it the secret of your back end's HS256 tokens "
+                "(`openssl rand -hex 32` makes one), or set TOCSIN_JWT_PUBLIC_KEY"
+            )
+        return cls(key, algorithms, issuer=settings.jwt_issuer, audience=settings.jwt_audience, clock=clock)
+
+    def verify(self, token: object) -> Principal:
+        """
+        Return the token's principal.
+
+        Raises:
+            Unauthenticated: Anything about the token is wrong; the detail tells
+                which rule it breaks and holds nothing of the token.
+        """
+        if not isinstance(token, str) or not token:
+            raise Unauthenticated("a token is required")
+        if len(token) > MAX_TOKEN or not token.isascii():
+            raise Unauthenticated("the token is malformed")
+        digest = hashlib.sha256(token.encode("ascii")).digest()
+        principal = self._cache.pop(digest, None)
+        if principal is None:
+            principal = self._decode(token)
+            if len(self._cache) >= MAX_CACHED:
+                del self._cache[next(iter(self._cache))]
+        elif principal.expires_at <= self._clock():
+            raise Unauthenticated("the token has expired")
+        # A dict keeps insertion order, so putting it back at the end is the whole LRU.
+        self._cache[digest] = principal
+        return principal
+
+    def _decode(self, token: str) -> Principal:
+        try:
+            claims = jwt.decode(
+                token,
+                self._key,
+                algorithms=self._algorithms,
+                issuer=self._issuer,
+                audience=self._audience,
+                # An issuer's clock that runs a second ahead is no reason to refuse.
+                options={"require": self._required, "verify_iat": False},
+            )
+            expires_at = float(claims["exp"])
+        # The parsers beneath raise more than their own errors: on deep nesting, infinities, huge digits.
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise Unauthenticated(_reason(error)) from None
+        return Principal(
+            user_id=_subject(claims["sub"]),
+            scopes=_scopes(claims.get("scope", "")),
+            expires_at=expires_at,
+            token_id=claims.get("jti"),
+        )
+
+
+def issue_token(
+    settings: Settings, user_id: UserId, *, ttl_s: float, scope: str = "", now: float | None = None, **claims: Any
+) -> str:
+    """
+    Return an HS256 token that this service's own settings accept.
+
+    Args:
+        settings: Holds the secret, and the issuer and audience to name.
+        user_id: The token's ``sub``.
+        ttl_s: Seconds until it expires.
+        scope: Space-separated scopes.
+        now: Seconds since 1970; None: the wall clock.
+        claims: Claims that are added to or replace the usual ones.
+
+    Raises:
+        SettingsError: There is no secret; only the issuer of tokens has the private key.
+    """
+    if settings.jwt_secret is None:
+        raise SettingsError("TOCSIN_JWT_SECRET is not set: tokens are made by whoever holds the secret or private key")
+    issued_at = int(time.time() if now is None else now)
+    usual = {
+        "sub": user_id,
+        "iat": issued_at,
+        "exp": issued_at + int(ttl_s),
+        "scope": scope or None,
+        "iss": settings.jwt_issuer,
+        "aud": settings.jwt_audience,
+    }
+    payload = {name: value for name, value in (usual | claims).items() if value is not None}
+    return jwt.encode(payload, settings.jwt_secret.get_secret_value(), algorithm="HS256")
+
+
+def _load_public_key(pem: str) -> tuple[Any, list[str]]:
+    try:
+        key = load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise SettingsError("TOCSIN_JWT_PUBLIC_KEY is not a public key in PEM form") from None
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= 2048:
+        return key, _RSA
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
+        return key, [_CURVES[key.curve.name]]
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return key, ["EdDSA"]
+    raise SettingsError("TOCSIN_JWT_PUBLIC_KEY must be RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519")
+
+
+def _reason(error: Exception) -> str:
+    return next((text for kind, text in _REASONS if isinstance(error, kind)), "the token is malformed")
+
+
+def _subject(sub: str) -> UserId:
+    try:
+        return parse_user_id(sub, "sub")
+    except Invalid as error:
+        raise Unauthenticated(f"the token's {error.detail}") from None
+
+
+def _scopes(scope: object) -> frozenset[str]:
+    if not isinstance(scope, str):
+        raise Unauthenticated("the token's scope is not a string")
+    return frozenset(scope.split())

@@ -1,0 +1,197 @@
+"""
+Every setting of the product, read once into one frozen object.
+
+Precedence: keyword, then environment, then ``.env``, then the default. What
+the settings are used for is told where they are used, and ``bootstrap`` hands
+them out; nothing else reads the environment.
+"""
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MIN_SECRET_BYTES = 32
+
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_DEFAULT_PORT = {"http": ":80", "https": ":443"}
+
+
+class SettingsError(ValueError):
+    """A setting has a value that can't work; the message is one line and names it."""
+
+
+def _guide_name(name: str, field: str) -> AliasChoices:
+    return AliasChoices(name, field)
+
+
+class Settings(BaseSettings):
+    """
+    All settings, frozen; building it raises SettingsError on the first look at a bad value.
+
+    A field is set by the environment variable ``TOCSIN_<NAME>``, except for the
+    guide's own ``SOCKETIO_*`` names. No secret appears in its repr or in an error.
+
+    Attributes:
+        database_url: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``.
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+        workers: Server processes; 1 is what SQLite allows.
+        jwt_secret: Secret of HS256 tokens, at least 32 bytes.
+        jwt_public_key: Instead of the secret: a public key, as PEM text or the path of a PEM file.
+        jwt_issuer: The ``iss`` that tokens must have; None: not looked at.
+        jwt_audience: An ``aud`` that tokens must have; None: tokens with an audience are refused.
+        cors_origins: Foreign origins whose pages may use REST and sockets; a comma list in the
+            environment. Pages of the server's own origin always may.
+        trusted_proxies: Addresses or networks whose ``X-Forwarded-*`` headers are believed.
+        async_mode: How views of an embedded host run: ``threading`` or ``asgi``.
+        ping_interval: Seconds between heartbeats to a client.
+        ping_timeout: Seconds that a client has to answer one.
+        limit_user_connections: Sockets one user may hold at a time.
+        limit_address_connections: Connections one remote address may hold at a time; 0: no limit.
+        drain_s: Seconds over which clients are sent away when the server stops.
+        log_format: ``console`` for people, ``json`` for machines.
+        log_level: Least level that is logged.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="TOCSIN_",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        validate_default=True,
+    )
+
+    database_url: str = "sqlite:///tocsin.db"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    workers: int = 1
+
+    jwt_secret: SecretStr | None = None
+    jwt_public_key: str | None = None
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.0/8", "::1")
+
+    async_mode: Literal["threading", "asgi"] = Field(
+        default="asgi", validation_alias=_guide_name("SOCKETIO_ASYNC_MODE", "async_mode")
+    )
+    ping_interval: Annotated[float, Field(gt=0, le=3600)] = Field(
+        default=25.0, validation_alias=_guide_name("SOCKETIO_PING_INTERVAL", "ping_interval")
+    )
+    ping_timeout: Annotated[float, Field(gt=0, le=3600)] = Field(
+        default=60.0, validation_alias=_guide_name("SOCKETIO_PING_TIMEOUT", "ping_timeout")
+    )
+
+    limit_user_connections: Annotated[int, Field(ge=1)] = 20
+    limit_address_connections: Annotated[int, Field(ge=0)] = 1_000
+
+    # delivery.md gives clients 0 to 10 s to go, and the exit 30 s in all.
+    drain_s: Annotated[float, Field(ge=0, le=20)] = 10.0
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    _SECRET: ClassVar[frozenset[str]] = frozenset({"jwt_secret", "jwt_public_key"})
+
+    def __init__(self, **values: Any) -> None:
+        unknown = sorted(values.keys() - type(self).model_fields.keys() - {"_env_file"})
+        if unknown:
+            raise SettingsError(f"{unknown[0]}: there is no such setting")
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SettingsError(_one_line(error)) from None
+
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
+    @classmethod
+    def _split_list(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_canonical_origin(origin) for origin in origins)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            ipaddress.ip_network(proxy)
+        return proxies
+
+    @field_validator("async_mode", mode="before")
+    @classmethod
+    def _check_mode(cls, mode: object) -> object:
+        if mode in {"eventlet", "gevent", "gevent_uwsgi"}:
+            raise ValueError(f"{mode} patches the standard library, this server is asyncio: use threading or asgi")
+        return mode
+
+    @field_validator("workers")
+    @classmethod
+    def _check_workers(cls, workers: int) -> int:
+        if workers != 1:
+            raise ValueError("must be 1: the in-process bus reaches one process only")
+        return workers
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, url: str) -> str:
+        if not re.fullmatch(r"sqlite:///[^?]+", url) or url.endswith(":memory:"):
+            raise ValueError("must be the path of an SQLite file, as in sqlite:///tocsin.db")
+        return url
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _check_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and (length := len(secret.get_secret_value().encode())) < MIN_SECRET_BYTES:
+            raise ValueError(f"has {length} bytes, {MIN_SECRET_BYTES} are the least; `openssl rand -hex 32` makes one")
+        return secret
+
+    @field_validator("jwt_public_key")
+    @classmethod
+    def _read_key(cls, key: str | None) -> str | None:
+        if key is None or key.lstrip().startswith("-----BEGIN"):
+            return key
+        try:
+            return Path(key).read_text(encoding="ascii")
+        except (OSError, ValueError):
+            raise ValueError("is neither PEM text nor the path of a readable PEM file") from None
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.jwt_secret and self.jwt_public_key:
+            raise ValueError("TOCSIN_JWT_SECRET and TOCSIN_JWT_PUBLIC_KEY are both set: keep one")
+        return self
+
+
+def _canonical_origin(origin: str) -> str:
+    """Return the origin as browsers serialize it (RFC 6454, 6.2)."""
+    canonical = origin.lower()
+    if not _ORIGIN.fullmatch(canonical):
+        raise ValueError(f"{origin!r} is not an origin such as https://app.example.com (there is no wildcard)")
+    scheme = canonical.partition(":")[0]
+    return canonical.removesuffix(_DEFAULT_PORT[scheme])
+
+
+def _one_line(error: ValidationError) -> str:
+    parts = []
+    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+        field = str(problem["loc"][0]) if problem["loc"] else ""
+        name = field if field.isupper() else f"TOCSIN_{field.upper()}"
+        alias = getattr(Settings.model_fields.get(field), "validation_alias", None)
+        if isinstance(alias, AliasChoices):
+            name = str(alias.choices[0])
+        message = problem["msg"].removeprefix("Value error, ").replace("Input should", "should")
+        parts.append(f"{name} {message}" if field else message)
+    return "; ".join(parts)

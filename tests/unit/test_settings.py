@@ -1,0 +1,139 @@
+"""Settings: names, precedence, and one clear line for every value that can't work."""
+
+import pytest
+
+from tocsin.settings import Settings, SettingsError
+
+SECRET = "a secret of thirty-two bytes or so"
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for field, info in Settings.model_fields.items():
+        alias = info.validation_alias
+        monkeypatch.delenv(str(alias.choices[0]) if alias else f"TOCSIN_{field.upper()}", raising=False)
+
+
+def refusal(**values):
+    with pytest.raises(SettingsError) as refused:
+        Settings(**values)
+    message = str(refused.value)
+    assert "\n" not in message
+    return message
+
+
+def test_guide_names_set_the_heartbeat(monkeypatch):
+    """The guide's SOCKETIO_* variables set interval, timeout and mode."""
+    monkeypatch.setenv("SOCKETIO_PING_INTERVAL", "11")
+    monkeypatch.setenv("SOCKETIO_PING_TIMEOUT", "7.5")
+    monkeypatch.setenv("SOCKETIO_ASYNC_MODE", "threading")
+    settings = Settings()
+
+    assert settings.ping_interval == 11.0
+    assert settings.ping_timeout == 7.5
+    assert settings.async_mode == "threading"
+
+
+@pytest.mark.parametrize(
+    ("variable", "field"), [("SOCKETIO_PING_TIMEOUT", "ping_timeout"), ("TOCSIN_DRAIN_S", "drain_s")]
+)
+def test_precedence(monkeypatch, tmp_path, variable, field):
+    """A keyword beats the environment, which beats .env, which beats the default."""
+    default = getattr(Settings(), field)
+    (tmp_path / ".env").write_text(f"{variable}=3\n")
+    from_file = getattr(Settings(), field)
+    monkeypatch.setenv(variable, "4")
+    from_environment = getattr(Settings(), field)
+    from_keyword = getattr(Settings(**{field: 5}), field)
+
+    assert default not in {3.0, 4.0, 5.0}
+    assert [from_file, from_environment, from_keyword] == [3.0, 4.0, 5.0]
+
+
+def test_strange_variables_in_env_file_are_left_alone(tmp_path):
+    """A .env shared with the host application does not stop the start."""
+    (tmp_path / ".env").write_text("FLASK_APP=backend\nDATABASE_URL=x\nTOCSIN_PORT=8123\n")
+
+    assert Settings().port == 8123
+
+
+def test_settings_are_frozen():
+    """Nothing changes a setting after the start."""
+    settings = Settings()
+
+    with pytest.raises(ValueError, match="frozen"):
+        settings.port = 1
+
+
+def test_origins_are_canonical():
+    """Origins come as a comma list and are kept as browsers write them."""
+    settings = Settings(cors_origins="https://App.example.com:443, http://localhost:3000,http://[::1]:80")
+
+    assert settings.cors_origins == ("https://app.example.com", "http://localhost:3000", "http://[::1]")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["*", "null", "example.com", "https://*.example.com", "https://example.com/", "https://a b", "ftp://example.com"],
+)
+def test_what_is_no_origin_is_refused(origin):
+    """A wildcard, null, a path or a pattern is no origin."""
+    assert "TOCSIN_CORS_ORIGINS" in refusal(cors_origins=origin)
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"port": 65_536}, "TOCSIN_PORT"),
+        ({"port": "http"}, "TOCSIN_PORT"),
+        ({"ping_interval": 0}, "SOCKETIO_PING_INTERVAL"),
+        ({"ping_timeout": "nan"}, "SOCKETIO_PING_TIMEOUT"),
+        ({"async_mode": "fibers"}, "SOCKETIO_ASYNC_MODE"),
+        ({"database_url": "mysql://localhost/x"}, "TOCSIN_DATABASE_URL"),
+        ({"database_url": "sqlite:///:memory:"}, "TOCSIN_DATABASE_URL"),
+        ({"trusted_proxies": "10.0.0.0/33"}, "TOCSIN_TRUSTED_PROXIES"),
+        ({"jwt_public_key": "/no/such/file.pem"}, "TOCSIN_JWT_PUBLIC_KEY"),
+        ({"jwt_secret": SECRET, "jwt_public_key": "-----BEGIN PUBLIC KEY-----"}, "TOCSIN_JWT_PUBLIC_KEY"),
+        ({"workers": 2}, "TOCSIN_WORKERS"),
+        ({"no_such": 1}, "no_such"),
+    ],
+)
+def test_a_bad_value_is_named_in_one_line(values, name):
+    """Each bad value is refused in a line that names its variable."""
+    assert name in refusal(**values)
+
+
+@pytest.mark.parametrize("mode", ["eventlet", "gevent"])
+def test_other_async_modes_are_refused_with_the_reason(mode):
+    """A mode that patches the standard library is refused, and the line says why."""
+    assert "asyncio" in refusal(async_mode=mode)
+
+
+def test_a_short_secret_is_refused_and_not_shown():
+    """A secret below 32 bytes is refused; the line tells how to make one and hides it."""
+    message = refusal(jwt_secret="hunter2hunter2")
+
+    assert "TOCSIN_JWT_SECRET" in message
+    assert "openssl rand" in message
+    assert "hunter2" not in message
+
+
+def test_the_secret_is_counted_in_bytes():
+    """Eleven three-byte characters are 33 bytes, and enough."""
+    settings = Settings(jwt_secret="비" * 11)
+
+    assert settings.jwt_secret.get_secret_value() == "비" * 11
+
+
+def test_repr_shows_no_secret():
+    """A logged settings object holds no secret."""
+    assert SECRET not in repr(Settings(jwt_secret=SECRET))
+
+
+def test_public_key_is_read_from_a_file(tmp_path):
+    """A public key may be given as the path of its PEM file."""
+    path = tmp_path / "key.pem"
+    path.write_text("-----BEGIN PUBLIC KEY-----\n")
+
+    assert Settings(jwt_public_key=str(path)).jwt_public_key == "-----BEGIN PUBLIC KEY-----\n"
