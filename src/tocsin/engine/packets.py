@@ -204,21 +204,22 @@ def decode_packet(text: str, max_attachments: int = 10, start: int = 0) -> Packe
     if header is None:
         raise MalformedPacket("unknown packet type")
     kind, count, namespace, number = header.groups()
-    type_ = _TYPES[kind]
     end = header.end()
     data = _decode_json(text[end:]) if end < len(text) else None
     id_ = int(number) if number is not None else None
-    attachments = 0
-    if type_ >= PacketType.BINARY_EVENT:
-        if count is None:
-            raise MalformedPacket("number of attachments missing")
-        attachments = int(count)
-        if not 0 < attachments <= max_attachments:
-            raise MalformedPacket("bad number of attachments")
-    elif count is not None:
-        raise MalformedPacket("attachments on a packet without binary")
-    _CHECKS[type_](data, id_)
+    type_, check = _CHECKS[kind]
+    check(data, id_)
+    attachments = _count_attachments(kind, count, max_attachments) if count is not None or kind in "56" else 0
     return Packet(type_, namespace or "/", data, id_, attachments)
+
+
+def _count_attachments(kind: str, count: str | None, most: int) -> int:
+    if count is None or kind not in "56":
+        raise MalformedPacket("attachments and type of packet disagree")
+    attachments = int(count)
+    if not 0 < attachments <= most:
+        raise MalformedPacket("bad number of attachments")
+    return attachments
 
 
 def _decode_json(text: str) -> Any:
@@ -228,7 +229,7 @@ def _decode_json(text: str) -> Any:
         raise MalformedPacket("payload is not JSON") from None
     if value is None:  # no packet takes null, and None stands for "no payload"
         raise MalformedPacket("payload is null")
-    if text.count("[") + text.count("{") > MAX_DEPTH:
+    if len(text) > 2 * MAX_DEPTH and text.count("[") + text.count("{") > MAX_DEPTH:
         level: list[Any] = [value]
         for _ in range(MAX_DEPTH):
             level = [
@@ -270,15 +271,14 @@ def _check_connect_error(_data: Any, _id: int | None) -> None:
     raise MalformedPacket("CONNECT_ERROR is only ever sent by a server")
 
 
-_TYPES: Final = {str(type_.value): type_ for type_ in PacketType}
 _CHECKS: Final = {
-    PacketType.CONNECT: _check_connect,
-    PacketType.DISCONNECT: _check_disconnect,
-    PacketType.EVENT: _check_event,
-    PacketType.ACK: _check_ack,
-    PacketType.CONNECT_ERROR: _check_connect_error,
-    PacketType.BINARY_EVENT: _check_event,
-    PacketType.BINARY_ACK: _check_ack,
+    "0": (PacketType.CONNECT, _check_connect),
+    "1": (PacketType.DISCONNECT, _check_disconnect),
+    "2": (PacketType.EVENT, _check_event),
+    "3": (PacketType.ACK, _check_ack),
+    "4": (PacketType.CONNECT_ERROR, _check_connect_error),
+    "5": (PacketType.BINARY_EVENT, _check_event),
+    "6": (PacketType.BINARY_ACK, _check_ack),
 }
 
 
