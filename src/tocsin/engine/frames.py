@@ -238,12 +238,12 @@ class FrameParser:
 
     def _control(self, opcode: int, payload: bytes) -> Message:
         if opcode == CLOSE:
-            if len(payload) == 1 or (payload and int.from_bytes(payload[:2], "big") not in _CLOSE_CODES):
-                raise self._fault(PROTOCOL_ERROR, "invalid close frame")
             try:
                 payload[2:].decode()
             except UnicodeDecodeError:
                 raise self._fault(INVALID_DATA, "invalid UTF-8") from None
+            if payload and (len(payload) == 1 or int.from_bytes(payload[:2], "big") not in _CLOSE_CODES):
+                raise self._fault(PROTOCOL_ERROR, "invalid close frame")
             self._partial = _ENDED
         return opcode, payload
 
