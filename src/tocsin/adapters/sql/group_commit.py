@@ -1,0 +1,210 @@
+"""
+One writer thread, and one transaction for all that waits: group commit.
+
+A commit costs a disk flush. Operations that arrive while one transaction runs
+share the next, so the flush is paid once for all of them and a caller still
+hears of its own only after it is on disk. What the operations do is not known
+here.
+"""
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from tocsin.adapters.failpoint import Failpoints
+from tocsin.adapters.sql.connection import refusal
+from tocsin.adapters.sql.transaction import Transaction
+from tocsin.domain.errors import Overloaded, TocsinError
+from tocsin.domain.stream import StreamEvent
+
+T = TypeVar("T")
+Operation = Callable[[Transaction], T]
+
+MAX_WAITING = 10_000
+MAX_WAITING_BYTES = 64 * 2**20
+_MAX_TOGETHER = 1_000
+
+_log = logging.getLogger(__name__)
+
+
+class _Job:
+    """An accepted operation on its way: what to run, who waits, what came of it."""
+
+    __slots__ = ("error", "events", "future", "operation", "result", "size")
+
+    def __init__(self, operation: Operation[Any], future: asyncio.Future[Any], size: int) -> None:
+        self.operation = operation
+        self.future = future
+        self.size = size
+        self.result: Any = None
+        self.error: Exception | None = None
+        self.events: Sequence[StreamEvent] = ()
+
+
+class GroupCommit:
+    """
+    Runs operations in the order of their arrival and commits them together.
+
+    ``run`` and ``stop`` belong to the event loop's thread; operations run in the
+    writer thread. For each transaction the loop is woken once: ``on_commit``
+    gets the events of all its operations in commit order, then the callers go
+    on. An operation that fails leaves nothing behind and disturbs no other.
+
+    Args:
+        connection: Used by the writer thread alone until ``stop`` returns.
+        on_commit: Called on the loop's thread; must not block.
+        clock: Milliseconds since 1970.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        on_commit: Callable[[Sequence[StreamEvent]], None],
+        clock: Callable[[], int],
+        failpoints: Failpoints,
+    ) -> None:
+        self._connection = connection
+        self._on_commit = on_commit
+        self._clock = clock
+        self._failpoints = failpoints
+        self._intake: SimpleQueue[_Job | None] = SimpleQueue()
+        self._waiting = 0
+        self._waiting_bytes = 0
+        self._is_open = True
+        self._loop = asyncio.get_running_loop()
+        self._ended = self._loop.create_future()
+        self._thread = threading.Thread(target=self._serve, name="tocsin-writer", daemon=True)
+        self._thread.start()
+
+    async def run(self, operation: Operation[T], size: int = 0) -> T:
+        """
+        Return the operation's result once it is on disk.
+
+        An accepted operation is carried out even when its caller is cancelled.
+
+        Args:
+            operation: Called once with its transaction; again in one of its
+                own when another operation spoilt the shared one.
+            size: Bytes that it holds while it waits, about.
+
+        Raises:
+            Overloaded: Too much waits already, the database is locked by another
+                process, or the writer has stopped; nothing was done.
+            StorageFull: Nothing was done.
+        """
+        if not self._is_open:
+            raise Overloaded("the server is stopping", retry_after_s=5.0)
+        if self._waiting >= MAX_WAITING or (self._waiting and self._waiting_bytes + size > MAX_WAITING_BYTES):
+            raise Overloaded("too many writes are waiting", retry_after_s=1.0)
+        self._waiting += 1
+        self._waiting_bytes += size
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._intake.put(_Job(operation, future, size))
+        return await future
+
+    async def stop(self) -> None:
+        """Refuse what is new, commit what was accepted, end the thread."""
+        if self._is_open:
+            self._is_open = False
+            self._intake.put(None)
+        await asyncio.shield(self._ended)
+        self._thread.join()
+
+    # In the writer thread
+
+    def _serve(self) -> None:
+        while (job := self._intake.get()) is not None:
+            taken = [job]
+            try:
+                self._commit_together(taken)
+            except Exception:  # noqa: BLE001 each one is told its own error when it runs alone
+                self._roll_back()
+                for one in taken:
+                    self._commit_alone(one)
+            self._loop.call_soon_threadsafe(self._settle, taken)
+        self._loop.call_soon_threadsafe(self._ended.set_result, None)
+
+    def _commit_together(self, taken: list[_Job]) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            # Whoever waited during the time-out has waited enough.
+            while self._take_next(taken):
+                pass
+            for job in taken:
+                job.error = refusal(error) or error
+            return
+        self._carry_out(taken[0])
+        while self._take_next(taken):
+            self._carry_out(taken[-1])
+        self._connection.execute("COMMIT")
+
+    def _take_next(self, taken: list[_Job]) -> bool:
+        if len(taken) >= _MAX_TOGETHER:
+            return False
+        try:
+            job = self._intake.get_nowait()
+        except Empty:
+            return False
+        if job is None:
+            self._intake.put(None)  # the end comes after this batch
+            return False
+        taken.append(job)
+        return True
+
+    def _carry_out(self, job: _Job) -> None:
+        before = self._connection.total_changes
+        transaction = Transaction(self._connection, self._clock())
+        try:
+            job.result = job.operation(transaction)
+        except TocsinError as error:
+            if self._connection.total_changes != before:
+                raise
+            job.error = error
+        else:
+            job.events = transaction.events
+
+    def _commit_alone(self, job: _Job) -> None:
+        job.result, job.error, job.events = None, None, ()
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._carry_out(job)
+            self._connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 the caller gets it
+            self._roll_back()
+            told = refusal(error) if isinstance(error, sqlite3.Error) else None
+            job.result, job.error, job.events = None, told or error, ()
+
+    def _roll_back(self) -> None:
+        # A full disk has ended the transaction already.
+        if self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                _log.exception("a transaction did not roll back")
+
+    # On the loop's thread
+
+    def _settle(self, taken: list[_Job]) -> None:
+        events = [event for job in taken for event in job.events]
+        if events:
+            self._failpoints.reach("after_commit_before_emit")
+            try:
+                self._on_commit(events)
+            except Exception:  # noqa: BLE001 logged
+                # It is committed: the writers must hear so whatever the readers do.
+                _log.exception("a reader of committed events failed")
+            self._failpoints.reach("after_emit_before_ack")
+        for job in taken:
+            self._waiting -= 1
+            self._waiting_bytes -= job.size
+            if job.future.done():
+                continue  # its caller was cancelled
+            if job.error is None:
+                job.future.set_result(job.result)
+            else:
+                job.future.set_exception(job.error)

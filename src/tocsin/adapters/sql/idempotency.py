@@ -1,0 +1,54 @@
+"""
+Writes that happen once: the key is saved in the transaction of its write.
+
+A repeat gets the first result, also after a crash between commit and answer.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import orjson
+
+from tocsin.adapters.sql.statements import SQLITE as SQL
+from tocsin.adapters.sql.transaction import Transaction
+from tocsin.application.ports import Once
+from tocsin.domain.errors import KeyReused
+
+T = TypeVar("T")
+
+KEPT_MS = 24 * 3600 * 1000
+
+
+def perform_once(
+    transaction: Transaction,
+    once: Once | None,
+    perform: Callable[[Transaction], T],
+    to_json: Callable[[T], Any],
+    from_json: Callable[[Any], T],
+) -> T:
+    """
+    Perform a write and save its result under the key, or return the saved one.
+
+    Raises:
+        KeyReused: The key was used for another request within 24 hours.
+    """
+    if once is None:
+        return perform(transaction)
+    name = {"owner": once.owner, "key": once.key}
+    saved = transaction.row(SQL.find_key, name)
+    if saved is not None and saved[2] > transaction.now - KEPT_MS:
+        if saved[0] != once.fingerprint:
+            raise KeyReused("this idempotency key was used for another request")
+        return from_json(orjson.loads(saved[1]))
+    result = perform(transaction)
+    encoded = orjson.dumps(to_json(result))
+    transaction.execute(
+        SQL.save_key,
+        {**name, "fingerprint": once.fingerprint, "result": encoded, "created_at": transaction.now},
+    )
+    return result
+
+
+def unchanged(result: T) -> T:
+    """Return a result that is JSON already."""
+    return result

@@ -1,0 +1,158 @@
+"""
+Writes to inboxes: each changes rows and appends the event that tells of it.
+
+Reads of inboxes are in ``inbox_queries``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import orjson
+
+from tocsin.adapters.sql import streams
+from tocsin.adapters.sql.inbox_queries import from_row
+from tocsin.adapters.sql.statements import SQLITE as SQL
+from tocsin.adapters.sql.transaction import Transaction
+from tocsin.domain.errors import NotFound
+from tocsin.domain.identifier import new_id
+from tocsin.domain.notification import Notification, NotificationDraft
+from tocsin.domain.stream import StreamKey
+from tocsin.domain.timestamp import iso
+from tocsin.domain.user_id import UserId
+
+NAMESPACE = "/notifications"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A draft with its ``data`` encoded, before the writer's turn."""
+
+    draft: NotificationDraft
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """Return the bytes it holds, about."""
+        return 500 + len(self.draft.title) + len(self.draft.message) + len(self.data)
+
+
+def prepare(draft: NotificationDraft) -> Prepared:
+    """Encode what can be encoded outside the writer thread."""
+    return Prepared(draft, orjson.dumps(draft.data))
+
+
+def create(transaction: Transaction, prepared: Sequence[Prepared]) -> list[Notification]:
+    """
+    Insert each with its ``notification`` event; return them in the order given.
+
+    Counters are taken in ascending user id, see ``streams.append_to_all``.
+    """
+    created: list[tuple[int, Notification]] = []
+    for index, one in sorted(enumerate(prepared), key=lambda numbered: numbered[1].draft.user_id):
+        created.append((index, _create_one(transaction, one)))
+    return [notification for _, notification in sorted(created, key=lambda numbered: numbered[0])]
+
+
+def _create_one(transaction: Transaction, one: Prepared) -> Notification:
+    draft = one.draft
+    key = StreamKey(draft.user_id, NAMESPACE)
+    notification = Notification(
+        id=new_id(),
+        user_id=draft.user_id,
+        seq=streams.take_seq(transaction, key),
+        type=draft.type,
+        title=draft.title,
+        message=draft.message,
+        data=draft.data,
+        category=draft.category,
+        priority=draft.priority,
+        sound=draft.sound,
+        created_at=transaction.now,
+        expires_at=draft.expires_at,
+    )
+    row = {name: getattr(notification, name) for name in Notification.__slots__}
+    row["data"] = one.data
+    transaction.execute(SQL.insert_notification, row)
+    payload = notification.json()
+    payload["data"] = orjson.Fragment(one.data)
+    streams.put_event(transaction, key, notification.seq, "notification", orjson.dumps(payload))
+    return notification
+
+
+def mark_read(transaction: Transaction, user_id: UserId, notification_id: str) -> Notification:
+    """Set ``read_at``, and ``seen_at`` where it is not set; nothing when it is read already."""
+    notification = _own(transaction, user_id, notification_id)
+    if notification.read_at is not None:
+        return notification
+    now = transaction.now
+    transaction.execute(SQL.set_read, {"id": notification_id, "read_at": now})
+    _tell(transaction, user_id, "notification_read", {"id": notification_id, "read_at": iso(now)})
+    return replace(notification, read_at=now, seen_at=now if notification.seen_at is None else notification.seen_at)
+
+
+def mark_all_read(transaction: Transaction, user_id: UserId, category: str | None) -> int:
+    """Mark the unread ones and return how many they were."""
+    now = transaction.now
+    wanted = {"user_id": user_id, "now": now, "read_at": now, "category": category}
+    statement = SQL.set_all_read if category is None else SQL.set_category_read
+    marked = transaction.execute(statement, wanted).rowcount
+    if marked:
+        _tell(transaction, user_id, "notification_read", {"all": True, "category": category, "read_at": iso(now)})
+    return marked
+
+
+def mark_seen(transaction: Transaction, user_id: UserId, notification_ids: Sequence[str] | None) -> int:
+    """Mark the given or all unseen ones and return how many they were; unknown ids count for nothing."""
+    now = transaction.now
+    wanted = {"user_id": user_id, "now": now, "seen_at": now}
+    if notification_ids is None:
+        seen = transaction.execute(SQL.set_all_seen, wanted).rowcount
+        if seen:
+            _tell(transaction, user_id, "notification_updated", {"all": True, "seen_at": iso(now)})
+        return seen
+    changed = [one for one in notification_ids if transaction.execute(SQL.set_seen, {**wanted, "id": one}).rowcount]
+    if changed:
+        _tell(transaction, user_id, "notification_updated", {"ids": changed, "seen_at": iso(now)})
+    return len(changed)
+
+
+def delete(transaction: Transaction, user_id: UserId | None, notification_id: str) -> None:
+    """Delete one of the user's own, or (None) anybody's."""
+    notification = _own(transaction, user_id, notification_id)
+    transaction.execute(SQL.delete_notification, {"id": notification_id})
+    _tell(transaction, notification.user_id, "notification_deleted", {"id": notification_id})
+
+
+def _own(transaction: Transaction, user_id: UserId | None, notification_id: str) -> Notification:
+    wanted = {"id": notification_id, "user_id": user_id, "now": transaction.now}
+    row = transaction.row(SQL.any_notification if user_id is None else SQL.own_notification, wanted)
+    if row is None:
+        raise NotFound("there is no such notification")
+    return from_row(row)
+
+
+def _tell(transaction: Transaction, user_id: UserId, event: str, payload: dict[str, Any]) -> None:
+    streams.append(transaction, StreamKey(user_id, NAMESPACE), event, orjson.dumps(payload))
+
+
+def to_json(notification: Notification) -> dict[str, Any]:
+    """Return what ``from_json`` reads."""
+    return asdict(notification)
+
+
+def from_json(saved: dict[str, Any]) -> Notification:
+    """Return the notification of a saved result."""
+    return Notification(**saved)
+
+
+def many_to_json(notifications: list[Notification]) -> dict[str, Any]:
+    """Return what ``many_from_json`` reads; what all have in common is said once."""
+    rows = [asdict(notification) for notification in notifications]
+    common = {name: value for name, value in rows[0].items() if all(row[name] == value for row in rows)}
+    return {"common": common, "rows": [{name: row[name] for name in row.keys() - common.keys()} for row in rows]}
+
+
+def many_from_json(saved: dict[str, Any]) -> list[Notification]:
+    """Return the notifications of a saved result."""
+    return [Notification(**saved["common"], **row) for row in saved["rows"]]

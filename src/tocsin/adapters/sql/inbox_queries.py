@@ -1,0 +1,73 @@
+"""Reads of inboxes. Expired notifications are in no answer and no count."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from tocsin.adapters.sql import streams
+from tocsin.adapters.sql.connection import snapshot
+from tocsin.adapters.sql.schema import notification as table
+from tocsin.adapters.sql.statements import SQLITE as SQL
+from tocsin.domain.errors import NotFound
+from tocsin.domain.notification import InboxFilter, InboxPage, InboxStats, Notification
+from tocsin.domain.stream import StreamKey
+from tocsin.domain.user_id import UserId
+
+_COLUMNS = tuple(table.c.keys())
+_DATA = _COLUMNS.index("data")
+_BEYOND = 2**63 - 1
+
+
+def from_row(row: Sequence[Any]) -> Notification:
+    """Return the notification of a row with all columns."""
+    fields = dict(zip(_COLUMNS, row, strict=True))
+    fields["data"] = orjson.loads(row[_DATA])
+    return Notification(**fields)
+
+
+def get(connection: sqlite3.Connection, user_id: UserId, notification_id: str, now: int) -> Notification:
+    """Return one of the user's own."""
+    wanted = {"id": notification_id, "user_id": user_id, "now": now}
+    row = connection.execute(SQL.own_notification, wanted).fetchone()
+    if row is None:
+        raise NotFound("there is no such notification")
+    return from_row(row)
+
+
+def page(
+    connection: sqlite3.Connection, user_id: UserId, wanted: InboxFilter, *, before: int | None, limit: int, now: int
+) -> InboxPage:
+    """Return list, unread count and the stream's head as of one instant."""
+    statement = SQL.inbox_list(
+        is_unread=wanted.unread, has_category=wanted.category is not None, has_type=wanted.type is not None
+    )
+    values = {
+        "user_id": user_id,
+        "now": now,
+        "before": _BEYOND if before is None else before,
+        "category": wanted.category,
+        "type": wanted.type,
+        "limit": limit + 1,  # one more shows whether a page follows
+    }
+    with snapshot(connection):
+        rows = connection.execute(statement, values).fetchall()
+        unread = connection.execute(SQL.count_unread, values).fetchone()[0]
+        seq = streams.head(connection, StreamKey(user_id, "/notifications")).seq
+    shown = [from_row(row) for row in rows[:limit]]
+    return InboxPage(shown, shown[-1].seq if len(rows) > limit else None, unread, seq)
+
+
+def stats(connection: sqlite3.Connection, user_id: UserId, now: int) -> InboxStats:
+    """Return the counts of one instant."""
+    values = {"user_id": user_id, "now": now}
+    with snapshot(connection):
+        by_category = connection.execute(SQL.count_by_category, values).fetchall()
+        total = connection.execute(SQL.count_total, values).fetchone()[0]
+    return InboxStats(
+        unread=sum(unread for _, unread, _ in by_category),
+        unseen=sum(unseen for _, _, unseen in by_category),
+        total=total,
+        by_category={category or "": unread for category, unread, _ in by_category},
+    )

@@ -1,0 +1,1 @@
+"""Numbered, forward-only steps from one schema to the next."""

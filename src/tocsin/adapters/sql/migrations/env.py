@@ -1,0 +1,8 @@
+"""Alembic's entry: runs the steps on the connection that ``migrate`` opened."""
+
+from alembic import context
+
+from tocsin.adapters.sql.schema import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=True)
+context.run_migrations()

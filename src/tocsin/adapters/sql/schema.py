@@ -1,0 +1,130 @@
+"""
+The tables, defined once for every database.
+
+Migrations bring a database here (a test compares the two); statements are
+compiled from here. No statement and no connection lives in this module.
+
+Instants are milliseconds since 1970. JSON is stored as the bytes that go over
+the wire, so that an event is encoded once in its life.
+"""
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# The life of the streams: one row, whose epoch is part of every cursor.
+life = Table(
+    "life",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("epoch", Text, nullable=False),
+    CheckConstraint("id = 1", name="single_row"),
+)
+
+# One row a stream. The counter is raised in the transaction that appends the
+# event: the lock on this row is what makes commit order and seq order one.
+stream = Table(
+    "stream",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("namespace", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("pruned", BigInteger, nullable=False),
+    Column("acked", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+stream_event = Table(
+    "stream_event",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("namespace", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("event_id", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+Index("ix_stream_event_created_at", stream_event.c.created_at)
+
+notification = Table(
+    "notification",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("category", Text),
+    Column("priority", Text, nullable=False),
+    Column("sound", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger),
+    Column("read_at", BigInteger),
+    Column("expires_at", BigInteger),
+)
+# The list of an inbox, and its total without touching the rows.
+Index(
+    "ix_notification_inbox",
+    notification.c.user_id,
+    notification.c.seq,
+    notification.c.expires_at,
+)
+# Badge, stats, the unread list and read-all: small, for it holds the unread only.
+Index(
+    "ix_notification_unread",
+    notification.c.user_id,
+    notification.c.seq,
+    notification.c.category,
+    notification.c.seen_at,
+    notification.c.expires_at,
+    sqlite_where=notification.c.read_at.is_(None),
+    postgresql_where=notification.c.read_at.is_(None),
+)
+Index(
+    "ix_notification_expires_at",
+    notification.c.expires_at,
+    sqlite_where=notification.c.expires_at.is_not(None),
+    postgresql_where=notification.c.expires_at.is_not(None),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("from_user_id", Text, nullable=False),
+    Column("to_user_id", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("client_msg_id", Text),
+    Column("seq", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("read_at", BigInteger),
+)
+Index(
+    "ix_message_client_msg_id",
+    message.c.from_user_id,
+    message.c.client_msg_id,
+    unique=True,
+    sqlite_where=message.c.client_msg_id.is_not(None),
+    postgresql_where=message.c.client_msg_id.is_not(None),
+)
+
+idempotency_key = Table(
+    "idempotency_key",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("result", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+Index("ix_idempotency_key_created_at", idempotency_key.c.created_at)

@@ -1,0 +1,270 @@
+"""
+The store on SQLite: the default, for one process and one machine.
+
+One writer thread with group commit, a pool of readers beside it. Several
+processes may open the same file (``tocsin send`` while the server runs): each
+waits for the other's transaction, and learns of its writes by
+``changed_elsewhere``.
+"""
+
+import asyncio
+import secrets
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from tocsin.adapters import failpoint
+from tocsin.adapters.sql import chat, inbox, inbox_queries, streams
+from tocsin.adapters.sql.connection import open_writer
+from tocsin.adapters.sql.group_commit import GroupCommit, Operation
+from tocsin.adapters.sql.idempotency import KEPT_MS, perform_once, unchanged
+from tocsin.adapters.sql.migrate import upgrade
+from tocsin.adapters.sql.readers import HeadReader, Readers
+from tocsin.adapters.sql.statements import SQLITE as SQL
+from tocsin.adapters.sql.transaction import Transaction
+from tocsin.application.ports import Once
+from tocsin.domain.message import Message, MessageDraft
+from tocsin.domain.notification import InboxFilter, InboxPage, InboxStats, Notification, NotificationDraft
+from tocsin.domain.stream import Head, Slice, StreamEvent, StreamKey
+from tocsin.domain.timestamp import now_ms
+from tocsin.domain.user_id import UserId
+
+T = TypeVar("T")
+
+# Upkeep takes the writer in turns this short, so that writes pass between.
+_ROWS_A_TURN = 500
+_STREAMS_A_ROUND = 200
+
+
+def _nobody(_events: Sequence[StreamEvent]) -> None:
+    """Stand in until bootstrap wires the bus."""
+
+
+class SqliteStore:
+    """
+    Implements ``Store``; see there for what each method guarantees.
+
+    Args:
+        path: The database file; made with its schema when missing.
+        clock: Milliseconds since 1970, for stamps and expiry.
+    """
+
+    epoch: str
+    on_commit: Callable[[Sequence[StreamEvent]], None]
+
+    def __init__(self, path: str, *, clock: Callable[[], int] = now_ms) -> None:
+        self._path = path
+        self._clock = clock
+        self.epoch = ""
+        self.on_commit = _nobody
+        self._connection: sqlite3.Connection
+        self._writer: GroupCommit
+        self._readers: Readers
+        self._heads: HeadReader
+        self._data_version = 0
+
+    async def start(self) -> None:
+        """Bring the schema up to date, then open the database."""
+        self._connection = await asyncio.to_thread(self._open)
+        self._writer = GroupCommit(self._connection, self._pass_on, self._clock, failpoint.from_environment())
+        self._readers = Readers(self._path)
+        self._heads = HeadReader(self._readers, streams.heads)
+        self.epoch, self._data_version = await self._writer.run(_begin_life)
+
+    def _open(self) -> sqlite3.Connection:
+        connection = open_writer(self._path)
+        upgrade(self._path)
+        return connection
+
+    def _pass_on(self, events: Sequence[StreamEvent]) -> None:
+        self.on_commit(events)
+
+    async def stop(self) -> None:
+        """Commit what was accepted, answer what was asked, close."""
+        await self._writer.stop()
+        await self._readers.stop()
+        await asyncio.to_thread(self._connection.close)
+
+    async def ping(self) -> None:
+        """Commit a transaction that writes a page and changes nothing."""
+        await self._writer.run(lambda transaction: transaction.execute(SQL.touch_life, {}).rowcount)
+
+    # Notifications
+
+    async def create_notifications(
+        self, drafts: Sequence[NotificationDraft], once: Once | None = None
+    ) -> list[Notification]:
+        """Insert all or none, each with its event."""
+        prepared = [inbox.prepare(draft) for draft in drafts]
+        return await self._write_once(
+            once,
+            lambda transaction: inbox.create(transaction, prepared),
+            inbox.many_to_json,
+            inbox.many_from_json,
+            size=sum(one.size for one in prepared),
+        )
+
+    async def get_notification(self, user_id: UserId, notification_id: str) -> Notification:
+        """Return one of the user's own."""
+        now = self._clock()
+        return await self._readers.run(lambda reader: inbox_queries.get(reader, user_id, notification_id, now))
+
+    async def list_notifications(
+        self, user_id: UserId, wanted: InboxFilter, *, before: int | None, limit: int
+    ) -> InboxPage:
+        """Return a page in one snapshot."""
+        now = self._clock()
+        return await self._readers.run(
+            lambda reader: inbox_queries.page(reader, user_id, wanted, before=before, limit=limit, now=now)
+        )
+
+    async def notification_stats(self, user_id: UserId) -> InboxStats:
+        """Count in one snapshot."""
+        now = self._clock()
+        return await self._readers.run(lambda reader: inbox_queries.stats(reader, user_id, now))
+
+    async def mark_notification_read(
+        self, user_id: UserId, notification_id: str, once: Once | None = None
+    ) -> Notification:
+        """Mark one as read."""
+        return await self._write_once(
+            once,
+            lambda transaction: inbox.mark_read(transaction, user_id, notification_id),
+            inbox.to_json,
+            inbox.from_json,
+        )
+
+    async def mark_all_notifications_read(
+        self, user_id: UserId, category: str | None = None, once: Once | None = None
+    ) -> int:
+        """Mark the unread ones as read."""
+        return await self._write_once(
+            once, lambda transaction: inbox.mark_all_read(transaction, user_id, category), unchanged, unchanged
+        )
+
+    async def mark_notifications_seen(self, user_id: UserId, notification_ids: Sequence[str] | None) -> int:
+        """Mark unseen ones as seen."""
+        return await self._writer.run(lambda transaction: inbox.mark_seen(transaction, user_id, notification_ids))
+
+    async def delete_notification(self, user_id: UserId | None, notification_id: str, once: Once | None = None) -> None:
+        """Delete or retract one."""
+        await self._write_once(
+            once, lambda transaction: inbox.delete(transaction, user_id, notification_id), unchanged, unchanged
+        )
+
+    # Chat
+
+    async def send_message(self, draft: MessageDraft) -> Message:
+        """Store a message once."""
+        return await self._writer.run(lambda transaction: chat.send(transaction, draft), len(draft.message))
+
+    async def mark_message_read(self, reader_id: UserId, message_id: str) -> Message:
+        """Mark a received message as read."""
+        return await self._writer.run(lambda transaction: chat.mark_read(transaction, reader_id, message_id))
+
+    # Events and streams
+
+    async def append_event(
+        self, namespace: str, event: str, user_ids: Sequence[UserId], payload: bytes, once: Once | None = None
+    ) -> list[StreamEvent]:
+        """Append one event to each user's stream."""
+        return await self._write_once(
+            once,
+            lambda transaction: streams.append_to_all(transaction, user_ids, namespace, event, payload),
+            streams.events_to_json,
+            streams.events_from_json,
+            size=len(payload),
+        )
+
+    async def heads(self, keys: Sequence[StreamKey]) -> list[Head]:
+        """Return heads; requests that arrive together share one trip."""
+        return await self._heads.heads(keys)
+
+    async def read_stream(self, key: StreamKey, after: int, limit: int) -> Slice:
+        """Return a run of events with the head of the same snapshot."""
+        return await self._readers.run(lambda reader: streams.read(reader, key, after, limit))
+
+    async def save_acks(self, acks: dict[StreamKey, int]) -> None:
+        """Raise acked seqs."""
+        await self._writer.run(lambda transaction: streams.save_acks(transaction, acks))
+
+    async def changed_elsewhere(self) -> bool:
+        """Return whether another process wrote; follows a new epoch that it began."""
+        epoch, data_version = await self._writer.run(_look_elsewhere)
+        changed = data_version != self._data_version
+        self.epoch, self._data_version = epoch, data_version
+        return changed
+
+    # Upkeep
+
+    async def prune(self, now: int) -> dict[str, int]:
+        """Drop what is past its time, in short turns."""
+        return {
+            "stream_event": await self._prune_streams(now),
+            "notification": await self._repeat(
+                lambda transaction: (
+                    transaction.execute(SQL.delete_expired, {"now": now, "limit": _ROWS_A_TURN}).rowcount
+                )
+            ),
+            "idempotency_key": await self._repeat(
+                lambda transaction: (
+                    transaction.execute(SQL.delete_old_keys, {"cutoff": now - KEPT_MS, "limit": _ROWS_A_TURN}).rowcount
+                )
+            ),
+        }
+
+    async def new_epoch(self) -> str:
+        """Begin a new life of the streams."""
+        epoch = _random_epoch()
+        await self._writer.run(lambda transaction: transaction.execute(SQL.set_epoch, {"epoch": epoch}).rowcount)
+        self.epoch = epoch
+        return epoch
+
+    async def _write_once(
+        self,
+        once: Once | None,
+        perform: Operation[T],
+        to_json: Callable[[T], Any],
+        from_json: Callable[[Any], T],
+        *,
+        size: int = 0,
+    ) -> T:
+        return await self._writer.run(
+            lambda transaction: perform_once(transaction, once, perform, to_json, from_json), size
+        )
+
+    async def _prune_streams(self, now: int) -> int:
+        total = 0
+        while True:
+            keys = await self._readers.run(lambda reader: streams.find_prunable(reader, now, _STREAMS_A_ROUND))
+            dropped = 0
+            for key in keys:
+                dropped += await self._prune_stream(key, now)
+            if not dropped:
+                return total
+            total += dropped
+
+    async def _prune_stream(self, key: StreamKey, now: int) -> int:
+        return await self._repeat(lambda transaction: streams.prune(transaction, key, now, _ROWS_A_TURN))
+
+    async def _repeat(self, turn: Operation[int]) -> int:
+        total = 0
+        while done := await self._writer.run(turn):
+            total += done
+        return total
+
+
+def _begin_life(transaction: Transaction) -> tuple[str, int]:
+    transaction.execute(SQL.begin_life, {"epoch": _random_epoch()})
+    return _look_elsewhere(transaction)
+
+
+def _look_elsewhere(transaction: Transaction) -> tuple[str, int]:
+    # The version changes with the commits of every other connection. Asked on
+    # the writer's own it leaves out this process, whose readers never write.
+    data_version = transaction.row("PRAGMA data_version", {})[0]
+    return transaction.row(SQL.epoch, {})[0], data_version
+
+
+def _random_epoch() -> str:
+    return secrets.token_hex(8)

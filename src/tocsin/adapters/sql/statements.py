@@ -1,0 +1,218 @@
+"""
+The statements, built from the schema and compiled once per dialect.
+
+Parameters are bound by name. What a statement means to a use-case is said where
+it runs; only its SQL lives here.
+"""
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.base import Executable
+
+from tocsin.adapters.sql.schema import idempotency_key, life, message, notification, stream, stream_event
+
+_ZERO: ColumnElement[int] = literal_column("0")
+_ONE: ColumnElement[int] = literal_column("1")
+
+
+def _live() -> ColumnElement[bool]:
+    return or_(notification.c.expires_at.is_(None), notification.c.expires_at > bindparam("now"))
+
+
+def _of_stream(table: Table) -> ColumnElement[bool]:
+    return and_(table.c.user_id == bindparam("user_id"), table.c.namespace == bindparam("namespace"))
+
+
+def _inserted(table: Table) -> Executable:
+    return insert(table).values({column.name: bindparam(column.name) for column in table.c})
+
+
+def _limited(query: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
+    return query.limit(bindparam("limit")).offset(_ZERO)
+
+
+class Statements:
+    """SQL text of one dialect, with ``:name`` parameters; immutable once made."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._upsert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
+        self._life()
+        self._streams()
+        self._inbox()
+        self._inbox_lists()
+        self._chat()
+        self._idempotency()
+
+    def _compile(self, statement: Executable) -> str:
+        compiled = statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]
+        return str(compiled)
+
+    def _life(self) -> None:
+        first = self._upsert(life).values(id=_ONE, epoch=bindparam("epoch")).on_conflict_do_nothing()
+        self.begin_life = self._compile(first)
+        self.set_epoch = self._compile(update(life).values(epoch=bindparam("epoch")))
+        # Writes a page and changes nothing: what a commit needs is there.
+        self.touch_life = self._compile(update(life).values(epoch=life.c.epoch))
+        self.epoch = self._compile(select(life.c.epoch))
+
+    def _streams(self) -> None:
+        first = self._upsert(stream).values(
+            user_id=bindparam("user_id"), namespace=bindparam("namespace"), seq=_ONE, pruned=_ZERO, acked=_ZERO
+        )
+        counted = first.on_conflict_do_update(
+            index_elements=[stream.c.user_id, stream.c.namespace], set_={"seq": stream.c.seq + _ONE}
+        )
+        self.next_seq = self._compile(counted.returning(stream.c.seq))
+        self.insert_event = self._compile(_inserted(stream_event))
+        self.head = self._compile(select(stream.c.seq, stream.c.pruned, stream.c.acked).where(_of_stream(stream)))
+        self.events_after = self._compile(
+            _limited(
+                select(stream_event)
+                .where(_of_stream(stream_event), stream_event.c.seq > bindparam("after"))
+                .order_by(stream_event.c.seq)
+            )
+        )
+        wanted = case((bindparam("acked") < stream.c.seq, bindparam("acked")), else_=stream.c.seq)
+        self.raise_acked = self._compile(
+            update(stream).values(acked=wanted).where(_of_stream(stream), stream.c.acked < wanted)
+        )
+        self.long_streams = self._compile(
+            _limited(
+                select(stream.c.user_id, stream.c.namespace).where(stream.c.seq - stream.c.pruned > bindparam("kept"))
+            )
+        )
+        self.old_events = self._compile(
+            _limited(
+                select(stream_event.c.user_id, stream_event.c.namespace)
+                .where(stream_event.c.created_at < bindparam("cutoff"))
+                .order_by(stream_event.c.created_at)
+            )
+        )
+        self.first_kept_by_age = self._compile(
+            _limited(
+                select(stream_event.c.seq)
+                .where(_of_stream(stream_event), stream_event.c.created_at >= bindparam("cutoff"))
+                .order_by(stream_event.c.seq)
+            )
+        )
+        self.delete_events = self._compile(
+            delete(stream_event).where(_of_stream(stream_event), stream_event.c.seq <= bindparam("pruned"))
+        )
+        self.set_pruned = self._compile(update(stream).values(pruned=bindparam("pruned")).where(_of_stream(stream)))
+
+    def _inbox(self) -> None:
+        mine = and_(notification.c.user_id == bindparam("user_id"), _live())
+        self.insert_notification = self._compile(_inserted(notification))
+        one = notification.c.id == bindparam("id")
+        self.own_notification = self._compile(select(notification).where(one, mine))
+        self.any_notification = self._compile(select(notification).where(one, _live()))
+        # Reading is seeing, so that nothing unseen is read.
+        seen = func.coalesce(notification.c.seen_at, bindparam("read_at"))
+        read = update(notification).values(read_at=bindparam("read_at"), seen_at=seen)
+        self.set_read = self._compile(read.where(one))
+        unread = read.where(mine, notification.c.read_at.is_(None))
+        self.set_all_read = self._compile(unread)
+        self.set_category_read = self._compile(unread.where(notification.c.category == bindparam("category")))
+        unseen = and_(mine, notification.c.read_at.is_(None), notification.c.seen_at.is_(None))
+        see = update(notification).values(seen_at=bindparam("seen_at"))
+        self.set_seen = self._compile(see.where(one, unseen))
+        self.set_all_seen = self._compile(see.where(unseen))
+        self.delete_notification = self._compile(delete(notification).where(one))
+        expired = select(notification.c.id).where(notification.c.expires_at <= bindparam("now"))
+        self.delete_expired = self._compile(
+            delete(notification).where(notification.c.id.in_(_limited(expired).scalar_subquery()))
+        )
+
+    def _inbox_lists(self) -> None:
+        mine = and_(notification.c.user_id == bindparam("user_id"), _live())
+        unread = and_(mine, notification.c.read_at.is_(None))
+        self.count_unread = self._compile(select(func.count()).select_from(notification).where(unread))
+        self.count_total = self._compile(select(func.count()).select_from(notification).where(mine))
+        self.count_by_category = self._compile(
+            select(
+                notification.c.category,
+                func.count(),
+                func.sum(case((notification.c.seen_at.is_(None), _ONE), else_=_ZERO)),
+            )
+            .where(unread)
+            .group_by(notification.c.category)
+        )
+        # One text for each set of conditions: an "or :x is null" would keep
+        # the planner from the indexes.
+        self._lists = {
+            (is_unread, has_category, has_type): self._compile(_inbox_list(is_unread, has_category, has_type))
+            for is_unread in (None, True, False)
+            for has_category in (False, True)
+            for has_type in (False, True)
+        }
+
+    def inbox_list(self, *, is_unread: bool | None, has_category: bool, has_type: bool) -> str:
+        """Return the list of one inbox below ``:before``, newest first, with these conditions."""
+        return self._lists[is_unread, has_category, has_type]
+
+    def _chat(self) -> None:
+        self.insert_message = self._compile(_inserted(message))
+        self.sent_message = self._compile(
+            select(message).where(
+                message.c.from_user_id == bindparam("from_user_id"),
+                message.c.client_msg_id == bindparam("client_msg_id"),
+            )
+        )
+        self.received_message = self._compile(
+            select(message).where(message.c.id == bindparam("id"), message.c.to_user_id == bindparam("to_user_id"))
+        )
+        self.set_message_read = self._compile(
+            update(message).values(read_at=bindparam("read_at")).where(message.c.id == bindparam("id"))
+        )
+
+    def _idempotency(self) -> None:
+        keys = idempotency_key
+        self.find_key = self._compile(
+            select(keys.c.fingerprint, keys.c.result, keys.c.created_at).where(
+                keys.c.owner == bindparam("owner"), keys.c.key == bindparam("key")
+            )
+        )
+        # A key past its time and not yet pruned is taken over.
+        first = self._upsert(keys).values({column.name: bindparam(column.name) for column in keys.c})
+        self.save_key = self._compile(
+            first.on_conflict_do_update(
+                index_elements=[keys.c.owner, keys.c.key],
+                set_={name: first.excluded[name] for name in ("fingerprint", "result", "created_at")},
+            )
+        )
+        name = (keys.c.owner, keys.c.key)
+        old = _limited(select(*name).where(keys.c.created_at < bindparam("cutoff")))
+        self.delete_old_keys = self._compile(delete(keys).where(tuple_(*name).in_(old)))
+
+
+def _inbox_list(is_unread: bool | None, has_category: bool, has_type: bool) -> Select[tuple[object, ...]]:
+    query = select(notification).where(
+        notification.c.user_id == bindparam("user_id"), _live(), notification.c.seq < bindparam("before")
+    )
+    if is_unread is not None:
+        query = query.where(notification.c.read_at.is_(None) if is_unread else notification.c.read_at.is_not(None))
+    if has_category:
+        query = query.where(notification.c.category == bindparam("category"))
+    if has_type:
+        query = query.where(notification.c.type == bindparam("type"))
+    return _limited(query.order_by(notification.c.seq.desc()))
+
+
+SQLITE = Statements(sqlite.dialect(paramstyle="named"))

@@ -1,0 +1,114 @@
+"""
+Operations on streams: appending, reading, acking and pruning the log.
+
+The only module that gives out a seq.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tocsin.adapters.sql.connection import snapshot
+from tocsin.adapters.sql.statements import SQLITE as SQL
+from tocsin.adapters.sql.transaction import Transaction
+from tocsin.domain.identifier import new_id
+from tocsin.domain.stream import KEPT_EVENTS, KEPT_S, Head, Slice, StreamEvent, StreamKey
+from tocsin.domain.user_id import UserId
+
+_NEVER_WRITTEN = Head(0, 0, 0)
+
+
+def take_seq(transaction: Transaction, key: StreamKey) -> int:
+    """Return the stream's next seq; its event must follow in this transaction."""
+    seq: int = transaction.row(SQL.next_seq, key._asdict())[0]
+    return seq
+
+
+def put_event(transaction: Transaction, key: StreamKey, seq: int, event: str, payload: bytes) -> StreamEvent:
+    """Write the event of a seq just taken."""
+    appended = StreamEvent(*key, seq, new_id(), event, payload, transaction.now)
+    transaction.execute(SQL.insert_event, appended._asdict())
+    transaction.events.append(appended)
+    return appended
+
+
+def append(transaction: Transaction, key: StreamKey, event: str, payload: bytes) -> StreamEvent:
+    """Append one event to one stream."""
+    return put_event(transaction, key, take_seq(transaction, key), event, payload)
+
+
+def append_to_all(
+    transaction: Transaction, user_ids: Sequence[UserId], namespace: str, event: str, payload: bytes
+) -> list[StreamEvent]:
+    """
+    Append one event to each user's stream.
+
+    In ascending id: two writers that take the same counters in different
+    orders would wait for each other on a database that locks rows.
+    """
+    return [append(transaction, StreamKey(user_id, namespace), event, payload) for user_id in sorted(set(user_ids))]
+
+
+def events_to_json(events: list[StreamEvent]) -> list[dict[str, Any]]:
+    """Return what ``events_from_json`` reads."""
+    return [{**event._asdict(), "payload": event.payload.decode()} for event in events]
+
+
+def events_from_json(saved: list[dict[str, Any]]) -> list[StreamEvent]:
+    """Return the events of a saved result."""
+    return [StreamEvent(**{**event, "payload": event["payload"].encode()}) for event in saved]
+
+
+def heads(connection: sqlite3.Connection, keys: Sequence[StreamKey]) -> list[Head]:
+    """Return the heads of one instant, in the order asked."""
+    with snapshot(connection):
+        return [head(connection, key) for key in keys]
+
+
+def head(connection: sqlite3.Connection, key: StreamKey) -> Head:
+    """Return one head; all zeros when the stream was never written."""
+    row = connection.execute(SQL.head, key._asdict()).fetchone()
+    return _NEVER_WRITTEN if row is None else Head(*row)
+
+
+def read(connection: sqlite3.Connection, key: StreamKey, after: int, limit: int) -> Slice:
+    """Return the events after a seq with the head of the same instant."""
+    wanted = {**key._asdict(), "after": after, "limit": limit}
+    with snapshot(connection):
+        rows = connection.execute(SQL.events_after, wanted).fetchall()
+        return Slice([StreamEvent(*row) for row in rows], head(connection, key))
+
+
+def save_acks(transaction: Transaction, acks: Mapping[StreamKey, int]) -> None:
+    """Raise acked seqs, never above the head and never back."""
+    for key, seq in acks.items():
+        transaction.execute(SQL.raise_acked, {**key._asdict(), "acked": seq})
+
+
+def find_prunable(connection: sqlite3.Connection, now: int, limit: int) -> list[StreamKey]:
+    """Return some streams that hold more, or older events, than is kept."""
+    found = connection.execute(SQL.long_streams, {"kept": KEPT_EVENTS, "limit": limit}).fetchall()
+    found += connection.execute(SQL.old_events, {"cutoff": _cutoff(now), "limit": limit}).fetchall()
+    return [StreamKey(*key) for key in dict.fromkeys(found)]
+
+
+def prune(transaction: Transaction, key: StreamKey, now: int, most: int) -> int:
+    """
+    Drop the oldest events of one stream, a number at ``most``, and return how many.
+
+    Always a prefix: everything above ``pruned`` stays readable without a gap.
+    An event with an old stamp that stands after a younger one (the clock was
+    set) stays until that one goes.
+    """
+    state = head(transaction.connection, key)
+    kept = transaction.row(SQL.first_kept_by_age, {**key._asdict(), "cutoff": _cutoff(now), "limit": 1})
+    too_old = state.seq if kept is None else kept[0] - 1
+    pruned = min(max(too_old, state.seq - KEPT_EVENTS), state.pruned + most)
+    if pruned <= state.pruned:
+        return 0
+    transaction.execute(SQL.set_pruned, {**key._asdict(), "pruned": pruned})
+    return transaction.execute(SQL.delete_events, {**key._asdict(), "pruned": pruned}).rowcount
+
+
+def _cutoff(now: int) -> int:
+    return now - int(KEPT_S * 1000)
