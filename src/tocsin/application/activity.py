@@ -1,0 +1,101 @@
+"""Events that a back end publishes: posts, orders, presence."""
+
+import types
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import orjson
+
+from tocsin.application.ports import Bus, Once, Store
+from tocsin.domain.errors import Invalid, PayloadTooBig
+from tocsin.domain.events import EventType, find_event_type
+from tocsin.domain.notification import MAX_RECIPIENTS
+from tocsin.domain.stream import StreamEvent
+from tocsin.domain.timestamp import iso, now_ms
+from tocsin.domain.user_id import UserId
+
+MAX_PAYLOAD_BYTES = 65_536
+_SET_BY_SERVER = ("event_id", "seq", "epoch")
+
+
+class Activity:
+    """Use-cases of published events. Belongs to the event loop's thread."""
+
+    def __init__(self, store: Store, bus: Bus) -> None:
+        self._store = store
+        self._bus = bus
+
+    async def publish(
+        self,
+        namespace: str,
+        event: str,
+        user_ids: Sequence[UserId],
+        data: dict[str, Any],
+        *,
+        durable: bool | None = None,
+        once: Once | None = None,
+    ) -> list[StreamEvent]:
+        """
+        Deliver a registered event to users; a durable one is committed first.
+
+        Known fields of ``data`` have their type, others are passed on as they
+        are; ``timestamp`` is added where it is missing. With ``durable`` None
+        the registry decides.
+
+        Returns:
+            The committed events, users in ascending id; none for an ephemeral one.
+
+        Raises:
+            Invalid: No such event to publish, wrong users, or a wrong field.
+            PayloadTooBig: ``data`` exceeds 64 KiB encoded.
+            KeyReused: ``once`` was used for another request.
+        """
+        kind = find_event_type(namespace, event)
+        if kind is None or not kind.publishable:
+            raise Invalid(f"there is no event '{event}' to publish on '{namespace}'")
+        if not 1 <= len(user_ids) <= MAX_RECIPIENTS:
+            raise Invalid(f"user_ids must hold 1 to {MAX_RECIPIENTS} users")
+        _check_fields(kind, data)
+        payload = data if "timestamp" in data else {**data, "timestamp": iso(now_ms())}
+        encoded = _encode(payload)
+        if kind.durable if durable is None else durable:
+            return await self._store.append_event(namespace, event, user_ids, encoded, once)
+        for user_id in dict.fromkeys(user_ids):
+            self._bus.publish_ephemeral(user_id, namespace, event, payload)
+        return []
+
+
+def _check_fields(kind: EventType, data: dict[str, Any]) -> None:
+    for name in _SET_BY_SERVER:
+        if name in data:
+            raise Invalid(f"data.{name} is set by the server")
+    for name, hint in _fields(kind.payload):
+        if name in data and not _is_of(data[name], hint):
+            raise Invalid(f"data.{name} has the wrong type")
+
+
+@cache
+def _fields(payload: type) -> tuple[tuple[str, Any], ...]:
+    return tuple(get_type_hints(payload).items())
+
+
+def _is_of(value: object, hint: Any) -> bool:
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        return any(_is_of(value, option) for option in get_args(hint))
+    if origin is list:
+        return isinstance(value, list) and all(_is_of(item, get_args(hint)[0]) for item in value)
+    if isinstance(value, bool):  # which Python counts as an int
+        return hint is bool
+    return isinstance(value, hint)
+
+
+def _encode(payload: dict[str, Any]) -> bytes:
+    try:
+        encoded = orjson.dumps(payload)
+    except TypeError as error:
+        raise Invalid(f"data is not JSON: {error}") from None
+    if len(encoded) > MAX_PAYLOAD_BYTES:
+        raise PayloadTooBig(f"data exceeds {MAX_PAYLOAD_BYTES} bytes")
+    return encoded
