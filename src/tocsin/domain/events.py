@@ -1,7 +1,7 @@
 """
 The registry of events: every name that crosses a socket, with its payload's type.
 
-The TypeScript types in ``web/src/events.generated.ts`` are generated from here.
+The TypeScript types in ``web/src/client/events.generated.ts`` are generated from here.
 A durable event is committed to a stream before anybody hears of it; an
 ephemeral one is delivered at most once, to whoever is connected.
 

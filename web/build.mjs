@@ -1,0 +1,100 @@
+/**
+ * Builds what the Python package serves (`src/tocsin/static`) and the npm package (`dist/client`).
+ *
+ *   node build.mjs            everything
+ *   node build.mjs --static   only what the Python package serves
+ *
+ * A bundle that outgrows its budget fails the build.
+ */
+
+import { execFileSync } from "node:child_process";
+import { copyFile, cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const WEB = dirname(fileURLToPath(import.meta.url));
+const STATIC = join(WEB, "..", "src", "tocsin", "static");
+const PACKAGE = join(WEB, "dist", "client");
+
+/** One self-contained script each; `budget` is in bytes after gzip. */
+const BUNDLES = [{ entry: "src/client/browser.ts", out: "js/websocket.js", budget: 20_000 }];
+
+/** Files, or folders, that are served as they are. */
+const COPIES = [
+  { from: "node_modules/swagger-ui-dist/swagger-ui.css", to: "docs/swagger-ui.css" },
+  { from: "node_modules/swagger-ui-dist/swagger-ui-bundle.js", to: "docs/swagger-ui-bundle.js" },
+  {
+    from: "node_modules/swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt",
+    to: "docs/swagger-ui-bundle.js.LICENSE.txt",
+  },
+  { from: "node_modules/swagger-ui-dist/LICENSE", to: "docs/LICENSE.txt" },
+  { from: "node_modules/swagger-ui-dist/NOTICE", to: "docs/NOTICE.txt" },
+  { from: "src/docs/page.js", to: "docs/page.js" },
+];
+
+const version = await productVersion();
+for (const bundle of BUNDLES) await makeBundle(bundle);
+for (const { from, to } of COPIES) await copy(join(WEB, from), join(STATIC, to));
+if (!process.argv.includes("--static")) await makePackage();
+
+async function makeBundle({ entry, out, budget }) {
+  const outfile = join(STATIC, out);
+  const { metafile } = await build({
+    absWorkingDir: WEB,
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    minify: true,
+    sourcemap: true,
+    metafile: true,
+    format: "iife",
+    platform: "browser",
+    target: "es2020",
+    banner: { js: `/*! Tocsin ${version} | MIT | third parties: ${out.split("/").pop()}.LICENSE.txt */` },
+    logLevel: "warning",
+  });
+  await writeFile(`${outfile}.LICENSE.txt`, await licenses(Object.keys(metafile.inputs)));
+  const size = gzipSync(await readFile(outfile)).length;
+  console.log(`${out}: ${size} of ${budget} bytes gzip`);
+  if (size > budget) throw new Error(`${out} is ${size - budget} bytes over its budget`);
+}
+
+async function makePackage() {
+  await rm(PACKAGE, { recursive: true, force: true });
+  execFileSync(process.execPath, [join(WEB, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.package.json"], {
+    cwd: WEB,
+    stdio: "inherit",
+  });
+  const { dependencies, license } = JSON.parse(await readFile(join(WEB, "package.json"), "utf8"));
+  const description = "Client of the Tocsin server: every event once and in order.";
+  const exports = { ".": { types: "./index.d.ts", default: "./index.js" } };
+  const manifest = { name: "@tocsin/client", version, description, license, type: "module", sideEffects: false };
+  await writeFile(join(PACKAGE, "package.json"), JSON.stringify({ ...manifest, exports, dependencies }, null, 2));
+  console.log(`${relative(WEB, PACKAGE)}: @tocsin/client ${version}`);
+}
+
+/** The licence texts of the packages that a bundle holds parts of. */
+async function licenses(inputs) {
+  const names = inputs.map((input) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1]).filter(Boolean);
+  const texts = [...new Set(names)].sort().map(async (name) => {
+    const folder = join(WEB, "node_modules", name);
+    const manifest = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+    const text = await readFile(join(folder, "LICENSE"), "utf8").catch(() => manifest.license);
+    return `${name} ${manifest.version}\n\n${text.trim()}\n`;
+  });
+  return (await Promise.all(texts)).join("\n---\n\n");
+}
+
+async function copy(from, to) {
+  await mkdir(dirname(to), { recursive: true });
+  if (from.endsWith("/")) await cp(from, to, { recursive: true });
+  else await copyFile(from, to);
+}
+
+/** The version has one home. */
+async function productVersion() {
+  const text = await readFile(join(WEB, "..", "src", "tocsin", "__init__.py"), "utf8");
+  return /^__version__ = "(.+)"$/m.exec(text)[1];
+}
