@@ -55,16 +55,16 @@ def render() -> str:
         [
             HEADER,
             *(interface(payload) for payload in payloads),
-            *server_events(),
-            *control_events(),
-            *constants(),
+            *_server_events(),
+            *_control_events(),
+            *_constants(),
         ]
     )
 
 
 def interface(payload: type) -> str:
     """Return one TypedDict as an interface; publishers' own fields are ``unknown``."""
-    lines = [*comment(payload), f"export interface {payload.__name__} {{"]
+    lines = [*_comment(payload), f"export interface {payload.__name__} {{"]
     for name, hint in get_type_hints(payload, include_extras=True).items():
         is_optional = get_origin(hint) is NotRequired
         inner = get_args(hint)[0] if get_origin(hint) in (NotRequired, Required) else hint
@@ -92,7 +92,7 @@ def typescript(hint: Any) -> str:
     raise TypeError(f"no TypeScript for {hint!r}")
 
 
-def comment(payload: type) -> Iterator[str]:
+def _comment(payload: type) -> Iterator[str]:
     lines = (inspect.getdoc(payload) or "").replace("``", "`").splitlines()
     if len(lines) == 1:
         yield f"/** {lines[0]} */"
@@ -102,7 +102,7 @@ def comment(payload: type) -> Iterator[str]:
         yield " */"
 
 
-def server_events() -> Iterator[str]:
+def _server_events() -> Iterator[str]:
     yield "/** Payloads of the server's events, by namespace and name. */"
     yield "export interface ServerEvents {"
     for namespace in NAMESPACES:
@@ -114,14 +114,14 @@ def server_events() -> Iterator[str]:
     yield "}\n"
 
 
-def control_events() -> Iterator[str]:
+def _control_events() -> Iterator[str]:
     yield "/** Payloads of the events by which server and client keep a connection; every namespace has them. */"
     yield "export interface ControlEvents {"
     yield from (f"  {name}: {payload.__name__};" for name, payload in CONTROL_EVENTS.items())
     yield "}\n"
 
 
-def constants() -> Iterator[str]:
+def _constants() -> Iterator[str]:
     names = ", ".join(f'"{namespace[1:]}"' for namespace in NAMESPACES)
     yield f"export const NAMESPACES = [{names}] as const;\n"
     yield "/** Events that no stream keeps, by namespace: they are never replayed. */"
