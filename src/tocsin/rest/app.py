@@ -1,0 +1,93 @@
+"""The HTTP application: every route, its OpenAPI document, and the edge around them."""
+
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Scope
+
+from tocsin import __version__
+from tocsin.engine.proxies import TrustedProxies
+from tocsin.rest import events, health, notifications, streams
+from tocsin.rest.edge import Edge
+from tocsin.rest.endpoint import Endpoint
+from tocsin.rest.models import ProblemView
+from tocsin.rest.static_files import add_static_files
+from tocsin.rest.uses import Uses
+
+_DESCRIPTION = """
+Notifications, order and social events that are committed before they are answered,
+and reach every device of a user over Socket.IO. Errors are `application/problem+json`
+with a stable `code`.
+"""
+_BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+class RestApp(FastAPI):
+    """
+    The application that serves REST, the docs and static files.
+
+    Not in here: polling and WebSocket, which the engine answers by itself.
+
+    Args:
+        uses: The use-cases that the routes call.
+        proxies: Whose forwarding headers are believed.
+    """
+
+    def __init__(self, uses: Uses, proxies: TrustedProxies) -> None:
+        super().__init__(
+            title="Tocsin",
+            version=__version__,
+            description=_DESCRIPTION,
+            docs_url=None,
+            redoc_url=None,
+            openapi_url=None,
+            redirect_slashes=False,
+        )
+        self.state.uses = uses
+        self._proxies = proxies
+        # FastAPI's include_router would run the routes through its own solving of dependencies.
+        for module in (notifications, events, streams, health):
+            self.router.routes.extend(module.router.routes)
+        self.router.route_class = Endpoint
+        self.router.routes.append(Route("/openapi.json", self._serve_openapi))
+        add_static_files(self)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the edge around the router, in place of FastAPI's five layers."""
+        return Edge(self.router, self.state.uses.allow_origin, self._proxies, self._methods_of)
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI 3.1 document."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            components = document["components"]
+            _add_schema(components["schemas"], ProblemView)
+            for unused in ("HTTPValidationError", "ValidationError"):
+                components["schemas"].pop(unused, None)
+            components["securitySchemes"] = {"token": _BEARER}
+            for path, item in document["paths"].items():
+                if path.startswith("/api/"):
+                    for operation in item.values():
+                        operation["security"] = [{"token": []}]
+            self.openapi_schema = document
+        return self.openapi_schema
+
+    async def _serve_openapi(self, _: Request) -> Response:
+        return Response(orjson.dumps(self.openapi()), media_type="application/json")
+
+    def _methods_of(self, scope: Scope) -> list[str]:
+        methods: set[str] = set()
+        for route in self.routes:
+            match, _ = route.matches(scope)
+            if match is not Match.NONE:
+                methods |= getattr(route, "methods", None) or set()
+        return sorted(methods)
+
+
+def _add_schema(schemas: dict[str, Any], model: type[BaseModel]) -> None:
+    schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -1,0 +1,137 @@
+"""
+What every request passes on its way in and every answer on its way out.
+
+One plain ASGI callable around the router, in place of a stack of middleware:
+the rule of origins, CORS for the allow-list, headers that browsers obey, and
+the last answer when something failed. Tokens are not looked at here.
+"""
+
+import logging
+from collections.abc import Callable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tocsin.engine.origins import AllowOrigin, same_origin
+from tocsin.engine.proxies import TrustedProxies
+from tocsin.rest.problems import (
+    ForeignOrigin,
+    InternalError,
+    MethodNotAllowed,
+    from_http_exception,
+    problem_response,
+)
+
+_log = logging.getLogger(__name__)
+
+_NOTHING = b"default-src 'none'; frame-ancestors 'none'"
+_PREFLIGHT = {
+    "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
+    "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key",
+    "access-control-max-age": "600",
+}
+_EXPOSED = "Retry-After, WWW-Authenticate"
+
+
+class Edge:
+    """
+    Guards an ASGI application over HTTP; WebSocket and lifespan pass unchanged.
+
+    A request whose ``Origin`` is foreign is answered 403 without a CORS header
+    before anything of it is read.
+
+    Args:
+        app: What is guarded.
+        allow_origin: The allow-list, shared with polling and WebSocket.
+        proxies: Whose ``X-Forwarded-Proto`` and ``-Host`` are believed.
+        allowed_methods: The methods that a path has, for the answer to a wrong one.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        allow_origin: AllowOrigin,
+        proxies: TrustedProxies,
+        allowed_methods: Callable[[Scope], list[str]],
+    ) -> None:
+        self._app = app
+        self._allow_origin = allow_origin
+        self._proxies = proxies
+        self._allowed_methods = allowed_methods
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        cross_origin = None
+        for name, _ in scope["headers"]:
+            if name == b"origin":
+                try:
+                    cross_origin = self._check_origin(scope)
+                except ForeignOrigin as refusal:
+                    await problem_response(refusal)(scope, receive, _Guard(send, None))
+                    return
+                break
+        await self._pass(scope, receive, _Guard(send, cross_origin))
+
+    def _check_origin(self, scope: Scope) -> str | None:
+        """Return the origin that is foreign and allowed, None for our own; raise ForeignOrigin."""
+        headers = Headers(scope=scope)
+        scheme, host = scope["scheme"], headers.get("host", "")
+        peer = scope["client"][0] if scope["client"] else ""
+        if self._proxies.trusts(peer):
+            scheme = headers.get("x-forwarded-proto", scheme).partition(",")[0].strip()
+            host = headers.get("x-forwarded-host", host).partition(",")[0].strip()
+        # Several headers joined match nothing: which one counts would be anybody's guess.
+        origin = ", ".join(headers.getlist("origin"))
+        if not self._allow_origin(origin, scheme, host):
+            raise ForeignOrigin("this origin is not on the allow-list (TOCSIN_CORS_ORIGINS)")
+        return None if same_origin(origin, scheme, host) else origin
+
+    async def _pass(self, scope: Scope, receive: Receive, send: "_Guard") -> None:
+        if scope["method"] == "OPTIONS" and send.cross_origin is not None:
+            await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receive, send)
+        except HTTPException as error:
+            problem = from_http_exception(error)
+            response = problem_response(problem)
+            if isinstance(problem, MethodNotAllowed):
+                response.headers["allow"] = ", ".join(self._allowed_methods(scope))
+            await response(scope, receive, send)
+        except Exception:
+            # The path holds ids at most; queries, bodies and headers may hold more and stay out of the log.
+            _log.exception("request failed: %s %s", scope["method"], scope["path"])
+            if send.has_started:
+                raise
+            await problem_response(InternalError("the server failed on this request"))(scope, receive, send)
+
+
+class _Guard:
+    """The way out: adds the headers that each answer has."""
+
+    __slots__ = ("_send", "cross_origin", "has_started")
+
+    def __init__(self, send: Send, cross_origin: str | None) -> None:
+        self._send = send
+        self.cross_origin = cross_origin
+        self.has_started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.has_started = True
+            headers = message["headers"]
+            headers.append((b"x-content-type-options", b"nosniff"))
+            headers.append((b"referrer-policy", b"no-referrer"))
+            if all(name != b"content-security-policy" for name, _ in headers):
+                headers.append((b"content-security-policy", _NOTHING))
+            if self.cross_origin is not None:
+                changed = MutableHeaders(raw=headers)
+                changed["access-control-allow-origin"] = self.cross_origin
+                changed["access-control-expose-headers"] = _EXPOSED
+                changed.add_vary_header("origin")
+        await self._send(message)

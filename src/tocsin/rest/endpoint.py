@@ -1,0 +1,189 @@
+"""
+One HTTP route: what an endpoint declares is read from the request, strictly.
+
+An endpoint is declared as FastAPI knows it, and FastAPI documents it. It is
+*run* here: FastAPI's own solving of dependencies costs more than the rest of a
+POST, its JSON lets NaN and lone surrogates in, and it answers 422 in a shape of
+its own. A parameter of an endpoint is one of
+
+- ``Annotated[X, Depends(read)]`` with ``read(request: Incoming) -> X``, sync or async,
+- ``body``: a strict model of the JSON body, ``Model | None`` where it may be missing,
+- ``query``: ``Annotated[Model, Query()]``, a strict model of the query,
+- a name of the path, as ``str``.
+"""
+
+import inspect
+from collections.abc import Callable
+from types import NoneType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from urllib.parse import parse_qsl
+
+import orjson
+from fastapi.params import Depends
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope, Send
+
+from tocsin.domain.errors import Invalid, PayloadTooBig, TocsinError
+from tocsin.rest.problems import Malformed, UnsupportedMediaType, problem_response
+
+MAX_BODY = 1_000_000
+MAX_DEPTH = 64
+MAX_NAMED_ERRORS = 5
+
+
+class Incoming(Request):
+    """A request whose body has been read."""
+
+    content: bytes = b""
+
+    def header(self, name: bytes) -> str | None:
+        """
+        Return a header that may come once at most.
+
+        Args:
+            name: In lower case.
+
+        Raises:
+            Malformed: It comes twice; which one counts would be anybody's guess.
+        """
+        values = [value for key, value in self.scope["headers"] if key == name]
+        if len(values) > 1:
+            raise Malformed(f"the header {name.decode()} comes more than once")
+        return values[0].decode("latin-1") if values else None
+
+
+class Endpoint(APIRoute):
+    """A route that FastAPI documents and this module runs."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        readers = _readers(endpoint)
+
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            request = Incoming(scope)
+            try:
+                request.content = await read_body(scope, receive)
+                arguments = {name: read(request) for name, read in readers}
+                response = await endpoint(**arguments)
+            except TocsinError as error:
+                response = problem_response(error)
+            except ClientDisconnect:
+                return
+            await response(scope, receive, send)
+
+        self.app = serve
+
+
+async def read_body(scope: Scope, receive: Receive) -> bytes:
+    """
+    Return the body, at most ``MAX_BODY`` bytes of it.
+
+    Raises:
+        PayloadTooBig: It is longer, whatever its ``Content-Length`` says.
+        ClientDisconnect: The client left before the end.
+    """
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value[:10]) > MAX_BODY:
+            raise PayloadTooBig(f"the body has more than {MAX_BODY} bytes")
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk: bytes = message.get("body", b"")
+        body = body + chunk if body else chunk
+        if len(body) > MAX_BODY:
+            raise PayloadTooBig(f"the body has more than {MAX_BODY} bytes")
+        if not message.get("more_body", False):
+            return body
+
+
+def read_json(request: Incoming) -> Any:
+    """
+    Return the body as JSON (RFC 8259): UTF-8, no NaN, no lone surrogate.
+
+    Raises:
+        UnsupportedMediaType: It is not declared as JSON, or is compressed.
+        Malformed: It is not JSON.
+        Invalid: It is nested deeper than ``MAX_DEPTH``.
+    """
+    media_type = (request.header(b"content-type") or "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise UnsupportedMediaType("the body must be application/json")
+    if (request.header(b"content-encoding") or "identity").lower() != "identity":
+        raise UnsupportedMediaType("the body must not be compressed")
+    content = request.content
+    try:
+        value = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"the body is not JSON: {error.msg}") from None
+    # What is read must also be written again, and orjson writes 254 levels; counting brackets is the cheap check.
+    if content.count(b"{") + content.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+        raise Invalid(f"the body is nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    children = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(child, levels - 1) for child in children)
+
+
+_Reader = Callable[[Incoming], Any]
+
+
+def _readers(endpoint: Callable[..., Any]) -> list[tuple[str, _Reader]]:
+    hints = get_type_hints(endpoint, include_extras=True)
+    return [(name, _reader(name, hints[name])) for name in inspect.signature(endpoint).parameters]
+
+
+def _reader(name: str, hint: Any) -> _Reader:
+    plain, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    for mark in marks:
+        if isinstance(mark, Depends) and mark.dependency is not None:
+            return mark.dependency
+    if name == "query":
+        return lambda request: _read_query(request, plain)
+    if name == "body":
+        return _body_reader(plain)
+    return lambda request: request.scope["path_params"][name]
+
+
+def _body_reader(hint: Any) -> _Reader:
+    choices = get_args(hint)
+    model = next(choice for choice in choices or (hint,) if choice is not NoneType)
+
+    def read(request: Incoming) -> Any:
+        if NoneType in choices and not request.content:
+            return None
+        return _validated(model.model_validate, read_json(request))
+
+    return read
+
+
+def _read_query(request: Incoming, model: type[BaseModel]) -> Any:
+    try:
+        text = request.scope["query_string"].decode("ascii")
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100)
+    except ValueError:
+        raise Malformed("the query is not percent-encoded UTF-8") from None
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise Invalid("a parameter comes more than once in the query")
+    return _validated(model.model_validate_strings, values)
+
+
+def _validated(validate: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return validate(value)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        texts = [f"{'.'.join(map(str, one['loc'])) or 'body'}: {_text(one['msg'])}" for one in found]
+        raise Invalid("; ".join(texts[:MAX_NAMED_ERRORS])) from None
+
+
+def _text(message: str) -> str:
+    return message.removeprefix("Value error, ")

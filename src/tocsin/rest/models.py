@@ -1,0 +1,251 @@
+"""
+The JSON of requests, read strictly, and of answers, for the OpenAPI document.
+
+A request model refuses a wrong type, an unknown field and what is too long, so
+sender, time and id can't be smuggled in. Answers are written by the domain's
+own ``json()``; their models document them and schemathesis holds them to it.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
+
+from tocsin.domain import notification as rules
+from tocsin.domain.events import NAMESPACES
+from tocsin.domain.notification import NotificationDraft, Priority
+from tocsin.domain.timestamp import from_datetime, now_ms
+from tocsin.domain.user_id import MAX_LENGTH, UserId, parse_user_id
+
+MAX_TTL_S = 10 * 366 * 24 * 3600
+_LONGEST_INSTANT = 40
+
+_USER_ID_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"type": "integer"}, {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH}],
+    "description": "A printable string or an integer; 456 and '456' are one user.",
+    "examples": [456],
+}
+
+
+def _instant(text: str) -> str:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("needs an offset from UTC, such as Z")
+    # A year-1 instant with an offset lies before what a datetime can say.
+    if not datetime(1970, 1, 2, tzinfo=UTC) < moment < datetime(9999, 12, 30, tzinfo=UTC):
+        raise ValueError("must lie between 1970 and 9999")
+    return text
+
+
+AnyUserId = Annotated[UserId, PlainValidator(parse_user_id), WithJsonSchema(_USER_ID_SCHEMA)]
+Recipients = Annotated[list[AnyUserId], Field(min_length=1, max_length=rules.MAX_RECIPIENTS)]
+Instant = Annotated[
+    str,
+    Field(max_length=_LONGEST_INSTANT),
+    AfterValidator(_instant),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+class Strict(BaseModel):
+    """Wrong types and unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ToUsers(Strict):
+    """Whom it is for: exactly one of ``user_id`` and ``user_ids``."""
+
+    user_id: AnyUserId | None = None
+    user_ids: Recipients | None = None
+
+    @model_validator(mode="after")
+    def _check_recipient(self) -> Self:
+        if (self.user_id is None) == (self.user_ids is None):
+            raise ValueError("exactly one of user_id and user_ids is required")
+        return self
+
+    @property
+    def recipients(self) -> list[UserId]:
+        """Return each recipient once."""
+        if self.user_id is not None:
+            return [self.user_id]
+        return list(dict.fromkeys(self.user_ids or ()))
+
+
+class NewNotification(ToUsers):
+    """A notification to one user (answered 201) or to many (answered 202)."""
+
+    type: Annotated[str, Field(min_length=1, max_length=rules.MAX_TYPE, examples=["order"])]
+    title: Annotated[str, Field(min_length=1, max_length=rules.MAX_TITLE, description="Stored and shown as text.")]
+    message: Annotated[str, Field(max_length=rules.MAX_MESSAGE, description="Stored and shown as text.")]
+    data: dict[str, Any] = {}
+    category: Annotated[str, Field(min_length=1, max_length=rules.MAX_CATEGORY)] | None = None
+    priority: Priority = "normal"
+    sound: Annotated[str, Field(min_length=1, max_length=rules.MAX_SOUND)] | None = None
+    expires_at: Instant | None = None
+    ttl_s: Annotated[int, Field(gt=0, le=MAX_TTL_S)] | None = None
+
+    @model_validator(mode="after")
+    def _check_expiry(self) -> Self:
+        if self.expires_at is not None and self.ttl_s is not None:
+            raise ValueError("expires_at and ttl_s say the same: give one")
+        return self
+
+    def drafts(self) -> list[NotificationDraft]:
+        """Return one draft a recipient."""
+        expires_at: int | None = None
+        if self.expires_at is not None:
+            expires_at = from_datetime(datetime.fromisoformat(self.expires_at))
+        elif self.ttl_s is not None:
+            expires_at = now_ms() + self.ttl_s * 1000
+        return [
+            NotificationDraft(
+                user_id=user_id,
+                type=self.type,
+                title=self.title,
+                message=self.message,
+                data=self.data,
+                category=self.category,
+                priority=self.priority,
+                sound=self.sound,
+                expires_at=expires_at,
+            )
+            for user_id in self.recipients
+        ]
+
+
+class NewEvent(ToUsers):
+    """An event of ``/sns``, ``/orders`` or presence to one user or many."""
+
+    namespace: Literal[NAMESPACES]  # type: ignore[valid-type]
+    event: Annotated[str, Field(min_length=1, max_length=64, examples=["order_updated"])]
+    data: dict[str, Any] = {}
+    durable: Annotated[bool | None, Field(description="False: at most once, kept in no stream.")] = None
+
+
+class ReadAll(Strict):
+    """Which notifications to mark: all, or those of one category."""
+
+    category: Annotated[str, Field(max_length=rules.MAX_CATEGORY)] | None = None
+
+
+class InboxQuery(Strict):
+    """Which page of the inbox."""
+
+    unread: bool | None = None
+    category: Annotated[str, Field(max_length=rules.MAX_CATEGORY)] | None = None
+    type: Annotated[str, Field(max_length=rules.MAX_TYPE)] | None = None
+    cursor: Annotated[str, Field(max_length=64, description="The `next_cursor` of the page before.")] | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 20
+
+
+class StreamQuery(Strict):
+    """Which run of the stream."""
+
+    after: Annotated[int, Field(ge=0, le=2**53 - 1, description="The last seq already known.")] = 0
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 200
+
+
+class NotificationView(BaseModel):
+    """A stored notification."""
+
+    id: str
+    user_id: int | str
+    type: str
+    title: str
+    message: str
+    data: dict[str, Any]
+    category: str | None
+    priority: Priority
+    sound: str | None
+    timestamp: str
+    seen_at: str | None
+    read: bool
+    read_at: str | None
+    expires_at: str | None
+
+
+class InboxView(BaseModel):
+    """A page of an inbox and the stream's position in the same snapshot."""
+
+    notifications: list[NotificationView]
+    next_cursor: str | None
+    unread_count: int
+    epoch: str
+    seq: int
+
+
+class StatsView(BaseModel):
+    """Counts over one inbox; ``by_category`` counts the unread, ``""`` stands for none."""
+
+    unread: int
+    unseen: int
+    total: int
+    by_category: dict[str, int]
+
+
+class MarkedView(BaseModel):
+    """How many became read."""
+
+    marked: int
+
+
+class Job(BaseModel):
+    """A write to many users; it is committed as a whole before the answer."""
+
+    id: str
+    state: Literal["done"]
+    total: int
+    done: int
+
+
+class JobView(BaseModel):
+    """The answer to a write to many users."""
+
+    job: Job
+
+
+class EventView(BaseModel):
+    """A committed event, as its stream keeps it."""
+
+    seq: int
+    event_id: str
+    event: str
+    created_at: str
+    data: dict[str, Any]
+
+
+class StreamView(BaseModel):
+    """A run of a stream: events with ``after < seq``, ascending."""
+
+    events: list[EventView]
+    epoch: str
+    seq: int
+    pruned: int
+
+
+class StateView(BaseModel):
+    """The state of the node."""
+
+    status: Literal["ok", "ready"]
+
+
+class ProblemView(BaseModel):
+    """A refusal (RFC 9457); `code` is stable."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    retryable: bool
+    retry_after_s: float | None = None

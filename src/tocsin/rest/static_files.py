@@ -1,0 +1,79 @@
+"""
+Files of the browser part: ``/js/websocket.js``, the pages' scripts and styles.
+
+They are built from ``web/`` into the package's ``static`` folder. Pages set
+their own Content-Security-Policy; none of them may run inline script.
+"""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.responses import FileResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from tocsin import __version__
+
+STATIC = Path(__file__).parent.parent / "static"
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
+    "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+# Swagger UI sets style attributes; it runs no inline script.
+_DOCS_POLICY = PAGE_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+
+_DOCS_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Tocsin API</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/init.js"></script>
+</body>
+</html>
+"""
+_DOCS_SCRIPT = """SwaggerUIBundle({ url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true });
+"""
+
+
+def add_static_files(app: FastAPI, folder: Path = STATIC) -> None:
+    """Serve every folder of the static files under its own name, and the docs page."""
+    app.router.routes.append(Route("/docs", _docs_page))
+    app.router.routes.append(Route("/docs/init.js", _docs_script))
+    app.router.routes.append(Route("/", _front))
+    for child in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if child.is_dir():
+            app.router.routes.append(Mount(f"/{child.name}", Revalidated(directory=child)))
+
+
+class Revalidated(StaticFiles):
+    """Files that a browser may keep and must ask about before it uses them again."""
+
+    def file_response(self, *args: object, **options: object) -> Response:
+        """Return the file, or 304 when the browser has it."""
+        response = super().file_response(*args, **options)  # type: ignore[arg-type]
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+def page(path: Path) -> FileResponse:
+    """Return an HTML page that may load what this server serves, and nothing else."""
+    return FileResponse(path, headers={"content-security-policy": PAGE_POLICY, "cache-control": "no-cache"})
+
+
+async def _docs_page(_: object) -> Response:
+    return Response(_DOCS_PAGE, headers={"content-security-policy": _DOCS_POLICY}, media_type="text/html")
+
+
+async def _docs_script(_: object) -> Response:
+    return Response(_DOCS_SCRIPT, media_type="text/javascript")
+
+
+async def _front(_: object) -> Response:
+    return Response(f"Tocsin {__version__} is running. Its API: /docs\n", media_type="text/plain")

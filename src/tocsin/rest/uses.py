@@ -1,0 +1,28 @@
+"""What the routes call: use-cases and ports, handed over by ``bootstrap``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tocsin.application.activity import Activity
+from tocsin.application.notifications import Notifications
+from tocsin.application.ports import Store, TokenVerifier
+from tocsin.application.streams import Streams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uses:
+    """
+    The collaborators of every route.
+
+    Attributes:
+        is_accepting: False from the first moment of a drain.
+        allow_origin: ``(origin, scheme, host)``: may this page call? One rule for REST, polling and sockets.
+    """
+
+    store: Store
+    tokens: TokenVerifier
+    notifications: Notifications
+    activity: Activity
+    streams: Streams
+    is_accepting: Callable[[], bool]
+    allow_origin: Callable[[str, str, str], bool]
