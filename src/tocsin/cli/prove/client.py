@@ -1,0 +1,144 @@
+"""
+A client with the cursor logic of delivery.md 3 to 6, over a WebSocket of its own.
+
+It keeps ``(epoch, last_seq)``, drops what it has seen, asks for a replay on a
+gap, comes back after every fault and journals what it would show to its user.
+It speaks just enough Engine.IO and Socket.IO; the npm and Python clients are
+driven by the acceptance tests.
+"""
+
+import asyncio
+import random
+from typing import Any
+
+import orjson
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from tocsin.cli.prove.http import Http, HttpError
+from tocsin.cli.prove.journal import Journal, Shown
+
+NAMESPACE = "/notifications"
+OPEN_S = 10.0
+RETRY_S = 0.1
+MAX_RETRY_S = 2.0
+ACK_EVERY = 50
+PAGE = 200
+
+
+class ProtocolError(Exception):
+    """The server said what a client of ours can't make sense of."""
+
+
+class Client:
+    """
+    One device of a user; belongs to one event loop.
+
+    Args:
+        http: For the read of the log that a ``resync`` asks for.
+
+    Attributes:
+        connects: Sessions that came as far as ``synced``.
+        shown: Events shown.
+        dropped: Events that came again and were not shown again.
+        resyncs: Times the server could not resume the cursor.
+        is_synced: The current session has had ``synced``.
+    """
+
+    def __init__(self, host: str, port: int, token: str, journal: Journal, http: Http) -> None:
+        self.connects = 0
+        self.shown = 0
+        self.dropped = 0
+        self.resyncs = 0
+        self.is_synced = asyncio.Event()
+        self._url = f"ws://{host}:{port}/socket.io/?EIO=4&transport=websocket"
+        self._token = token
+        self._journal = journal
+        self._http = http
+        self._epoch: str | None = None
+        self._last_seq = 0
+        self._is_replaying = False
+
+    async def run(self) -> None:
+        """Stay connected until cancelled, whatever happens to the server."""
+        retry_s = RETRY_S
+        while True:
+            before = self.connects
+            try:
+                async with connect(self._url, compression=None, ping_interval=None, open_timeout=OPEN_S) as socket:
+                    await self._serve(socket)
+            except (OSError, WebSocketException, HttpError, TimeoutError):
+                pass
+            finally:
+                self.is_synced.clear()
+            retry_s = RETRY_S if self.connects > before else min(retry_s * 2, MAX_RETRY_S)
+            # Full jitter (delivery.md 13): the clients of a dead server must not come back as one.
+            await asyncio.sleep(random.uniform(0, retry_s))  # noqa: S311
+
+    async def _serve(self, socket: ClientConnection) -> None:
+        handshake = orjson.loads(str(await socket.recv())[1:])
+        patience_s = (handshake["pingInterval"] + handshake["pingTimeout"]) / 1000
+        cursor = {} if self._epoch is None else {"epoch": self._epoch, "last_seq": self._last_seq}
+        self._is_replaying = True
+        await socket.send(f"40{NAMESPACE}," + orjson.dumps({"token": self._token, **cursor}).decode())
+        while True:
+            async with asyncio.timeout(patience_s):
+                packet = str(await socket.recv())
+            if packet == "2":
+                await socket.send("3")
+            elif packet.startswith(f"42{NAMESPACE},"):
+                name, payload = orjson.loads(packet[len(f"42{NAMESPACE},") :])
+                await self._take(socket, name, payload)
+            elif not packet.startswith((f"40{NAMESPACE},", f"43{NAMESPACE},", "6")):
+                raise ProtocolError(packet)
+
+    async def _take(self, socket: ClientConnection, name: str, payload: dict[str, Any]) -> None:
+        if name == "synced":
+            if self._epoch is None:
+                self._epoch, self._last_seq = payload["epoch"], payload["seq"]
+            self._is_replaying = False
+            self.connects += 1
+            self.is_synced.set()
+        elif name == "resync":
+            self.resyncs += 1
+            await self._refetch(payload["epoch"])
+        elif "seq" in payload:
+            await self._take_durable(socket, payload)
+
+    async def _take_durable(self, socket: ClientConnection, payload: dict[str, Any]) -> None:
+        seq = payload["seq"]
+        if self._epoch is None:
+            self._epoch, self._last_seq = payload["epoch"], seq - 1
+        if seq <= self._last_seq:
+            self.dropped += 1
+        elif seq == self._last_seq + 1:
+            self._show(payload)
+            if seq % ACK_EVERY == 0:
+                await self._emit(socket, "ack", {"seq": seq})
+        elif not self._is_replaying:
+            self._is_replaying = True
+            await self._emit(socket, "replay", {"after": self._last_seq})
+
+    def _show(self, payload: dict[str, Any]) -> None:
+        self._last_seq = payload["seq"]
+        self.shown += 1
+        self._journal.write(Shown(payload["epoch"], payload["seq"], payload["id"], payload["data"]["key"]))
+
+    async def _refetch(self, epoch: str) -> None:
+        """Read over REST what the socket can't replay; what is no longer kept stays missing."""
+        if epoch != self._epoch:
+            self._epoch, self._last_seq = epoch, 0
+        while True:
+            path = f"/api/stream{NAMESPACE}?after={self._last_seq}&limit={PAGE}"
+            answer = await self._http.request("GET", path, headers={"Authorization": f"Bearer {self._token}"})
+            if answer.status != 200:
+                raise HttpError(f"the stream was answered {answer.status}")
+            part = answer.json()
+            for event in part["events"]:
+                self._show(event["data"])
+            if not part["events"]:
+                self._last_seq = max(self._last_seq, part["seq"])
+                return
+
+    async def _emit(self, socket: ClientConnection, name: str, payload: dict[str, Any]) -> None:
+        await socket.send(f"42{NAMESPACE}," + orjson.dumps([name, payload]).decode())

@@ -1,0 +1,74 @@
+"""
+As much HTTP/1.1 as a producer needs: one connection, one request at a time.
+
+A fault must show as a fault: nothing is retried and nothing followed here.
+"""
+
+import asyncio
+from typing import Any, NamedTuple
+
+import orjson
+
+TIMEOUT_S = 30.0
+
+
+class HttpError(Exception):
+    """No whole answer came; whether the request was carried out is unknown."""
+
+
+class Answer(NamedTuple):
+    """Status and body of an answer."""
+
+    status: int
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body as JSON."""
+        return orjson.loads(self.body)
+
+
+class Http:
+    """A connection that opens itself when needed; belongs to one event loop."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host = host
+        self._port = port
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def request(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+        """
+        Send a request, with ``body`` as JSON unless None, and return its answer.
+
+        Raises:
+            HttpError: No whole answer came within TIMEOUT_S.
+        """
+        payload = b"" if body is None else orjson.dumps(body)
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {self._host}:{self._port}", f"Content-Length: {len(payload)}"]
+        if body is not None:
+            lines.append("Content-Type: application/json")
+        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                if self._streams is None:
+                    self._streams = await asyncio.open_connection(self._host, self._port)
+                reader, writer = self._streams
+                writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + payload)
+                await writer.drain()
+                return await self._read(reader)
+        except (OSError, EOFError, ValueError, asyncio.IncompleteReadError) as error:
+            self.close()
+            raise HttpError(str(error)) from error
+
+    async def _read(self, reader: asyncio.StreamReader) -> Answer:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
+        body = await reader.readexactly(int(headers["content-length"])) if "content-length" in headers else b""
+        if headers.get("connection", "").lower() == "close":
+            self.close()
+        return Answer(int(head[0].split(" ")[1]), body)
+
+    def close(self) -> None:
+        """Drop the connection."""
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
