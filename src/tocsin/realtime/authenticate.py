@@ -1,0 +1,141 @@
+"""
+Who a connection belongs to: CONNECT with a token, its end, and a newer one.
+
+A connection is one user's from its first accepted CONNECT to its close, over
+all namespaces. What a user may do is decided by the use-cases.
+"""
+
+import time
+from typing import Any
+
+from tocsin.application.ports import TokenVerifier
+from tocsin.domain.errors import Forbidden, RateLimited, Unauthenticated
+from tocsin.domain.principal import Principal
+from tocsin.domain.timestamp import iso
+from tocsin.domain.user_id import UserId
+from tocsin.engine import Connection, TimerWheel
+
+EXPIRY_NOTICE_S = 60.0
+USER_CONNECTIONS = 20
+
+
+class Identity:
+    """
+    The user of one connection and the end of the token; waits on the timer wheel.
+
+    Attributes:
+        expires_at: Seconds since 1970, as clients are told.
+    """
+
+    __slots__ = ("_connection", "_ends_at", "_is_told", "due_tick", "expires_at", "user_id")
+
+    def __init__(self, connection: Connection, user_id: UserId) -> None:
+        self.due_tick = 0
+        self.user_id = user_id
+        self.expires_at = 0.0
+        self._connection = connection
+        self._ends_at = 0.0
+        self._is_told = False
+
+    def prolong(self, principal: Principal) -> float:
+        """Take over the token's end and return the seconds until the first notice."""
+        self.expires_at = principal.expires_at
+        # Measured off the wall clock once: setting the clock must not disconnect anybody.
+        left = principal.expires_at - time.time()
+        self._ends_at = time.monotonic() + left
+        self._is_told = False
+        return max(left - EXPIRY_NOTICE_S, 0.0)
+
+    def on_due(self, now: float) -> float | None:  # noqa: ARG002 - an Entry of the wheel gets its time
+        """Tell the client that the token ends, or that it has, and close then."""
+        left = self._ends_at - time.monotonic()
+        payload = {"expires_at": iso(int(self.expires_at * 1000))}
+        if left <= 0:
+            self._tell("auth_expired", payload)
+            self._connection.close("auth_expired")
+            return None
+        if not self._is_told:
+            self._is_told = True
+            self._tell("auth_expiring", payload)
+        return left
+
+    def _tell(self, event: str, payload: dict[str, Any]) -> None:
+        for socket in list(self._connection.sockets.values()):
+            socket.emit(event, payload)
+
+
+class Authenticator:
+    """
+    Binds connections to users, a bounded number a user.
+
+    Belongs to the event loop's thread.
+
+    Args:
+        wheel: Waits for the ends of tokens.
+        user_connections: Connections that one user may hold at a time.
+    """
+
+    def __init__(self, tokens: TokenVerifier, wheel: TimerWheel, *, user_connections: int = USER_CONNECTIONS) -> None:
+        self._tokens = tokens
+        self._wheel = wheel
+        self._user_connections = user_connections
+        self._connections: dict[UserId, int] = {}
+
+    @property
+    def users(self) -> int:
+        """Return how many users are connected."""
+        return len(self._connections)
+
+    def authenticate(self, connection: Connection, token: object) -> UserId:
+        """
+        Bind the connection to the token's user, or check that it is this user's.
+
+        A later end of another token of the same user counts from now on.
+
+        Raises:
+            Unauthenticated: The token is wrong.
+            Forbidden: The connection is another user's.
+            RateLimited: The user holds too many connections.
+        """
+        principal = self._tokens.verify(token)
+        identity: Identity | None = connection.data
+        if identity is None:
+            held = self._connections.get(principal.user_id, 0)
+            if held >= self._user_connections:
+                raise RateLimited(f"this user has {held} connections, which is the most allowed")
+            self._connections[principal.user_id] = held + 1
+            identity = connection.data = Identity(connection, principal.user_id)
+        self._prolong(identity, principal)
+        return identity.user_id
+
+    def reauthenticate(self, connection: Connection, token: object) -> Identity:
+        """
+        Let the connection live as long as a newer token of its user.
+
+        Raises:
+            Unauthenticated: The token is wrong.
+            Forbidden: It is another user's.
+        """
+        identity: Identity | None = connection.data
+        if identity is None:
+            raise Unauthenticated("the connection has no user")
+        self._prolong(identity, self._tokens.verify(token))
+        return identity
+
+    def _prolong(self, identity: Identity, principal: Principal) -> None:
+        if principal.user_id != identity.user_id:
+            raise Forbidden("the connection belongs to another user")
+        if principal.expires_at > identity.expires_at:
+            self._wheel.schedule(identity, identity.prolong(principal))
+
+    def on_connection_closed(self, connection: Connection) -> None:
+        """Forget the connection."""
+        identity: Identity | None = connection.data
+        if identity is None:
+            return
+        self._wheel.cancel(identity)
+        left = self._connections[identity.user_id] - 1
+        if left:
+            self._connections[identity.user_id] = left
+        else:
+            del self._connections[identity.user_id]

@@ -1,0 +1,113 @@
+"""
+The edge of client events: strict arguments in, ``{"ok": true, …}`` or a problem out.
+
+Which events a namespace takes is told by the module of the namespace.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tocsin.domain.errors import Invalid, TocsinError
+from tocsin.engine import EventRefused, Socket, SocketServer
+from tocsin.realtime.authenticate import Identity
+
+ObjectId = Annotated[str, Field(min_length=1, max_length=64)]
+AnyUserId = int | str
+
+log = logging.getLogger(__name__)
+
+
+class InternalError(TocsinError):
+    """Something failed that is not the client's fault."""
+
+    code = "internal_error"
+    title = "Internal error"
+
+
+class UnknownEvent(TocsinError):
+    """The namespace takes no such event from a client."""
+
+    code = "unknown_event"
+    title = "Unknown event"
+    status = 404
+
+
+class Arguments(BaseModel):
+    """The one object that comes with a client event: no coercion, no unknown fields."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class NoArguments(Arguments):
+    """An event that says all by its name."""
+
+
+ArgumentsT = TypeVar("ArgumentsT", bound=Arguments)
+Result = dict[str, Any] | None
+Use = Callable[[Socket, ArgumentsT], Result]
+AsyncUse = Callable[[Socket, ArgumentsT], Awaitable[Result]]
+
+
+def refusal_of(error: TocsinError) -> EventRefused:
+    """Return the error as the ack of a client event."""
+    return EventRefused({"ok": False, **error.problem()})
+
+
+def identity_of(socket: Socket) -> Identity:
+    """Return whose the socket's connection is; every connected socket's is somebody's."""
+    identity = socket.connection.data
+    assert isinstance(identity, Identity)
+    return identity
+
+
+def parse_arguments(model: type[ArgumentsT], args: tuple[Any, ...]) -> ArgumentsT:
+    """
+    Return the validated arguments of an event; none at all stand for an empty object.
+
+    Raises:
+        Invalid: Not exactly one object, or one that breaks the model; the
+            detail names the first field and repeats no value.
+    """
+    if len(args) > 1:
+        raise Invalid("expected one object")
+    given = args[0] if args and args[0] is not None else {}
+    if not isinstance(given, dict):
+        raise Invalid("expected one object")
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        field = ".".join(map(str, first["loc"][:1]))
+        raise Invalid(f"{field[:64]}: {first['msg']}") from None
+
+
+def take(server: SocketServer, namespace: str, event: str, model: type[ArgumentsT], use: Use[ArgumentsT]) -> None:
+    """Register a client event whose use never waits; it runs inline, with no task."""
+
+    def handle(socket: Socket, *args: Any) -> dict[str, Any]:
+        try:
+            return {"ok": True, **(use(socket, parse_arguments(model, args)) or {})}
+        except TocsinError as error:
+            raise refusal_of(error) from None
+
+    server.on(event, namespace=namespace)(handle)
+
+
+def take_async(
+    server: SocketServer, namespace: str, event: str, model: type[ArgumentsT], use: AsyncUse[ArgumentsT]
+) -> None:
+    """Register a client event whose use waits for a commit."""
+
+    async def handle(socket: Socket, *args: Any) -> dict[str, Any]:
+        try:
+            return {"ok": True, **(await use(socket, parse_arguments(model, args)) or {})}
+        except TocsinError as error:
+            raise refusal_of(error) from None
+        except Exception:
+            log.exception("%s of %s failed", event, namespace)
+            raise refusal_of(InternalError("the event could not be handled")) from None
+
+    server.on(event, namespace=namespace)(handle)

@@ -1,0 +1,306 @@
+"""
+Streams that have sockets on this node, and how far their rooms have been sent.
+
+The log is the truth and the bus a wake-up (delivery contract, 8): an event
+that follows the head goes straight to the room, one that leaves a gap starts
+an ordered read of the log, and a sweep of heads finds what no wake-up told.
+A room is one user in one namespace, so that its name is the user id. How a
+single socket comes up to the head of its stream is ``resume``'s concern.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from tocsin.application.ports import Store
+from tocsin.domain.errors import TocsinError
+from tocsin.domain.events import NAMESPACES
+from tocsin.domain.stream import StreamEvent, StreamKey, resync_reason
+from tocsin.domain.user_id import UserId
+from tocsin.engine import EncodedPacket, Socket, SocketServer, encode_event_json
+
+READ_EVENTS = 100
+RECENT_EVENTS = 256
+RECENT_BYTES = 262_144
+SWEEP_S = 5.0
+FULL_SWEEP_S = 30.0
+SWEEP_STREAMS = 2_000
+
+log = logging.getLogger(__name__)
+
+
+class LiveStream:
+    """
+    One stream with sockets on this node.
+
+    Attributes:
+        head: Every socket in the room has been sent all up to here.
+        is_head_known: False until the log or an event told the head.
+        sockets: How many sockets follow the stream, in the room or catching up.
+        catching_up: Those that are still on their way to the head.
+        first_live: The first seq heard since the stream came to this node, or 0.
+        recent: The last events up to the head, kept only while a socket catches up.
+        wanted: How far the ordered read has to go; the read runs while it is above the head.
+    """
+
+    __slots__ = ("catching_up", "first_live", "head", "is_head_known", "key", "recent", "recent_bytes", "repair")
+    __slots__ += ("sockets", "wanted")
+
+    def __init__(self, key: StreamKey) -> None:
+        self.key = key
+        self.head = 0
+        self.is_head_known = False
+        self.sockets = 0
+        self.catching_up: dict[Socket, object] | None = None
+        self.first_live = 0
+        self.recent: deque[tuple[int, EncodedPacket]] | None = None
+        self.recent_bytes = 0
+        self.wanted = 0
+        self.repair: asyncio.Task[None] | None = None
+
+    @property
+    def has_room(self) -> bool:
+        """Return whether any socket is up to the head, and so must see every event in order."""
+        return self.sockets > len(self.catching_up or ())
+
+    def skip_to(self, seq: int) -> None:
+        """Move the head without events: nobody is in the room, or it is told to resync."""
+        self.head = seq
+        self.is_head_known = True
+        self.forget_recent()
+
+    def remember(self, seq: int, packet: EncodedPacket) -> None:
+        """Keep an event for the sockets that catch up; the oldest go first."""
+        if self.recent is None:
+            self.recent = deque()
+        self.recent.append((seq, packet))
+        self.recent_bytes += len(packet.text)
+        while len(self.recent) > RECENT_EVENTS or self.recent_bytes > RECENT_BYTES:
+            self.recent_bytes -= len(self.recent.popleft()[1].text)
+
+    def forget_recent(self) -> None:
+        """Drop the kept events."""
+        self.recent = None
+        self.recent_bytes = 0
+
+    def recent_after(self, seq: int) -> Iterator[EncodedPacket] | None:
+        """Return the packets from ``seq + 1`` to the head, or None when not all are kept."""
+        if self.recent is None or not self.recent or self.recent[0][0] > seq + 1:
+            return None
+        return (packet for _, packet in islice(self.recent, seq + 1 - self.recent[0][0], None))
+
+
+class LiveStreams:
+    """
+    Brings every committed event to the room of its stream, once and in order.
+
+    Belongs to the event loop's thread. State of a stream goes with its last
+    socket.
+    """
+
+    def __init__(self, server: SocketServer, store: Store, *, sweep_s: float = SWEEP_S) -> None:
+        self._server = server
+        self._store = store
+        self._sweep_s = sweep_s
+        self._by_namespace: dict[str, dict[UserId, LiveStream]] = {namespace: {} for namespace in NAMESPACES}
+        self._sweeper: asyncio.Task[None] | None = None
+        self._is_sweep_due = False
+        self.epoch = ""
+        self.repairs = 0
+        self.resyncs = 0
+
+    # Who follows what
+
+    def enter(self, socket: Socket, user_id: UserId, catch_up: object) -> LiveStream:
+        """Add a socket as catching up: from now on what is live is kept for it."""
+        streams = self._by_namespace[socket.namespace]
+        stream = streams.get(user_id)
+        if stream is None:
+            stream = streams[user_id] = LiveStream(StreamKey(user_id, socket.namespace))
+        stream.sockets += 1
+        self._mark_catching_up(stream, socket, catch_up)
+        return stream
+
+    def settle(self, socket: Socket, stream: LiveStream) -> None:
+        """Move a socket that has been sent everything up to the head into the room."""
+        self._unmark_catching_up(stream, socket)
+        socket.join(stream.key.user_id)
+
+    def unsettle(self, socket: Socket, stream: LiveStream, catch_up: object) -> None:
+        """Take a socket out of the room, to be sent the log again from its cursor."""
+        socket.leave(stream.key.user_id)
+        self._mark_catching_up(stream, socket, catch_up)
+
+    def leave(self, socket: Socket, stream: LiveStream) -> None:
+        """Forget a socket, and the stream with its last one."""
+        self._unmark_catching_up(stream, socket)
+        stream.sockets -= 1
+        if not stream.sockets:
+            del self._by_namespace[stream.key.namespace][stream.key.user_id]
+
+    def _mark_catching_up(self, stream: LiveStream, socket: Socket, catch_up: object) -> None:
+        if stream.catching_up is None:
+            stream.catching_up = {}
+        stream.catching_up[socket] = catch_up
+
+    def _unmark_catching_up(self, stream: LiveStream, socket: Socket) -> None:
+        if stream.catching_up is not None:
+            stream.catching_up.pop(socket, None)
+            if not stream.catching_up:
+                stream.catching_up = None
+                stream.forget_recent()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._by_namespace.values()))
+
+    def __iter__(self) -> Iterator[LiveStream]:
+        for streams in self._by_namespace.values():
+            yield from streams.values()
+
+    # Events
+
+    def packet(self, event: StreamEvent) -> EncodedPacket:
+        """Return the event as clients get it, encoded once for all of them."""
+        return encode_event_json(event.namespace, event.event, event.wire_payload(self.epoch))
+
+    def on_events(self, events: Iterable[StreamEvent]) -> None:
+        """Take committed events in commit order, from whatever wake-up; never waits."""
+        for event in events:
+            stream = self._by_namespace[event.namespace].get(event.user_id)
+            if stream is None or event.seq <= stream.head:
+                continue
+            if not stream.first_live:
+                stream.first_live = event.seq
+            if stream.repair is not None:
+                # The ordered read will come to it: sent now it would overtake what is missing.
+                stream.wanted = max(stream.wanted, event.seq)
+            elif event.seq == stream.head + 1 or not stream.has_room:
+                self._advance(stream, event)
+            else:
+                self.read_up_to(stream, event.seq)
+
+    def on_ephemeral(self, user_id: UserId, namespace: str, event: str, payload: dict[str, Any]) -> None:
+        """Emit an event that no stream keeps to whoever is in the room now."""
+        if user_id in self._by_namespace[namespace]:
+            self._server.emit(event, payload, namespace=namespace, room=user_id, ephemeral=True)
+
+    def _advance(self, stream: LiveStream, event: StreamEvent) -> None:
+        packet = self.packet(event)
+        if stream.catching_up is not None:
+            if event.seq != stream.head + 1:
+                stream.forget_recent()
+            stream.remember(event.seq, packet)
+        stream.head = event.seq
+        stream.is_head_known = True
+        if stream.has_room:
+            self._server.send(packet, stream.key.namespace, stream.key.user_id)
+
+    # The log, where a wake-up was lost
+
+    def read_up_to(self, stream: LiveStream, seq: int) -> asyncio.Task[None]:
+        """Bring a room up to ``seq`` from the log; one read at a time a stream."""
+        stream.wanted = max(stream.wanted, seq)
+        if stream.repair is None:
+            self.repairs += 1
+            stream.repair = asyncio.create_task(self._read_up_to_wanted(stream))
+        return stream.repair
+
+    async def _read_up_to_wanted(self, stream: LiveStream) -> None:
+        try:
+            while stream.sockets and stream.head < stream.wanted:
+                before = stream.head
+                part = await self._store.read_stream(stream.key, before, READ_EVENTS)
+                if not stream.sockets:
+                    break
+                if (reason := resync_reason(self.epoch, stream.head, part.head, self.epoch)) is not None:
+                    self._resync_room(stream, reason, part.head.seq)
+                    continue
+                for event in part.events:
+                    if event.seq > stream.head:
+                        self._advance(stream, event)
+                if stream.head == before:
+                    # The wake-up told of what the log does not hold: the log is right.
+                    break
+        except TocsinError as refusal:
+            self._is_sweep_due = True
+            log.warning("reading a stream failed: %s", refusal.code)
+        except Exception:
+            self._is_sweep_due = True
+            log.exception("reading a stream failed")
+        finally:
+            stream.repair = None
+            stream.wanted = 0
+
+    def _resync_room(self, stream: LiveStream, reason: str, seq: int) -> None:
+        self.resyncs += 1
+        stream.skip_to(seq)
+        payload = {"reason": reason, "epoch": self.epoch, "seq": seq}
+        self._server.emit("resync", payload, namespace=stream.key.namespace, room=stream.key.user_id)
+
+    # The sweep
+
+    def start(self) -> None:
+        """Take the store's epoch and begin to sweep."""
+        self.epoch = self._store.epoch
+        self._sweeper = asyncio.create_task(self._sweep_for_ever())
+
+    async def stop(self) -> None:
+        """End the sweep and every ordered read."""
+        tasks = [stream.repair for stream in self if stream.repair is not None]
+        if self._sweeper is not None:
+            tasks.append(self._sweeper)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _sweep_for_ever(self) -> None:
+        swept_at = time.monotonic()
+        while True:
+            await asyncio.sleep(self._sweep_s * random.uniform(0.75, 1.0))  # noqa: S311 - spreads load, hides nothing
+            try:
+                self._is_sweep_due |= await self._store.changed_elsewhere()
+                if self._is_sweep_due or time.monotonic() - swept_at >= FULL_SWEEP_S:
+                    # Before the sweep, so that a read that fails meanwhile asks for the next one.
+                    self._is_sweep_due = False
+                    await self.sweep()
+                    swept_at = time.monotonic()
+            except TocsinError as refusal:
+                self._is_sweep_due = True
+                log.warning("the sweep of heads failed: %s", refusal.code)
+            except Exception:
+                self._is_sweep_due = True
+                log.exception("the sweep of heads failed")
+
+    async def sweep(self) -> None:
+        """Compare the head of every room with the log, and read where the log is ahead."""
+        if self.epoch != self._store.epoch:
+            await self._begin_epoch()
+            return
+        for part in _parts([stream for stream in self if stream.has_room], SWEEP_STREAMS):
+            heads = await self._store.heads([stream.key for stream in part])
+            for stream, head in zip(part, heads, strict=True):
+                if stream.has_room and head.seq > stream.head:
+                    self.read_up_to(stream, head.seq)
+
+    async def _begin_epoch(self) -> None:
+        found = []
+        for part in _parts(list(self), SWEEP_STREAMS):
+            before = [stream.head for stream in part]
+            heads = await self._store.heads([stream.key for stream in part])
+            found += zip(part, heads, before, strict=True)
+        # In one turn: no event may carry the new epoch to a client that was not told of it.
+        self.epoch = self._store.epoch
+        for stream, head, old in found:
+            if stream.sockets:
+                # A restored log may end below the old head; what came while this waited is newer.
+                self._resync_room(stream, "epoch_changed", head.seq if stream.head == old else stream.head)
+
+
+def _parts(streams: Sequence[LiveStream], size: int) -> Iterator[Sequence[LiveStream]]:
+    for start in range(0, len(streams), size):
+        yield streams[start : start + size]
