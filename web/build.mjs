@@ -19,7 +19,12 @@ const STATIC = join(WEB, "..", "src", "tocsin", "static");
 const PACKAGE = join(WEB, "dist", "client");
 
 /** One self-contained script each; `budget` is in bytes after gzip. */
-const BUNDLES = [{ entry: "src/client/browser.ts", out: "js/websocket.js", budget: 20_000 }];
+const BUNDLES = [
+  { entry: "src/client/browser.ts", out: "js/websocket.js", budget: 20_000 },
+  { entry: "demo/main.ts", out: "demo/demo.js", budget: 16_000 },
+  { entry: "demo/theme.ts", out: "demo/theme.js", budget: 2_000 },
+  { entry: "demo/demo.css", out: "demo/demo.css", budget: 5_000 },
+];
 
 /** Files, or folders, that are served as they are. */
 const COPIES = [
@@ -32,6 +37,8 @@ const COPIES = [
   { from: "node_modules/swagger-ui-dist/LICENSE", to: "docs/LICENSE.txt" },
   { from: "node_modules/swagger-ui-dist/NOTICE", to: "docs/NOTICE.txt" },
   { from: "src/docs/page.js", to: "docs/page.js" },
+  { from: "demo/index.html", to: "demo/index.html" },
+  { from: "demo/icon.svg", to: "demo/icon.svg" },
 ];
 
 const version = await productVersion();
@@ -52,13 +59,17 @@ async function makeBundle({ entry, out, budget }) {
     format: "iife",
     platform: "browser",
     target: "es2020",
-    banner: { js: `/*! Tocsin ${version} | MIT | third parties: ${out.split("/").pop()}.LICENSE.txt */` },
+    banner: { js: banner(out), css: banner(out) },
     logLevel: "warning",
   });
   await writeFile(`${outfile}.LICENSE.txt`, await licenses(Object.keys(metafile.inputs)));
   const size = gzipSync(await readFile(outfile)).length;
   console.log(`${out}: ${size} of ${budget} bytes gzip`);
   if (size > budget) throw new Error(`${out} is ${size - budget} bytes over its budget`);
+}
+
+function banner(out) {
+  return `/*! Tocsin ${version} | MIT | third parties: ${out.split("/").pop()}.LICENSE.txt */`;
 }
 
 async function makePackage() {

@@ -1,0 +1,109 @@
+/** One user's card: puts the parts together, and turns what the user does into calls. */
+
+import { BellView } from "./bell.js";
+import { ChatView } from "./chat.js";
+import { el } from "./element.js";
+import { type DemoEvent, text } from "./events.js";
+import { LinkView } from "./link.js";
+import { LogView } from "./log.js";
+import { OrderView } from "./orders.js";
+import type { Person } from "./person.js";
+import { PlugView } from "./plug.js";
+import { PublishView } from "./publish.js";
+import type { Pull } from "./pull.js";
+import { Toasts } from "./toasts.js";
+
+const DRAFTS: Record<string, string> = {
+  en: "First kiln opening of the winter 🔥",
+  ko: "새 작업실에서 첫 촬영 📸",
+};
+
+/** The card of one user. */
+export class Card {
+  readonly element: HTMLElement;
+  private readonly toasts = new Toasts();
+  private readonly bell: BellView;
+  private readonly light = new LinkView();
+  private readonly order = new OrderView();
+  private readonly publish: PublishView;
+  private readonly chat: ChatView;
+  private readonly log: LogView;
+  private readonly plug: PlugView;
+
+  constructor(
+    private readonly person: Person,
+    private readonly pull: Pull,
+  ) {
+    const { user, other, rest, client } = person;
+    const path = (id: string) => `/api/notifications/${encodeURIComponent(id)}`;
+    this.bell = new BellView(user.name, {
+      markRead: (id) => this.attempt(() => rest.call("PUT", `${path(id)}/read`)),
+      markAllRead: () => this.attempt(() => rest.call("POST", "/api/notifications/read-all")),
+      remove: (id) => this.attempt(() => rest.call("DELETE", path(id))),
+      opened: () => client.emit("notifications", "mark_seen", {}),
+    });
+    this.publish = new PublishView(
+      {
+        publish: (post, platforms) => this.startPublishing(newPostId(), post, platforms, 1),
+        retry: (post, platform) => this.startPublishing(post.postId, post.text, [platform], 2),
+      },
+      DRAFTS[user.lang] ?? "",
+    );
+    this.chat = new ChatView(other.name, {
+      send: (body) => this.attempt(() => person.say(body)),
+      typing: (isTyping) => client.setTyping(other.id, isTyping),
+      seen: () => person.seeChat(),
+    });
+    this.log = new LogView(user.name);
+    this.plug = new PlugView(user.name, () => void pull.start());
+    const headingId = `person-${user.id}`;
+    this.element = el(
+      "article",
+      { class: "person card", "aria-labelledby": headingId, "data-user": user.id },
+      el(
+        "header",
+        { class: "person-head" },
+        el("span", { class: "avatar", "aria-hidden": "true" }, user.name.slice(0, 1)),
+        el("div", {}, el("h2", { id: headingId, lang: user.lang }, user.name), this.light.element),
+        this.plug.button,
+        this.bell.element,
+      ),
+      this.plug.strip,
+      this.toasts.element,
+      el("div", { class: "blocks" }, this.order.element, this.publish.element, this.chat.element, this.log.element),
+    );
+  }
+
+  /** Show the person's state. */
+  render(): void {
+    const { state } = this.person;
+    this.light.render(state.link);
+    this.plug.render(this.pull.state, Date.now());
+    this.element.classList.toggle("unplugged", this.pull.state.phase === "out");
+    this.bell.render(state.bell);
+    this.order.render(state.order);
+    this.publish.render(state.posts);
+    this.chat.render(state.chat);
+    this.log.render(state.log);
+  }
+
+  /** Tell of an event that has just arrived. */
+  announce({ event, data, source }: DemoEvent): void {
+    if (event === "notification" && source !== "history") this.toasts.show(text(data.title), text(data.message));
+  }
+
+  private startPublishing(postId: string, post: string, platforms: string[], attempt: number): void {
+    const request = { post_id: postId, platforms, text: post, attempt };
+    this.attempt(() => this.person.client.emitWithAck("sns", "publish_start", request));
+  }
+
+  private attempt(action: () => Promise<unknown>): void {
+    action().catch((error: unknown) => {
+      this.toasts.show("That did not work", error instanceof Error ? error.message : String(error), "bad");
+    });
+  }
+}
+
+function newPostId(): string {
+  return `p${Date.now().toString(36)}`;
+}

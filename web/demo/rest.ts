@@ -1,0 +1,49 @@
+/** Calls of the REST API, each reported to whoever shows them. */
+
+export interface Call {
+  method: string;
+  path: string;
+  body: unknown;
+  status: number;
+  ms: number;
+}
+
+export class Refused extends Error {
+  override readonly name = "Refused";
+
+  constructor(
+    readonly status: number,
+    detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+/** One bearer's view of the API; `getToken` is asked at each call, so that a renewed token counts. */
+export class Rest {
+  constructor(
+    private readonly getToken: () => string,
+    private readonly report: (call: Call) => void = () => {},
+  ) {}
+
+  /** Make a call and return its JSON; throws `Refused` with the problem's detail, also when the server is away. */
+  async call<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
+    const started = performance.now();
+    const headers: Record<string, string> = { Authorization: `Bearer ${this.getToken()}` };
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const request: RequestInit = { method, headers, cache: "no-store" };
+    if (body !== undefined) request.body = JSON.stringify(body);
+    let answer: Response;
+    try {
+      answer = await fetch(path, request);
+    } catch {
+      this.report({ method, path, body, status: 0, ms: performance.now() - started });
+      throw new Refused(0, "The server is not there.");
+    }
+    const text = await answer.text();
+    this.report({ method, path, body, status: answer.status, ms: performance.now() - started });
+    const json = text === "" ? null : (JSON.parse(text) as Answer & { detail?: string });
+    if (!answer.ok) throw new Refused(answer.status, json?.detail ?? `The server answered ${answer.status}.`);
+    return json as Answer;
+  }
+}
