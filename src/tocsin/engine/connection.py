@@ -1,0 +1,338 @@
+"""
+One client's Socket.IO v5 connection: namespaces, events and acks over a session.
+
+Decides what each packet of the wire may do and calls the handlers. The packet
+format lives in ``packets.py``, registration in ``namespace.py``.
+"""
+
+import logging
+import secrets
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+from tocsin.engine.client_socket import CLIENT_DISCONNECT, Socket
+from tocsin.engine.namespace import ConnectRefused, EventRefused, Handler, Namespace
+from tocsin.engine.packets import (
+    BinaryAssembler,
+    MalformedPacket,
+    Packet,
+    PacketType,
+    decode_packet,
+    encode_ack,
+    encode_connect,
+    encode_connect_error,
+)
+from tocsin.engine.session import FLOODING, Session
+
+if TYPE_CHECKING:
+    from tocsin.engine.server import SocketServer
+
+logger = logging.getLogger(__name__)
+
+
+def _problem(code: str, title: str, status: int, *, retryable: bool = False) -> dict[str, Any]:
+    return {
+        "ok": False,
+        "type": f"urn:tocsin:problem:{code}",
+        "title": title,
+        "status": status,
+        "code": code,
+        "retryable": retryable,
+    }
+
+
+INTERNAL: Final = _problem("internal", "Internal error", 500)
+RATE_LIMITED: Final = {**_problem("rate_limited", "Too many requests", 429, retryable=True), "retry_after_s": 1.0}
+UNKNOWN_EVENT: Final = _problem("not_found", "No such event", 404)
+INVALID: Final = _problem("invalid", "Wrong number of arguments", 422)
+
+
+class Connection(Session):
+    """
+    One Engine.IO session that speaks Socket.IO. Belongs to the event loop's thread.
+
+    Attributes:
+        data: Whatever the application keeps here; None at first.
+        server: The server that it belongs to.
+    """
+
+    __slots__ = ("_assembler", "_events", "_in_flight", "_refused", "_sockets", "_unstarted", "data")
+
+    _server: "SocketServer"
+
+    def __init__(self, server: "SocketServer", sid: str, remote_address: str | None) -> None:
+        super().__init__(server, sid, remote_address)
+        self.data: Any = None
+        # Few: a search is faster than a dict, and a dict a connection is what memory goes to.
+        self._sockets: tuple[Socket, ...] = ()
+        self._assembler: BinaryAssembler | None = None
+        self._events = 0.0
+        self._refused = 0
+        self._in_flight = 0
+        self._unstarted = 0
+
+    @property
+    def server(self) -> "SocketServer":
+        """The server that it belongs to."""
+        return self._server
+
+    @property
+    def sockets(self) -> dict[str, Socket]:
+        """By namespace, the sockets that are connected; a new dict."""
+        return {socket.namespace: socket for socket in self._sockets if socket.connected}
+
+    # From the session.
+
+    def message_received(self, text: str) -> None:
+        """Take a Socket.IO packet."""
+        if self._assembler is not None:
+            raise MalformedPacket("attachment expected")
+        packet = decode_packet(text, self._server.limits.max_attachments, 1)
+        type_ = packet.type
+        if type_ is PacketType.EVENT:
+            self._event(packet)
+        elif type_ is PacketType.ACK:
+            self._ack(packet)
+        elif type_ is PacketType.CONNECT:
+            self._connect(packet)
+        elif type_ is PacketType.DISCONNECT:
+            socket = self._find(packet.namespace)
+            if socket is not None:
+                self.leave(socket, CLIENT_DISCONNECT)
+        else:
+            self._expect_attachments(packet)
+
+    def binary_received(self, data: bytes) -> None:
+        """Take an attachment of the packet before."""
+        if self._assembler is None:
+            raise MalformedPacket("attachment without packet")
+        packet = self._assembler.add(data)
+        if packet is not None:
+            self._assembler = None
+            if packet.type is PacketType.EVENT:
+                self._event(packet)
+            else:
+                self._ack(packet)
+
+    def ended(self, reason: str) -> None:
+        """Disconnect every namespace, then tell the application about the connection."""
+        self._assembler = None
+        for socket in self._sockets:
+            self.leave(socket, reason)
+        for handler in self._server.closed_handlers:
+            self._call(handler, self, reason)
+
+    def leave(self, socket: Socket, reason: str) -> None:
+        """Take a socket off its namespace and tell the application, once."""
+        if socket.left is not None:
+            return
+        self._sockets = tuple(other for other in self._sockets if other is not socket)
+        was_connected = socket.connected
+        ns = self._server.namespaces[socket.namespace]
+        socket.end(reason)
+        if was_connected:
+            ns.sockets.pop(socket, None)
+            if ns.disconnect is not None:
+                self._call(ns.disconnect, socket, reason)
+
+    # CONNECT.
+
+    def _connect(self, packet: Packet) -> None:
+        server = self._server
+        ns = server.namespaces.get(packet.namespace)
+        if not self._spend_event():
+            server.count("refused:flooding")
+            self.close(FLOODING)
+            return
+        if ns is None:
+            self.transport.send(encode_connect_error(packet.namespace, "Invalid namespace"))
+            return
+        if self._find(ns.name) is not None:
+            raise MalformedPacket("connected already")
+        if len(self._sockets) >= server.limits.max_namespaces:
+            raise MalformedPacket("too many namespaces")
+        socket = Socket(ns, self, secrets.token_urlsafe(15))
+        self._sockets = (*self._sockets, socket)
+        auth = {} if packet.data is None else packet.data
+        handler = ns.connect
+        if handler is None:
+            self._accept(ns, socket)
+        elif handler.is_async or self._unstarted:
+            self._start(self._run_connect(ns, handler, socket, auth))
+        else:
+            try:
+                handler.function(socket, auth)
+            except Exception as error:  # noqa: BLE001 — _refuse logs what is not a refusal
+                self._refuse(ns, socket, error)
+            else:
+                self._accept(ns, socket)
+
+    async def _run_connect(self, ns: Namespace, handler: Handler, socket: Socket, auth: dict[str, Any]) -> None:
+        self._unstarted -= 1
+        try:
+            result = handler.function(socket, auth)
+            if handler.is_async:
+                await result
+        except Exception as error:  # noqa: BLE001 — _refuse logs what is not a refusal
+            self._refuse(ns, socket, error)
+        else:
+            self._accept(ns, socket)
+        finally:
+            self._finished()
+
+    def _accept(self, ns: Namespace, socket: Socket) -> None:
+        if socket.left is not None:
+            # Gone while its handler was connecting it: what that set up must be undone.
+            if ns.disconnect is not None:
+                self._call(ns.disconnect, socket, socket.left)
+            return
+        self.confirm()
+        ns.sockets[socket] = None
+        self.transport.send(encode_connect(ns.name, socket.id))
+        socket.begin()
+        if ns.ready is not None and socket.connected:
+            self._call(ns.ready, socket)
+
+    def _refuse(self, ns: Namespace, socket: Socket, error: Exception) -> None:
+        is_there = socket.left is None
+        self.leave(socket, "refused")
+        if isinstance(error, ConnectRefused):
+            self._server.count("refused:connect")
+            packet = encode_connect_error(ns.name, error.message, error.data)
+        else:
+            logger.error("The connect handler of %s failed", ns.name, exc_info=error)
+            packet = encode_connect_error(ns.name, "Internal error", INTERNAL)
+        if is_there and not self.closed:
+            self.transport.send(packet)
+
+    # EVENT.
+
+    def _event(self, packet: Packet) -> None:
+        socket = self._find(packet.namespace)
+        if socket is None or not socket.connected:
+            if socket is None and self.confirmed and packet.namespace in self._server.namespaces:
+                return  # it crossed our DISCONNECT on the way
+            raise MalformedPacket("not connected")
+        if not self._spend_event():
+            self._refuse_event(socket, packet)
+            return
+        name, *args = packet.data
+        handler = self._server.namespaces[packet.namespace].events.get(name)
+        if handler is None:
+            self._answer(socket, packet.id, UNKNOWN_EVENT)
+        elif not handler.accepts(len(args)):
+            self._answer(socket, packet.id, INVALID)
+        elif handler.is_async or self._unstarted:
+            # Behind one that has not started yet even a sync handler has to wait its turn.
+            self._start(self._run_event(handler, socket, args, packet.id))
+        else:
+            try:
+                result = handler.function(socket, *args)
+            except Exception as error:  # noqa: BLE001 — _failed logs what is not a refusal
+                result = self._failed(socket, error)
+            if packet.id is not None:
+                self._answer(socket, packet.id, result)
+
+    async def _run_event(self, handler: Handler, socket: Socket, args: list[Any], id_: int | None) -> None:
+        self._unstarted -= 1
+        try:
+            try:
+                result = handler.function(socket, *args)
+                if handler.is_async:
+                    result = await result
+            except Exception as error:  # noqa: BLE001 — _failed logs what is not a refusal
+                result = self._failed(socket, error)
+            self._answer(socket, id_, result)
+        finally:
+            self._finished()
+
+    def _failed(self, socket: Socket, error: Exception) -> dict[str, Any]:
+        if isinstance(error, EventRefused):
+            return error.problem
+        # The name of the event is the client's; the traceback says which handler it was.
+        logger.error("An event handler of %s failed", socket.namespace, exc_info=error)
+        return INTERNAL
+
+    def _answer(self, socket: Socket, id_: int | None, result: Any) -> None:
+        if id_ is None or not socket.connected:
+            return
+        args = () if result is None else result if type(result) is tuple else (result,)
+        try:
+            packet = encode_ack(socket.namespace, id_, args)
+        except TypeError:
+            logger.exception("An event handler of %s returned what has no JSON form", socket.namespace)
+            packet = encode_ack(socket.namespace, id_, (INTERNAL,))
+        socket.send(packet)
+
+    def _spend_event(self) -> bool:
+        server = self._server
+        events = server.event_pace.spend(self._events, server.loop.time())
+        if events < 0.0:
+            return False
+        self._events = events
+        self._refused = 0
+        return True
+
+    def _refuse_event(self, socket: Socket, packet: Packet) -> None:
+        server = self._server
+        server.count("refused:event_rate")
+        self._refused += 1
+        if self._refused > server.limits.max_refused_events:
+            self.close(FLOODING)
+        else:
+            self._answer(socket, packet.id, RATE_LIMITED)
+
+    # ACK and attachments.
+
+    def _ack(self, packet: Packet) -> None:
+        socket = self._find(packet.namespace)
+        if socket is not None and packet.id is not None:
+            socket.acked(packet.id, packet.data)
+
+    def _expect_attachments(self, packet: Packet) -> None:
+        socket = self._find(packet.namespace)
+        if socket is None or not socket.connected:
+            raise MalformedPacket("not connected")
+        if packet.type is PacketType.BINARY_EVENT:
+            handler = self._server.namespaces[packet.namespace].events.get(packet.data[0])
+            if handler is None or not handler.takes_binary:
+                raise MalformedPacket("this event takes no binary")
+        elif not socket.expects(packet.id):
+            raise MalformedPacket("nobody waits for this ack")
+        self._assembler = BinaryAssembler(packet, self._server.limits.max_payload)
+
+    # Handlers.
+
+    def _find(self, namespace: str) -> Socket | None:
+        for socket in self._sockets:
+            if socket.namespace == namespace:
+                return socket
+        return None
+
+    def _call(self, handler: Handler, *args: Any) -> None:
+        """Call a handler whose result nobody waits for."""
+        if handler.is_async:
+            self._server.spawn(self._run_quietly(handler, args))
+            return
+        try:
+            handler.function(*args)
+        except Exception:
+            logger.exception("A handler failed")
+
+    async def _run_quietly(self, handler: Handler, args: tuple[Any, ...]) -> None:
+        try:
+            await handler.function(*args)
+        except Exception:
+            logger.exception("A handler failed")
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        self._unstarted += 1
+        self._in_flight += 1
+        self._server.spawn(work)
+        if self._in_flight >= self._server.limits.handlers_in_flight:
+            self.transport.pause_reading()
+
+    def _finished(self) -> None:
+        self._in_flight -= 1
+        if self._in_flight == self._server.limits.handlers_in_flight - 1 and not self.closed:
+            self.transport.resume_reading()

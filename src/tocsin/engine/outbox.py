@@ -1,0 +1,69 @@
+"""
+What waits for one client that does not take it now, in order and bounded.
+
+Exists only while something waits: at rest a connection has none.
+"""
+
+from typing import Generic, TypeVar
+
+from tocsin.engine.limits import Limits
+
+Item = TypeVar("Item")
+
+
+class Outbox(Generic[Item]):
+    """
+    A bounded queue that gives up ephemeral items first.
+
+    Args:
+        limits: ``queue_packets`` and ``queue_bytes`` bound it.
+    """
+
+    __slots__ = ("_entries", "_limits", "size")
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._entries: list[tuple[Item, int, bool]] = []
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(self, item: Item, size: int, *, ephemeral: bool, beside: int = 0) -> bool | None:
+        """
+        Queue an item.
+
+        Args:
+            item: What to queue.
+            size: Its bytes.
+            ephemeral: It may be dropped when there is no room.
+            beside: Bytes that wait for the same client elsewhere.
+
+        Returns:
+            True when queued, False when dropped as ephemeral, None when there is no
+            room for what must not be dropped: the client is too slow.
+        """
+        if self._is_full(size + beside):
+            if ephemeral:
+                return False
+            kept = [entry for entry in self._entries if not entry[2]]
+            self.size -= sum(entry[1] for entry in self._entries if entry[2])
+            self._entries = kept
+            if self._is_full(size + beside):
+                return None
+        self._entries.append((item, size, ephemeral))
+        self.size += size
+        return True
+
+    def take(self) -> list[Item]:
+        """Return all items in order and leave none."""
+        items = [entry[0] for entry in self._entries]
+        self._entries.clear()
+        self.size = 0
+        return items
+
+    def _is_full(self, more: int) -> bool:
+        # One packet bigger than the whole queue still goes to a client that owes nothing.
+        return bool(self._entries) and (
+            len(self._entries) >= self._limits.queue_packets or self.size + more > self._limits.queue_bytes
+        )

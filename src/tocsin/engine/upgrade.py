@@ -1,0 +1,235 @@
+"""
+How a TCP connection becomes a WebSocket of ours, uvicorn's, or plain HTTP.
+
+Two doors: ``WebSocketDoor`` for uvicorn's ``ws`` option gets requests that
+uvicorn has parsed; ``FirstBytesDoor`` for its ``http`` option recognises our
+upgrades in the first bytes, which halves the cost of a handshake, and leaves
+everything else to uvicorn, with bounds on the request head that uvicorn lacks.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.auto import AutoWebSocketsProtocol
+
+from tocsin.engine import frames
+from tocsin.engine import request as rq
+from tocsin.engine.request import Refused, check_websocket, parse_head
+from tocsin.engine.timer_wheel import Timer
+from tocsin.engine.websocket import WebSocketTransport
+
+if TYPE_CHECKING:
+    from tocsin.engine.engine_server import EngineServer
+
+
+def _peer(tcp: asyncio.Transport) -> str:
+    name = tcp.get_extra_info("peername")
+    return str(name[0]) if isinstance(name, tuple) else ""
+
+
+def accept(server: "EngineServer", head: bytes, tcp: asyncio.Transport, connections: set[Any]) -> WebSocketTransport:
+    """
+    Answer a WebSocket handshake on ``server.path`` and start what it asks for.
+
+    Args:
+        server: Decides.
+        head: The request head.
+        tcp: The connection; 101 and the Engine.IO handshake are written to it.
+        connections: uvicorn's set of what has to end before it exits.
+
+    Returns:
+        The transport, to be made the protocol of ``tcp``.
+
+    Raises:
+        Refused: Nothing was written.
+    """
+    scheme = "http" if tcp.get_extra_info("sslcontext") is None else "https"
+    request = parse_head(head, _peer(tcp), scheme)
+    query = request.query
+    server.check_version(request)
+    if query.get("transport") != "websocket":
+        raise Refused(400, rq.UNKNOWN_TRANSPORT, "Transport unknown", "transport")
+    key = check_websocket(request)
+    server.check_origin(request)
+    try:
+        answer = frames.handshake_response(key)
+    except ValueError:
+        raise Refused(400, rq.BAD_REQUEST, "Bad request", "bad_request") from None
+    sid = query.get("sid")
+    if sid is None:
+        session, handshake = server.open(server.admit(request), ())
+        transport = WebSocketTransport(server, session, connections=connections)
+        transport.connection_made(tcp)
+        tcp.write(answer + handshake.frame)
+        session.start(transport)
+        return transport
+    found = server.sessions.get(sid)
+    if found is None:
+        raise Refused(400, rq.UNKNOWN_SID, "Session ID unknown", "sid")
+    tcp.write(answer)
+    transport = WebSocketTransport(server, found, is_probe=True, connections=connections)
+    transport.connection_made(tcp)
+    return transport
+
+
+def refuse(server: "EngineServer", tcp: asyncio.Transport, refused: Refused) -> None:
+    """Answer an HTTP request with a refusal and close the connection."""
+    server.count(f"refused:{refused.label}")
+    body = refused.body
+    retry = b"Retry-After: %d\r\n" % refused.retry_after_s if refused.retry_after_s else b""
+    version = b"Sec-WebSocket-Version: 13\r\n" if refused.status == HTTPStatus.UPGRADE_REQUIRED else b""
+    phrase = HTTPStatus(refused.status).phrase.encode()
+    tcp.write(
+        b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%b%bConnection: close\r\n\r\n%b"
+        % (refused.status, phrase, len(body), retry, version, body)
+    )
+    tcp.close()
+
+
+class _Door(asyncio.Protocol):
+    """A connection of which nothing is known yet."""
+
+    __slots__ = ("_app_state", "_config", "_server", "_state", "_tcp", "due_tick")
+
+    _tcp: asyncio.Transport
+
+    def __init__(self, server: "EngineServer", config: Any, state: Any, app_state: dict[str, Any]) -> None:
+        self.due_tick = 0
+        self._server = server
+        self._config = config
+        self._state = state
+        self._app_state = app_state
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._tcp = transport
+        self._state.connections.add(self)
+        self._server.wheel.schedule(self, self._server.limits.head_deadline_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 — asyncio's signature
+        self._leave()
+
+    def shutdown(self) -> None:
+        """Close; called by uvicorn when it exits."""
+        self._tcp.close()
+
+    def on_due(self, now: float) -> None:  # noqa: ARG002 — an Entry gets the time
+        """Cut a connection that asks for nothing or does not take its refusal."""
+        self._tcp.abort()
+
+    def _leave(self) -> None:
+        self._state.connections.discard(self)
+        self._server.wheel.cancel(self)
+
+    def _accept(self, head: bytes) -> WebSocketTransport | None:
+        try:
+            transport = accept(self._server, head, self._tcp, self._state.connections)
+        except Refused as refused:
+            refuse(self._server, self._tcp, refused)
+            return None
+        self._leave()
+        return transport
+
+
+class WebSocketDoor(_Door):
+    """Takes an upgrade request that uvicorn has parsed and written out again."""
+
+    __slots__ = ()
+
+    def data_received(self, data: bytes) -> None:
+        """Take the whole request head; then make way for the right protocol."""
+        successor: asyncio.Protocol | None
+        if self._tcp.is_closing():
+            return
+        if len(data) > self._server.limits.max_header:
+            refuse(self._server, self._tcp, Refused(431, rq.BAD_REQUEST, "Request head too big", "header"))
+            return
+        if self._server.owns(data.split(b" ", 2)[1].partition(b"?")[0]):
+            successor = self._accept(data)
+        else:
+            assert AutoWebSocketsProtocol is not None
+            successor = AutoWebSocketsProtocol(config=self._config, server_state=self._state, app_state=self._app_state)
+            self._leave()
+            successor.connection_made(self._tcp)
+            successor.data_received(data)
+        if successor is not None:
+            # uvicorn makes this door the connection's protocol as soon as we return.
+            self._server.loop.call_soon(self._tcp.set_protocol, successor)
+
+
+class FirstBytesDoor(_Door):
+    """Looks at the first bytes of a connection: our upgrade, or anything else."""
+
+    __slots__ = ()
+
+    def data_received(self, data: bytes) -> None:
+        """Take the first bytes; then make way for the right protocol."""
+        if self._tcp.is_closing():
+            return
+        if (
+            data.startswith(self._server.upgrade_prefix)
+            and len(data) <= self._server.limits.max_header
+            and b"transport=websocket" in data
+            and data.find(b"\r\n\r\n") == len(data) - 4
+        ):
+            transport = self._accept(data)
+            if transport is not None:
+                self._tcp.set_protocol(transport)
+            return
+        self._leave()
+        successor = BoundedHttp(self._server, self._config, self._state, self._app_state)
+        self._tcp.set_protocol(successor)
+        successor.connection_made(self._tcp)
+        successor.data_received(data)
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 with a bound on the size of a request head and on its time."""
+
+    def __init__(self, server: "EngineServer", config: Any, state: Any, app_state: dict[str, Any]) -> None:
+        super().__init__(config, state, app_state, server.loop)
+        self._engine = server
+        self._head = 0
+        self._deadline: Timer | None = None
+
+    def on_message_begin(self) -> None:
+        """Start counting."""
+        self._head = 0
+        self._deadline = self._engine.wheel.call_later(self._engine.limits.head_deadline_s, self._cut)
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Count the request target."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a field."""
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Lift the deadline."""
+        self._lift()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Lift the deadline."""
+        self._lift()
+        super().connection_lost(exc)
+
+    def _count(self, size: int) -> None:
+        self._head += size
+        if self._head > self._engine.limits.max_header:
+            self._engine.count("refused:header")
+            raise ValueError("request head too big")
+
+    def _lift(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _cut(self) -> None:
+        self._engine.count("refused:header")
+        self.transport.abort()
