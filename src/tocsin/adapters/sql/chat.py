@@ -39,7 +39,8 @@ def send(transaction: Transaction, draft: MessageDraft) -> Message:
 def _insert(transaction: Transaction, draft: MessageDraft) -> Message:
     # Counters in ascending user id, see streams.append_to_all.
     sides = sorted([(draft.to_user_id, 0, "message_received"), (draft.from_user_id, 1, "message_sent")])
-    seqs = {event: streams.take_seq(transaction, StreamKey(user_id, NAMESPACE)) for user_id, _, event in sides}
+    keys = {event: StreamKey(user_id, NAMESPACE) for user_id, _, event in sides}
+    seqs = {event: streams.take_seq(transaction, key) for event, key in keys.items()}
     message = Message(
         id=new_id(),
         from_user_id=draft.from_user_id,
@@ -51,8 +52,10 @@ def _insert(transaction: Transaction, draft: MessageDraft) -> Message:
     )
     transaction.execute(SQL.insert_message, asdict(message))
     payload = orjson.dumps(message.json())
-    for user_id, _, event in sides:
-        streams.put_event(transaction, StreamKey(user_id, NAMESPACE), seqs[event], event, payload)
+    streams.put_events(
+        transaction,
+        [streams.stamped(transaction, key, seqs[event], event, payload) for event, key in keys.items()],
+    )
     return message
 
 
@@ -72,7 +75,7 @@ def mark_read(transaction: Transaction, reader_id: UserId, message_id: str) -> M
         "read_at": iso(transaction.now),
     }
     streams.append_to_all(
-        transaction, [message.from_user_id, message.to_user_id], NAMESPACE, "message_read", orjson.dumps(payload)
+        transaction, (message.from_user_id, message.to_user_id), NAMESPACE, "message_read", orjson.dumps(payload)
     )
     return replace(message, read_at=transaction.now)
 

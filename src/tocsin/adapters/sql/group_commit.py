@@ -10,6 +10,7 @@ here.
 import asyncio
 import logging
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
@@ -27,6 +28,13 @@ Operation = Callable[[Transaction], T]
 MAX_WAITING = 10_000
 MAX_WAITING_BYTES = 64 * 2**20
 _MAX_TOGETHER = 1_000
+
+# A busy event loop gives the interpreter lock up and takes it back at once, at
+# every poll; a thread that waits for it is woken each time and comes too late,
+# for seconds on end, because only a wait longer than the switch interval (5 ms)
+# forces a hand-over. Shorter than a loop's turn it ends in time: with a loop at
+# 100 % the slowest commit of a run went from 8 s to 20 ms.
+_SWITCH_INTERVAL_S = 0.0001
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +62,8 @@ class GroupCommit:
     gets the events of all its operations in commit order, then the callers go
     on. An operation that fails leaves nothing behind and disturbs no other.
 
+    It shortens the interpreter's switch interval for the whole process.
+
     Args:
         connection: Used by the writer thread alone until ``stop`` returns.
         on_commit: Called on the loop's thread; must not block.
@@ -78,6 +88,7 @@ class GroupCommit:
         self._loop = asyncio.get_running_loop()
         self._ended = self._loop.create_future()
         self._thread = threading.Thread(target=self._serve, name="tocsin-writer", daemon=True)
+        sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_INTERVAL_S))
         self._thread.start()
 
     async def run(self, operation: Operation[T], size: int = 0) -> T:

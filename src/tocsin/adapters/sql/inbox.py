@@ -23,6 +23,8 @@ from tocsin.domain.user_id import UserId
 
 NAMESPACE = "/notifications"
 
+_FIELDS = tuple(Notification.__slots__)
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -48,19 +50,28 @@ def create(transaction: Transaction, prepared: Sequence[Prepared]) -> list[Notif
 
     Counters are taken in ascending user id, see ``streams.append_to_all``.
     """
-    created: list[tuple[int, Notification]] = []
-    for index, one in sorted(enumerate(prepared), key=lambda numbered: numbered[1].draft.user_id):
-        created.append((index, _create_one(transaction, one)))
-    return [notification for _, notification in sorted(created, key=lambda numbered: numbered[0])]
+    order = sorted(range(len(prepared)), key=lambda index: prepared[index].draft.user_id)
+    created: dict[int, Notification] = {}
+    rows = []
+    events = []
+    for index in order:
+        one = prepared[index]
+        key = StreamKey(one.draft.user_id, NAMESPACE)
+        notification = created[index] = _made(one.draft, streams.take_seq(transaction, key), transaction.now)
+        payload = notification.json()
+        payload["data"] = orjson.Fragment(one.data)
+        rows.append({name: getattr(notification, name) for name in _FIELDS} | {"data": one.data})
+        events.append(streams.stamped(transaction, key, notification.seq, "notification", orjson.dumps(payload)))
+    transaction.connection.executemany(SQL.insert_notification, rows)
+    streams.put_events(transaction, events)
+    return [created[index] for index in range(len(prepared))]
 
 
-def _create_one(transaction: Transaction, one: Prepared) -> Notification:
-    draft = one.draft
-    key = StreamKey(draft.user_id, NAMESPACE)
-    notification = Notification(
+def _made(draft: NotificationDraft, seq: int, now: int) -> Notification:
+    return Notification(
         id=new_id(),
         user_id=draft.user_id,
-        seq=streams.take_seq(transaction, key),
+        seq=seq,
         type=draft.type,
         title=draft.title,
         message=draft.message,
@@ -68,16 +79,9 @@ def _create_one(transaction: Transaction, one: Prepared) -> Notification:
         category=draft.category,
         priority=draft.priority,
         sound=draft.sound,
-        created_at=transaction.now,
+        created_at=now,
         expires_at=draft.expires_at,
     )
-    row = {name: getattr(notification, name) for name in Notification.__slots__}
-    row["data"] = one.data
-    transaction.execute(SQL.insert_notification, row)
-    payload = notification.json()
-    payload["data"] = orjson.Fragment(one.data)
-    streams.put_event(transaction, key, notification.seq, "notification", orjson.dumps(payload))
-    return notification
 
 
 def mark_read(transaction: Transaction, user_id: UserId, notification_id: str) -> Notification:

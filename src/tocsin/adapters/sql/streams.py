@@ -5,7 +5,7 @@ The only module that gives out a seq.
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tocsin.adapters.sql.connection import snapshot
@@ -24,21 +24,26 @@ def take_seq(transaction: Transaction, key: StreamKey) -> int:
     return seq
 
 
-def put_event(transaction: Transaction, key: StreamKey, seq: int, event: str, payload: bytes) -> StreamEvent:
-    """Write the event of a seq just taken."""
-    appended = StreamEvent(*key, seq, new_id(), event, payload, transaction.now)
-    transaction.execute(SQL.insert_event, appended._asdict())
-    transaction.events.append(appended)
-    return appended
+def stamped(transaction: Transaction, key: StreamKey, seq: int, event: str, payload: bytes) -> StreamEvent:
+    """Return the event of a seq just taken, to be put in this transaction."""
+    return StreamEvent(*key, seq, new_id(), event, payload, transaction.now)
+
+
+def put_events(transaction: Transaction, events: Sequence[StreamEvent]) -> None:
+    """Write events whose seqs were taken in this order."""
+    transaction.connection.executemany(SQL.insert_event, [event._asdict() for event in events])
+    transaction.events += events
 
 
 def append(transaction: Transaction, key: StreamKey, event: str, payload: bytes) -> StreamEvent:
     """Append one event to one stream."""
-    return put_event(transaction, key, take_seq(transaction, key), event, payload)
+    appended = stamped(transaction, key, take_seq(transaction, key), event, payload)
+    put_events(transaction, [appended])
+    return appended
 
 
 def append_to_all(
-    transaction: Transaction, user_ids: Sequence[UserId], namespace: str, event: str, payload: bytes
+    transaction: Transaction, user_ids: Iterable[UserId], namespace: str, event: str, payload: bytes
 ) -> list[StreamEvent]:
     """
     Append one event to each user's stream.
@@ -46,7 +51,10 @@ def append_to_all(
     In ascending id: two writers that take the same counters in different
     orders would wait for each other on a database that locks rows.
     """
-    return [append(transaction, StreamKey(user_id, namespace), event, payload) for user_id in sorted(set(user_ids))]
+    keys = [StreamKey(user_id, namespace) for user_id in sorted(set(user_ids))]
+    events = [stamped(transaction, key, take_seq(transaction, key), event, payload) for key in keys]
+    put_events(transaction, events)
+    return events
 
 
 def events_to_json(events: list[StreamEvent]) -> list[dict[str, Any]]:
