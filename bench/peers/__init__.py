@@ -1,0 +1,1 @@
+"""The programs of the servers under test; ``bench.servers`` says how each is started."""

@@ -1,0 +1,68 @@
+"""
+Tocsin's engine alone under the bench's trigger protocol: no store, no streams, no REST.
+
+Written like the other peers' apps, so that the row shows the Socket.IO server
+and the whole product has a row of its own.
+"""
+
+import os
+from typing import Any
+
+import uvicorn
+
+from bench.peers.token_check import user_of
+from tocsin.engine import Socket, SocketServer
+
+NAMESPACE = "/notifications"
+
+server = SocketServer()
+users: list[str] = []
+turn = 0
+
+
+@server.on_connect(NAMESPACE)
+def connect(socket: Socket, auth: dict[str, Any]) -> None:
+    """Verify the token and join the user's room."""
+    socket.data = user_of(auth["token"])
+    users.append(socket.data)
+    socket.join(socket.data)
+
+
+@server.on_disconnect(NAMESPACE)
+def disconnect(socket: Socket, _reason: str) -> None:
+    """Forget the user."""
+    users.remove(socket.data)
+
+
+@server.on("bench:broadcast", namespace=NAMESPACE)
+def broadcast(_socket: Socket, request: dict[str, Any]) -> None:
+    """Emit to everyone, ``n`` times."""
+    for _ in range(request["n"]):
+        server.broadcast("notification", request["payload"], namespace=NAMESPACE)
+
+
+@server.on("bench:emits", namespace=NAMESPACE)
+def emits(_socket: Socket, request: dict[str, Any]) -> None:
+    """Emit to one user after another, ``n`` times."""
+    global turn  # noqa: PLW0603
+    for _ in range(request["n"]):
+        server.emit("notification", request["payload"], namespace=NAMESPACE, room=users[turn % len(users)])
+        turn += 1
+
+
+@server.on("bench:echo", namespace=NAMESPACE)
+def echo(_socket: Socket, payload: dict[str, Any]) -> dict[str, Any]:
+    """Answer with what was sent."""
+    return payload
+
+
+if __name__ == "__main__":
+    uvicorn.run(
+        server.asgi(),
+        ws=server.websocket_protocol,  # type: ignore[arg-type]  # uvicorn calls it; a class is not needed
+        host="127.0.0.1",
+        port=int(os.environ["BENCH_PORT"]),
+        http="httptools",
+        loop="uvloop",
+        log_level="warning",
+    )
