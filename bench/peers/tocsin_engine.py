@@ -62,7 +62,7 @@ if __name__ == "__main__":
         ws=server.websocket_protocol,  # type: ignore[arg-type]  # uvicorn calls it; a class is not needed
         host="127.0.0.1",
         port=int(os.environ["BENCH_PORT"]),
-        http="httptools",
+        http=server.http_protocol,  # type: ignore[arg-type]
         loop="uvloop",
         log_level="warning",
     )
