@@ -71,7 +71,7 @@ export class WebSocketClient {
   private readonly connection: Connection;
   private readonly outbox = new Outbox((message) => this.transmit(message));
   private readonly typingOut = new TypingOut((to, isTyping) => {
-    this.sockets.chat.volatile.emit("typing", { to_user_id: to, is_typing: isTyping });
+    if (this.sockets.chat.connected) this.sockets.chat.emit("typing", { to_user_id: to, is_typing: isTyping });
   });
   private readonly typingIn = new TypingIn((event) => this.listeners.dispatch("chat", "user_typing", event));
   private readonly origin: string;

@@ -175,7 +175,7 @@ export class Connection {
     clearTimeout(this.timer);
     this.attempt += 1;
     const attempt = this.attempt;
-    this.change("connecting");
+    this.enter("connecting");
     let token: string | null;
     try {
       token = await this.tokens.get();
@@ -190,7 +190,11 @@ export class Connection {
     }
     this.hooks.opening(token);
     this.timer = setTimeout(() => this.lose(), JOIN_TIMEOUT_MS);
-    for (const socket of Object.values(this.sockets)) socket.connect();
+    for (const socket of Object.values(this.sockets)) {
+      // What came in the moment of the loss would be told now: an old "auth_expired" must not end this one.
+      socket.receiveBuffer = [];
+      socket.connect();
+    }
   }
 
   private joined(name: NamespaceName): void {
@@ -198,7 +202,7 @@ export class Connection {
     if (this.current !== "connecting" || !Object.values(this.sockets).every((each) => each.connected)) return;
     clearTimeout(this.timer);
     this.connectedAt = performance.now();
-    this.change("connected");
+    this.enter("connected");
   }
 
   private refuse(problem: Problem): void {
@@ -218,31 +222,35 @@ export class Connection {
     if (this.connectedAt !== null && now - this.connectedAt >= STABLE_MS) this.backoff.reset();
     this.comeBackAt = Math.max(this.comeBackAt, now + leastMs);
     const delay = Math.max(this.comeBackAt - now, this.backoff.next());
-    this.over("waiting", problem, delay);
-    this.timer = setTimeout(() => void this.open(), delay);
+    this.leave("waiting");
     this.manager._close();
+    this.timer = setTimeout(() => void this.open(), delay);
+    this.hooks.closed();
+    this.hooks.changed({ state: "waiting", problem, retryInMs: delay });
   }
 
   private end(state: "disconnected" | "unauthorized" | "refused", problem: Problem | null): void {
-    this.over(state, problem, null);
+    const isNews = state !== this.current;
+    this.leave(state);
     for (const socket of Object.values(this.sockets)) {
       socket.disconnect();
       socket.sendBuffer = [];
     }
+    this.hooks.closed();
+    if (isNews) this.hooks.changed({ state, problem, retryInMs: null });
   }
 
-  private over(state: ConnectionState, problem: Problem | null, retryInMs: number | null): void {
-    clearTimeout(this.timer);
+  // The hooks are called when all is done: a handler may call connect() or disconnect() itself.
+  private leave(state: ConnectionState): void {
+    this.current = state;
     this.attempt += 1;
     this.connectedAt = null;
     this.renewedFor = null;
-    this.hooks.closed();
-    this.change(state, problem, retryInMs);
+    clearTimeout(this.timer);
   }
 
-  private change(state: ConnectionState, problem: Problem | null = null, retryInMs: number | null = null): void {
-    if (state === this.current && state !== "waiting") return;
+  private enter(state: "connecting" | "connected"): void {
     this.current = state;
-    this.hooks.changed({ state, problem, retryInMs });
+    this.hooks.changed({ state, problem: null, retryInMs: null });
   }
 }

@@ -69,6 +69,7 @@ async function get(address: string, token: string, signal: AbortSignal): Promise
   const cancel = () => limit.abort();
   const timer = setTimeout(cancel, TIMEOUT_MS);
   signal.addEventListener("abort", cancel);
+  if (signal.aborted) cancel();
   try {
     const response = await fetch(address, {
       headers: { Accept: "application/json", Authorization: `Bearer ${token}` },
