@@ -36,7 +36,7 @@ const COPIES = [
   },
   { from: "node_modules/swagger-ui-dist/LICENSE", to: "docs/LICENSE.txt" },
   { from: "node_modules/swagger-ui-dist/NOTICE", to: "docs/NOTICE.txt" },
-  { from: "src/docs/page.js", to: "docs/page.js" },
+  { from: "src/docs/init.js", to: "docs/init.js" },
   { from: "demo/index.html", to: "demo/index.html" },
   { from: "demo/icon.svg", to: "demo/icon.svg" },
 ];

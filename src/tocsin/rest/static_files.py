@@ -38,14 +38,11 @@ _DOCS_PAGE = """<!doctype html>
 </body>
 </html>
 """
-_DOCS_SCRIPT = """SwaggerUIBundle({ url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true });
-"""
 
 
 def add_static_files(app: FastAPI, folder: Path = STATIC) -> None:
     """Serve every folder of the static files under its own name, and the docs page."""
     app.router.routes.append(Route("/docs", _docs_page))
-    app.router.routes.append(Route("/docs/init.js", _docs_script))
     app.router.routes.append(Route("/", _front))
     for child in sorted(folder.iterdir()) if folder.is_dir() else []:
         if child.is_dir():
@@ -69,10 +66,6 @@ def page(path: Path) -> FileResponse:
 
 async def _docs_page(_: object) -> Response:
     return Response(_DOCS_PAGE, headers={"content-security-policy": _DOCS_POLICY}, media_type="text/html")
-
-
-async def _docs_script(_: object) -> Response:
-    return Response(_DOCS_SCRIPT, media_type="text/javascript")
 
 
 async def _front(_: object) -> Response:
