@@ -44,8 +44,8 @@ export class Card {
     });
     this.publish = new PublishView(
       {
-        publish: (post, platforms) => this.startPublishing(newPostId(), post, platforms, 1),
-        retry: (post, platform) => this.startPublishing(post.postId, post.text, [platform], 2),
+        publish: (post, platforms) => this.attempt(() => this.publishNew(post, platforms)),
+        retry: (post, platform) => this.attempt(() => this.startPublishing(post.postId, [platform])),
       },
       DRAFTS[user.lang] ?? "",
     );
@@ -92,9 +92,13 @@ export class Card {
     if (event === "notification" && source !== "history") this.toasts.show(text(data.title), text(data.message));
   }
 
-  private startPublishing(postId: string, post: string, platforms: string[], attempt: number): void {
-    const request = { post_id: postId, platforms, text: post, attempt };
-    this.attempt(() => this.person.client.emitWithAck("sns", "publish_start", request));
+  private async publishNew(post: string, platforms: string[]): Promise<void> {
+    const { post_id } = await this.person.rest.call<{ post_id: string }>("POST", "/demo/posts", { text: post });
+    await this.startPublishing(post_id, platforms);
+  }
+
+  private startPublishing(postId: string, platforms: string[]): Promise<unknown> {
+    return this.person.client.emitWithAck("sns", "publish_start", { post_id: postId, platforms });
   }
 
   private attempt(action: () => Promise<unknown>): void {
@@ -102,8 +106,4 @@ export class Card {
       this.toasts.show("That did not work", error instanceof Error ? error.message : String(error), "bad");
     });
   }
-}
-
-function newPostId(): string {
-  return `p${Date.now().toString(36)}`;
 }

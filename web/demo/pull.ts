@@ -39,8 +39,6 @@ export class Pull {
     this.show({ phase: "out", until, sent: 0 });
     const sent = await this.sendUntil(until);
     this.show({ phase: "catching_up", sent });
-    // The client would come back by itself; this only spares the visitor its back-off.
-    this.person.client.connect();
     await this.until(() => isLive(this.person.state.link));
     const logged = await this.person.readLog(before);
     const deadline = Date.now() + 5_000;
