@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
-from starlette.types import ASGIApp, Scope
+from starlette.types import Receive, Scope, Send
 
 from tocsin import __version__
 from tocsin.engine.proxies import TrustedProxies
@@ -24,6 +24,7 @@ Notifications, order and social events that are committed before they are answer
 and reach every device of a user over Socket.IO. Errors are `application/problem+json`
 with a stable `code`.
 """
+_API = ("/api/notifications", "/api/events", "/api/stream/", "/js/websocket.js", "/healthz", "/readyz")
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
@@ -49,7 +50,7 @@ class RestApp(FastAPI):
             redirect_slashes=False,
         )
         self.state.uses = uses
-        self._proxies = proxies
+        self._edge = Edge(self.router, uses.allow_origin, proxies, self._methods_of)
         # FastAPI's include_router would run the routes through its own solving of dependencies.
         for module in (notifications, events, streams, health):
             self.router.routes.extend(module.router.routes)
@@ -57,9 +58,14 @@ class RestApp(FastAPI):
         self.router.routes.append(Route("/openapi.json", self._serve_openapi))
         add_static_files(self)
 
-    def build_middleware_stack(self) -> ASGIApp:
-        """Put the edge around the router, in place of FastAPI's five layers."""
-        return Edge(self.router, self.state.uses.allow_origin, self._proxies, self._methods_of)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request through the edge, in place of FastAPI's layers of middleware."""
+        scope["app"] = self
+        await self._edge(scope, receive, send)
+
+    def is_api(self, path: str) -> bool:
+        """Return whether a path is ours when a host application has all others."""
+        return path.startswith(_API)
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI 3.1 document."""

@@ -1,0 +1,255 @@
+"""
+Puts the parts together: ``build(settings)`` returns a Service, which starts, drains, stops.
+
+The only place that knows which adapter stands behind which port.
+"""
+
+import asyncio
+import gc
+import sqlite3
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.types import ASGIApp
+
+from tocsin.adapters.bus_local import LocalBus
+from tocsin.adapters.jwt_tokens import JwtVerifier
+from tocsin.adapters.sql import open_store
+from tocsin.adapters.sql.migrate import SchemaTooNew
+from tocsin.application.activity import Activity
+from tocsin.application.chat import Chat
+from tocsin.application.notifications import Notifications
+from tocsin.application.ports import Store, TokenVerifier
+from tocsin.application.retention import Retention
+from tocsin.application.streams import Streams
+from tocsin.domain.errors import TocsinError
+from tocsin.engine import Limits, SocketServer
+from tocsin.engine.origins import allow_list
+from tocsin.realtime import Realtime
+from tocsin.rest.app import RestApp
+from tocsin.rest.front import Front
+from tocsin.rest.serve import HttpServer, listen, url_of
+from tocsin.rest.uses import Uses
+from tocsin.settings import Settings
+
+# Few objects die in a server at rest: looking for cycles less often cuts the pauses of a broadcast.
+_GC_THRESHOLDS = (50_000, 20, 100)
+
+
+class StartError(Exception):
+    """The service can't start; the message is one line and says how to mend it."""
+
+
+class Service:
+    """
+    A whole server in one object. Belongs to the event loop that starts it.
+
+    Args:
+        settings: All settings.
+        tokens: Verifies tokens on every door; None: as the settings say.
+
+    Attributes:
+        notifications: The inbox, for back ends in Python: ``await service.notifications.create(...)``.
+        activity: Events of posts and orders.
+        chat: Messages.
+        streams: The log that every reader reads.
+        engine: The Socket.IO server, for host handlers and counters.
+        rest: The FastAPI application, for more routes.
+        app: The ASGI application; serve it with ``ws=service.engine.websocket_protocol``.
+
+    Raises:
+        SettingsError: There is no usable key for tokens.
+    """
+
+    def __init__(self, settings: Settings, tokens: TokenVerifier | None = None) -> None:
+        self.settings = settings
+        self.tokens = JwtVerifier.from_settings(settings) if tokens is None else tokens
+        self.store = open_store(settings.database_url)
+        self.bus = LocalBus()
+        self.store.on_commit = self.bus.publish
+        self.notifications = Notifications(self.store)
+        self.chat = Chat(self.store, self.bus)
+        self.activity = Activity(self.store, self.bus)
+        self.streams = Streams(self.store)
+        self.retention = Retention(self.store)
+        allow_origin = allow_list(settings.cors_origins)
+        self.engine = SocketServer(
+            ping_interval=settings.ping_interval,
+            ping_timeout=settings.ping_timeout,
+            limits=Limits(connections_per_address=settings.limit_address_connections),
+            allow_origin=allow_origin,
+            trusted_proxies=settings.trusted_proxies,
+        )
+        self.realtime = Realtime(
+            self.engine,
+            tokens=self.tokens,
+            store=self.store,
+            bus=self.bus,
+            notifications=self.notifications,
+            chat=self.chat,
+            activity=self.activity,
+            streams=self.streams,
+            user_connections=settings.limit_user_connections,
+        )
+        self.rest = RestApp(
+            Uses(
+                store=self.store,
+                tokens=self.tokens,
+                notifications=self.notifications,
+                activity=self.activity,
+                streams=self.streams,
+                is_accepting=lambda: self.is_accepting,
+                allow_origin=allow_origin,
+            ),
+            self.engine.proxies,
+        )
+        self.app = self.asgi()
+        self.is_accepting = False
+
+    async def start(self) -> None:
+        """
+        Open the database and begin to take work.
+
+        Raises:
+            StartError: The database can't be opened or was written by a later release.
+        """
+        with explained(self.settings.database_url):
+            await self.store.start()
+        self.retention.start()
+        await self.realtime.start()
+        self.is_accepting = True
+
+    async def drain(self, window_s: float | None = None) -> None:
+        """
+        Take no new clients and send those that are here away (delivery contract, 12).
+
+        They come back by themselves, to another node or after the restart. REST
+        is answered until ``stop``.
+
+        Args:
+            window_s: Seconds over which they leave; None: as the settings say.
+        """
+        self.is_accepting = False
+        await self.realtime.drain(self.settings.drain_s if window_s is None else window_s)
+
+    async def stop(self) -> None:
+        """Commit what was accepted and close; ``start`` may follow in a new Service only."""
+        self.is_accepting = False
+        await self.engine.close()
+        await self.realtime.stop()
+        await self.retention.stop()
+        await self.streams.stop()
+        await self.store.stop()
+
+    def asgi(self, host: ASGIApp | None = None) -> ASGIApp:
+        """
+        Return one ASGI application of this service and a host's own.
+
+        Its lifespan starts and stops the service. Serve it with uvicorn's option
+        ``ws=service.engine.websocket_protocol``; WebSockets of the host go on working.
+
+        Args:
+            host: Gets every path that is not of the API; its lifespan runs inside the service's.
+        """
+        return Front(self.rest, self.engine.polling, self.engine.path, start=self.start, stop=self.stop, host=host)
+
+    async def serve(self, *, on_ready: Callable[[str], None] | None = None) -> None:
+        """
+        Listen, start, serve until a signal, drain and stop.
+
+        Args:
+            on_ready: Called with the URL once requests are answered.
+
+        Raises:
+            StartError: The port is taken, or the database can't be opened.
+        """
+        settings = self.settings
+        try:
+            listener = listen(settings.host, settings.port)
+        except OSError as error:
+            raise StartError(
+                f"can't listen on {settings.host}:{settings.port} ({error.strerror}): "
+                "set TOCSIN_HOST and TOCSIN_PORT to an address that is free"
+            ) from error
+        with listener:
+            await self.start()
+            try:
+                self.server = HttpServer(
+                    self.app,
+                    http=self.engine.http_protocol,
+                    websocket=self.engine.websocket_protocol,
+                    drain=self.drain,
+                )
+                if on_ready is not None:
+                    on_ready(url_of(listener))
+                await self.server.serve(sockets=[listener])
+            finally:
+                await self.stop()
+
+    def run(self, *, on_ready: Callable[[str], None] | None = None) -> None:
+        """
+        Make this process the server: ``serve`` in a new event loop, to its end.
+
+        Sets the garbage collector of the process for it.
+        """
+
+        def ready(url: str) -> None:
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*_GC_THRESHOLDS)
+            if on_ready is not None:
+                on_ready(url)
+
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(self.serve(on_ready=ready))
+
+
+def build(settings: Settings | None = None, **overrides: Any) -> Service:
+    """
+    Return a service that isn't started yet.
+
+    Args:
+        settings: All settings; None reads the environment and ``.env``.
+        overrides: Single settings by name, which beat everything else.
+
+    Raises:
+        SettingsError: A setting has a value that can't work.
+    """
+    if settings is None:
+        return Service(Settings(**overrides))
+    if overrides:
+        settings = Settings(**({name: getattr(settings, name) for name in settings.model_fields_set} | overrides))
+    return Service(settings)
+
+
+async def open_started_store(database_url: str) -> Store:
+    """
+    Return the store alone, for a command that serves nobody.
+
+    Raises:
+        StartError: The database can't be opened.
+    """
+    store = open_store(database_url)
+    with explained(database_url):
+        await store.start()
+    return store
+
+
+@contextmanager
+def explained(database_url: str) -> Generator[None, None, None]:
+    """Turn what a database says when it can't be opened into a StartError."""
+    try:
+        yield
+    except (sqlite3.Error, SQLAlchemyError, OSError, TocsinError, SchemaTooNew) as error:
+        reason = str(error).partition("\n")[0]
+        raise StartError(f"the database {database_url} can't be opened: {reason}; see TOCSIN_DATABASE_URL") from error
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop  # noqa: PLC0415 there is none for Windows
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop

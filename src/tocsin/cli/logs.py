@@ -1,0 +1,39 @@
+"""
+Logs of the server process: stdlib records, shown for people or as JSON lines.
+
+Library code logs by the standard library alone; only a process that is ours
+decides how it looks. No request is logged: queries and headers hold what must
+not be in a log.
+"""
+
+import logging
+import sys
+
+import structlog
+from structlog.typing import Processor
+
+from tocsin.settings import Settings
+
+
+def configure_logs(settings: Settings) -> None:
+    """Send every log record of this process to stderr."""
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[Processor]
+    if settings.log_format == "json":
+        last = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    else:
+        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
+    # Its start and stop lines repeat ours; what it warns of stays.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -1,0 +1,32 @@
+"""The database for one command, with or without a server beside it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from tocsin.application.ports import Store
+from tocsin.bootstrap import open_started_store
+from tocsin.settings import Settings
+
+T = TypeVar("T")
+
+
+def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
+    """
+    Do some work on the configured database and close it.
+
+    A running server on the same file hears of new events by its sweep, within
+    seconds.
+
+    Raises:
+        StartError: The database can't be opened.
+    """
+
+    async def run() -> T:
+        store = await open_started_store(Settings().database_url)
+        try:
+            return await work(store)
+        finally:
+            await store.stop()
+
+    return asyncio.run(run())

@@ -1,0 +1,117 @@
+"""
+The process's HTTP server: its listening socket, uvicorn, and a stop without loss.
+
+What is served and what draining means is handed in; signals mean "stop" here
+and nowhere else.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Generator
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+_log = logging.getLogger(__name__)
+
+BACKLOG = 2_048
+# What is left of the 30 s of the delivery contract (12) after the drain.
+LAST_ANSWERS_S = 5
+KEEP_ALIVE_S = 30
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """
+    Return a listening socket; port 0 takes a free one.
+
+    Raises:
+        OSError: The address is taken, not this machine's, or not allowed.
+    """
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    # A dual-stack socket would hide that 0.0.0.0 and :: are two choices.
+    listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return the URL under which a browser on this machine finds the server."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 compared, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class HttpServer(uvicorn.Server):
+    """
+    uvicorn on one listening socket, which drains before it stops.
+
+    The first SIGINT or SIGTERM drains, the second ends the drain at once.
+    Signals are taken in the main thread only; ``should_exit`` stops it anywhere.
+
+    Args:
+        app: The ASGI application; its lifespan is not run.
+        http: uvicorn's ``http`` option: a protocol class.
+        websocket: uvicorn's ``ws`` option: a protocol class.
+        drain: Awaited after the signal and before the listener closes.
+    """
+
+    def __init__(self, app: ASGIApp, *, http: Any, websocket: Any, drain: Callable[[], Awaitable[None]]) -> None:
+        config = uvicorn.Config(
+            app,
+            http=http,
+            ws=websocket,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            # Forwarding headers are judged by the engine's rule, for all doors alike.
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=LAST_ANSWERS_S,
+        )
+        super().__init__(config)
+        self._drain = drain
+        self._draining: asyncio.Future[None] | None = None
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain, finish what is being answered, close."""
+        self._draining = asyncio.ensure_future(self._drain())
+        try:
+            await self._draining
+        except asyncio.CancelledError:
+            _log.warning("the drain was cut short by a second signal")
+        except Exception:
+            # Whatever fails here must not keep what was accepted from being committed.
+            _log.exception("the drain failed")
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Take SIGINT and SIGTERM while serving; a stop that was asked for is no failure afterwards."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        taken = (signal.SIGINT, signal.SIGTERM)
+        for number in taken:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in taken:
+                loop.remove_signal_handler(number)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 uvicorn's signature
+        """Stop; when already stopping, stop waiting."""
+        if self.should_exit:
+            self.force_exit = True
+            if self._draining is not None:
+                self._draining.cancel()
+        self.should_exit = True

@@ -1,0 +1,103 @@
+"""Fixtures for every test: a real server on a free port, and tokens for it."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+import uvloop
+
+from tocsin import Service, Settings, build
+from tocsin.adapters.jwt_tokens import issue_token
+from tocsin.domain.user_id import UserId
+
+SECRET = "a secret for tests, of more than thirty-two bytes"
+_START_S = 20.0
+_STOP_S = 15.0
+
+
+class RunningServer:
+    """
+    The real service over real HTTP, in a thread of its own with uvloop.
+
+    Attributes:
+        url: Where it listens, without a slash at the end.
+        service: The Service; touch it by ``call`` only, it belongs to its loop.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.service: Service = build(settings)
+        self.url = ""
+        self._error: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tocsin-test-server")
+        self._thread.start()
+        if not self._is_ready.wait(_START_S) or self._error is not None:
+            raise RuntimeError("the server did not start") from self._error
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                self._loop = runner.get_loop()
+                runner.run(self.service.serve(on_ready=self._on_ready))
+        except BaseException as error:  # noqa: BLE001 re-raised in the test's thread
+            self._error = error
+            self._is_ready.set()
+
+    def _on_ready(self, url: str) -> None:
+        self.url = url
+        self._is_ready.set()
+
+    def mint(self, user_id: int | str, scope: str = "", *, ttl_s: float = 3600, **claims: Any) -> str:
+        """Return a token; ``claims`` replace the usual ones."""
+        return issue_token(self.settings, UserId(str(user_id)), ttl_s=ttl_s, scope=scope, **claims)
+
+    def bearer(self, user_id: int | str, scope: str = "", **claims: Any) -> dict[str, str]:
+        """Return request headers with a token."""
+        return {"Authorization": f"Bearer {self.mint(user_id, scope, **claims)}"}
+
+    def call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine on the server's loop and return its result."""
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_STOP_S)
+
+    def stop(self) -> None:
+        """Stop as on a signal, with the drain, and raise what went wrong meanwhile."""
+        if self._thread.is_alive():
+            self.service.server.should_exit = True
+        self._thread.join(_STOP_S)
+        if self._thread.is_alive():
+            raise RuntimeError("the server did not stop")
+        if self._error is not None:
+            raise self._error
+
+
+@pytest.fixture
+def start_server(tmp_path, monkeypatch) -> Iterator[Callable[..., RunningServer]]:
+    """Start servers with settings of one's own; all are stopped after the test."""
+    monkeypatch.delenv("TOCSIN_JWT_PUBLIC_KEY", raising=False)
+    running: list[RunningServer] = []
+
+    def start(**settings: Any) -> RunningServer:
+        usual = {
+            "jwt_secret": SECRET,
+            "database_url": f"sqlite:///{tmp_path / 'tocsin.db'}",
+            "port": 0,
+            "drain_s": 0.0,
+        }
+        server = RunningServer(Settings(_env_file=None, **(usual | settings)))
+        running.append(server)
+        return server
+
+    yield start
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture
+def server(start_server) -> RunningServer:
+    """Return a running server with a database of its own."""
+    return start_server()
