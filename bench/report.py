@@ -111,6 +111,11 @@ class Results:
         values = self.values(peer, column)
         return median(values) if values else None
 
+    def cpu_us(self, peer: str, column: str) -> float | None:
+        """Return the median CPU microseconds of the server for one operation, or None."""
+        values = [measured.cpu_us[column] for measured in self.rounds.get(peer, []) if column in measured.cpu_us]
+        return median(values) if values else None
+
     def spread(self, peer: str, column: str) -> float:
         """Return half the range over the rounds as a share of the median."""
         values = self.values(peer, column)
@@ -145,6 +150,12 @@ def table(results: Results) -> str:
         if any(ratio is not None for ratio in ratios):
             shown = ["" if ratio is None else f"{ratio:.2f} x Node" for ratio in ratios]
             lines.append(" " * 30 + "  ".join(map(str.rjust, shown, widths)))
+    lines += ["", "CPU of the server, µs each"]
+    for column in results.columns:
+        used = [results.cpu_us(peer.key, column.key) for peer in peers]
+        if any(value is not None for value in used):
+            shown = ["-" if value is None else number(value) for value in used]
+            lines.append(column.title.removesuffix(" /s").ljust(30) + "  ".join(map(str.rjust, shown, widths)))
     connections = [f"{results.plan.connections:,} connections"]
     connections += [f"{peer.title} {peer.max_connections:,}" for peer in peers if peer.max_connections]
     lines += [
@@ -208,6 +219,7 @@ def as_json(results: Results) -> str:
                         "median": round(value, 3),
                         "spread": round(results.spread(peer.key, column.key), 3),
                         "ratio_to_node": _rounded(results.ratio(peer.key, column.key)),
+                        "server_cpu_us": _rounded(results.cpu_us(peer.key, column.key)),
                         "bounded_by_generator": results.is_bounded(peer.key, column.key),
                         "rounds": [round(one, 3) for one in results.values(peer.key, column.key)],
                     }

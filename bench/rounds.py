@@ -56,6 +56,14 @@ QUICK = Plan(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command's answer, and what the server used for it."""
+
+    answer: Answer
+    server_cpu_s: float
+
+
 @dataclass(slots=True)
 class Measured:
     """
@@ -63,23 +71,28 @@ class Measured:
 
     Attributes:
         values: Figure by column key (``report.COLUMNS``).
+        cpu_us: CPU microseconds of the server a delivery, ack, handshake or POST, by
+            column; what else runs on the core disturbs it less than a rate.
         bounded: Columns whose figure was the generator's limit, not the server's.
         faults: What went wrong: timeouts, failed sockets, uneven deliveries.
     """
 
     values: dict[str, float] = field(default_factory=dict)
+    cpu_us: dict[str, float] = field(default_factory=dict)
     bounded: set[str] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
 
-    def add(self, column: str, answers: list[Answer], count: Callable[[Answer], int]) -> None:
+    def add(self, column: str, steps: list[Step], count: Callable[[Answer], int]) -> None:
         """Record the median rate of a repeated step."""
-        for answer in answers:
-            if answer.timed_out or answer.failed:
-                self.faults.append(f"{column}: {'timed out' if answer.timed_out else f'{answer.failed} failed'}")
-        complete = [answer for answer in answers if not answer.timed_out]
+        for step in steps:
+            if step.answer.timed_out or step.answer.failed:
+                reason = "timed out" if step.answer.timed_out else f"{step.answer.failed} failed"
+                self.faults.append(f"{column}: {reason}")
+        complete = [step for step in steps if not step.answer.timed_out]
         if complete:
-            self.values[column] = median(count(answer) / answer.elapsed_s for answer in complete)
-            if median(answer.load_cpu for answer in complete) > GENERATOR_IS_BUSY:
+            self.values[column] = median(count(step.answer) / step.answer.elapsed_s for step in complete)
+            self.cpu_us[column] = median(1e6 * step.server_cpu_s / count(step.answer) for step in complete)
+            if median(step.answer.load_cpu for step in complete) > GENERATOR_IS_BUSY:
                 self.bounded.add(column)
 
 
@@ -90,86 +103,105 @@ def measure(peer: Peer, plan: Plan, inputs: Path) -> Measured:
     Raises:
         RuntimeError: The peer did not start, or the generator ended.
     """
-    measured = Measured()
-    connections = min(plan.connections, peer.max_connections or plan.connections)
     with (
         tempfile.TemporaryDirectory(dir=BUILD) as name,
         running(peer, SECRET, Path(name)) as server,
         generator.generating(server.port, inputs, BUILD / "generator.log") as load,
     ):
-        _warm_up(peer, load)
-        _connect_and_rest(measured, plan, server, load, connections)
+        visit = _Visit(peer, plan, server, load, min(plan.connections, peer.max_connections or plan.connections))
+        visit.warm_up()
+        visit.connect_and_rest()
         if peer.has_triggers:
-            _emit(measured, plan, peer, load, connections)
+            visit.emit()
         if peer.publish_path:
-            _publish(measured, plan, peer, load, connections)
-    return measured
+            visit.publish()
+    return visit.measured
 
 
-def _warm_up(peer: Peer, load: Generator) -> None:
-    """Let JITs, caches and lazy imports settle, so that memory a connection holds connections only."""
-    load.connect(200, HANDSHAKES_UNDER_WAY, STEP_DEADLINE_S)
-    if peer.has_triggers:
-        load.trigger("bench:broadcast", 5, 1_000, STEP_DEADLINE_S)
-        load.trigger("bench:emits", 1_000, 1_000, STEP_DEADLINE_S)
-        load.echo(200, 2_000, 1, STEP_DEADLINE_S)
-    load.drop()
-    time.sleep(1.5)
+@dataclass(slots=True)
+class _Visit:
+    """One running peer and the steps that it is taken through."""
 
+    peer: Peer
+    plan: Plan
+    server: Server
+    load: Generator
+    connections: int
+    measured: Measured = field(default_factory=Measured)
 
-def _connect_and_rest(measured: Measured, plan: Plan, server: Server, load: Generator, connections: int) -> None:
-    before_kib = server.rss_kib()
-    answer = load.connect(connections, HANDSHAKES_UNDER_WAY, STEP_DEADLINE_S)
-    measured.add("handshakes", [answer], lambda answer: answer.done)
-    time.sleep(1.0)
-    if plan.idle_s:
-        began_s, began_cpu_s = time.monotonic(), server.cpu_s()
-        time.sleep(plan.idle_s)
-        measured.values["idle_cpu"] = 100 * (server.cpu_s() - began_cpu_s) / (time.monotonic() - began_s)
-    measured.values["rss"] = (server.rss_kib() - before_kib) / connections
+    def warm_up(self) -> None:
+        """Let JITs, caches and lazy imports settle, so that memory a connection holds connections only."""
+        load = self.load
+        load.connect(200, HANDSHAKES_UNDER_WAY, STEP_DEADLINE_S)
+        if self.peer.has_triggers:
+            load.trigger("bench:broadcast", 5, 1_000, STEP_DEADLINE_S)
+            load.trigger("bench:emits", 1_000, 1_000, STEP_DEADLINE_S)
+            load.echo(200, 2_000, 1, STEP_DEADLINE_S)
+        load.drop()
+        time.sleep(1.5)
 
+    def connect_and_rest(self) -> None:
+        """Fill the server with authenticated sockets, then leave them alone for one heartbeat."""
+        server, values = self.server, self.measured.values
+        before_kib = server.rss_kib()
+        step = self._step(lambda: self.load.connect(self.connections, HANDSHAKES_UNDER_WAY, STEP_DEADLINE_S))
+        self.measured.add("handshakes", [step], lambda answer: answer.done)
+        time.sleep(1.0)
+        if self.plan.idle_s:
+            began_s, began_cpu_s = time.monotonic(), server.cpu_s()
+            time.sleep(self.plan.idle_s)
+            values["idle_cpu"] = 100 * (server.cpu_s() - began_cpu_s) / (time.monotonic() - began_s)
+        values["rss"] = (server.rss_kib() - before_kib) / self.connections
 
-def _repeat(plan: Plan, step: Callable[[], Answer]) -> list[Answer]:
-    end_s = time.monotonic() + plan.repeat_s
-    answers = [step()]
-    while len(answers) < plan.repeats and time.monotonic() < end_s and not answers[-1].timed_out:
-        answers.append(step())
-    return answers
+    def emit(self) -> None:
+        """Fan out, emit to single users, and answer events."""
+        emits = self.plan.connections if self.peer.is_fast else 1_000
+        echoes = self.plan.echoes if self.peer.is_fast else self.plan.echoes // 10
+        sockets = min(1_000, self.connections)
 
+        def trigger(event: str, times: int, expected: int) -> list[Step]:
+            return self._repeat(lambda: self.load.trigger(event, times, expected, STEP_DEADLINE_S))
 
-def _emit(measured: Measured, plan: Plan, peer: Peer, load: Generator, connections: int) -> None:
-    emits = plan.connections if peer.is_fast else 1_000
-    echoes = plan.echoes if peer.is_fast else plan.echoes // 10
-    sockets = min(1_000, connections)
+        def echo(depth: int) -> list[Step]:
+            return self._repeat(lambda: self.load.echo(sockets, echoes, depth, STEP_DEADLINE_S))
 
-    def trigger(event: str, times: int, expected: int) -> list[Answer]:
-        return _repeat(plan, lambda: load.trigger(event, times, expected, STEP_DEADLINE_S))
+        for column, times in (("broadcast", 1), ("burst", 10)):
+            steps = trigger("bench:broadcast", times, times * self.connections)
+            self.measured.add(column, steps, lambda answer: answer.arrivals)
+            if not all(step.answer.even for step in steps):
+                self.measured.faults.append(f"{column}: some sockets received more than others")
+        self.measured.add("emits", trigger("bench:emits", emits, emits), lambda answer: answer.arrivals)
+        self.measured.add("echo", echo(1), lambda answer: answer.done)
+        self.measured.add("echo4", echo(4), lambda answer: answer.done)
 
-    for column, times in (("broadcast", 1), ("burst", 10)):
-        answers = trigger("bench:broadcast", times, times * connections)
-        measured.add(column, answers, lambda answer: answer.arrivals)
-        if not all(answer.even for answer in answers):
-            measured.faults.append(f"{column}: some sockets received more than others")
-    measured.add("emits", trigger("bench:emits", emits, emits), lambda answer: answer.arrivals)
-    for column, depth in (("echo", 1), ("echo4", 4)):
-        # depth is bound here: the step runs within this turn of the loop
-        answers = _repeat(plan, lambda depth=depth: load.echo(sockets, echoes, depth, STEP_DEADLINE_S))  # type: ignore[misc]
-        measured.add(column, answers, lambda answer: answer.done)
+    def publish(self) -> None:
+        """POST notifications and see them arrive, committed: at full speed, in bulk, and at 1,000 a second."""
+        plan, load, measured = self.plan, self.load, self.measured
+        posts = plan.posts if self.peer.is_fast else plan.posts // 20
+        step = self._step(lambda: load.publish(REST_CONNECTIONS, posts, 0, STEP_DEADLINE_S))
+        measured.add("publish", [step], lambda answer: answer.arrivals)
+        if not self.peer.is_fast:
+            return
+        recipients = min(generator.BULK, self.connections)
+        step = self._step(lambda: load.publish_bulk(4, plan.posts // 400, recipients, STEP_DEADLINE_S))
+        measured.add("publish_bulk", [step], lambda answer: answer.arrivals)
+        answer = load.publish(REST_CONNECTIONS, plan.latency_posts, 1_000, STEP_DEADLINE_S)
+        measured.values["latency_p50"] = answer.p50_ms
+        measured.values["latency_p99"] = answer.p99_ms
+        if answer.timed_out or answer.failed:
+            measured.faults.append("publish at 1,000 a second: not all arrived")
 
+    def _step(self, command: Callable[[], Answer]) -> Step:
+        before_s = self.server.cpu_s()
+        answer = command()
+        return Step(answer, self.server.cpu_s() - before_s)
 
-def _publish(measured: Measured, plan: Plan, peer: Peer, load: Generator, connections: int) -> None:
-    posts = plan.posts if peer.is_fast else plan.posts // 20
-    answer = load.publish(REST_CONNECTIONS, posts, 0, STEP_DEADLINE_S)
-    measured.add("publish", [answer], lambda answer: answer.arrivals)
-    if not peer.is_fast:
-        return
-    recipients = min(generator.BULK, connections)
-    answer = load.publish_bulk(4, plan.posts // 400, recipients, STEP_DEADLINE_S)
-    measured.add("publish_bulk", [answer], lambda answer: answer.arrivals)
-    answer = load.publish(REST_CONNECTIONS, plan.latency_posts, 1_000, STEP_DEADLINE_S)
-    measured.add("publish_1k", [answer], lambda answer: answer.arrivals)
-    measured.values["latency_p50"] = answer.p50_ms
-    measured.values["latency_p99"] = answer.p99_ms
+    def _repeat(self, command: Callable[[], Answer]) -> list[Step]:
+        end_s = time.monotonic() + self.plan.repeat_s
+        steps = [self._step(command)]
+        while len(steps) < self.plan.repeats and time.monotonic() < end_s and not steps[-1].answer.timed_out:
+            steps.append(self._step(command))
+        return steps
 
 
 def run(peers: list[Peer], plan: Plan, say: Callable[[str], None]) -> Iterator[tuple[Peer, Measured]]:

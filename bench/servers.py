@@ -66,7 +66,7 @@ PEERS = (
     Peer(
         "tocsin",
         "Tocsin, whole product",
-        (sys.executable, "-m", "tocsin", "serve"),
+        (str(Path(sys.executable).with_name("tocsin")), "serve"),
         has_triggers=False,
         publish_path="/api/notifications",
     ),
