@@ -135,7 +135,11 @@ async def test_a_page_is_not_shifted_by_what_arrives(store, draft):
 async def test_filters_add_up(store, draft, wanted, titles):
     """A list shows what meets every condition; the badge counts the whole inbox."""
     first, _, _ = await store.create_notifications(
-        [draft(title="a", category="news"), draft(title="b", category="news", type="sale"), draft(title="c", type="sale")]
+        [
+            draft(title="a", category="news"),
+            draft(title="b", category="news", type="sale"),
+            draft(title="c", type="sale"),
+        ]
     )
     await store.mark_notification_read("alice", first.id)
 
