@@ -22,7 +22,7 @@ from tocsin.engine.packets import (
     encode_connect,
     encode_connect_error,
 )
-from tocsin.engine.session import FLOODING, Session
+from tocsin.engine.session import OVER_LIMIT, Session
 
 if TYPE_CHECKING:
     from tocsin.engine.server import SocketServer
@@ -41,9 +41,9 @@ def _problem(code: str, title: str, status: int, *, retryable: bool = False) -> 
     }
 
 
-INTERNAL: Final = _problem("internal", "Internal error", 500)
+INTERNAL: Final = _problem("internal_error", "Internal error", 500)
 RATE_LIMITED: Final = {**_problem("rate_limited", "Too many requests", 429, retryable=True), "retry_after_s": 1.0}
-UNKNOWN_EVENT: Final = _problem("not_found", "No such event", 404)
+UNKNOWN_EVENT: Final = _problem("unknown_event", "Unknown event", 404)
 INVALID: Final = _problem("invalid", "Wrong number of arguments", 422)
 
 
@@ -141,8 +141,8 @@ class Connection(Session):
         server = self._server
         ns = server.namespaces.get(packet.namespace)
         if not self._spend_event():
-            server.count("refused:flooding")
-            self.close(FLOODING)
+            server.count("refused:event_rate")
+            self.close(OVER_LIMIT)
             return
         if ns is None:
             self.transport.send(encode_connect_error(packet.namespace, "Invalid namespace"))
@@ -150,7 +150,9 @@ class Connection(Session):
         if self._find(ns.name) is not None:
             raise MalformedPacket("connected already")
         if len(self._sockets) >= server.limits.max_namespaces:
-            raise MalformedPacket("too many namespaces")
+            server.count("refused:namespaces")
+            self.close(OVER_LIMIT)
+            return
         socket = Socket(ns, self, secrets.token_urlsafe(15))
         self._sockets = (*self._sockets, socket)
         auth = {} if packet.data is None else packet.data
@@ -278,7 +280,7 @@ class Connection(Session):
         server.count("refused:event_rate")
         self._refused += 1
         if self._refused > server.limits.max_refused_events:
-            self.close(FLOODING)
+            self.close(OVER_LIMIT)
         else:
             self._answer(socket, packet.id, RATE_LIMITED)
 

@@ -12,9 +12,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tocsin.engine import request as rq
+from tocsin.engine.asgi import EngineApp
 from tocsin.engine.limits import Limits, Pace
 from tocsin.engine.origins import AllowOrigin, same_origin
 from tocsin.engine.packets import EncodedPacket, encode_handshake
+from tocsin.engine.polling import Polling
 from tocsin.engine.proxies import TrustedProxies
 from tocsin.engine.request import Refused, Request
 from tocsin.engine.session import SHUTTING_DOWN, Session
@@ -45,6 +47,7 @@ class EngineServer:
         refuse_new: While true, handshakes are answered 503.
         sessions: By sid, those that live.
         turn: Number of the current loop turn; changes after anything was written in it.
+        polling: ASGI application for the HTTP requests on ``path``.
         loop: The event loop, known from the first connection on.
     """
 
@@ -78,6 +81,7 @@ class EngineServer:
         self.turn = 1
         self.turn_ends = False
         self.corked: list[WebSocketTransport] = []
+        self.polling = Polling(self)
         self._session_class = session_class
         self._counters: Counter[str] = Counter()
         self._handshake_pace = Pace(self.limits.handshakes_per_s, self.limits.handshakes_burst)
@@ -241,3 +245,7 @@ class EngineServer:
         """
         self.bind()
         return FirstBytesDoor(self, config, server_state, app_state)
+
+    def asgi(self, app: Any = None) -> EngineApp:
+        """Return an ASGI application: polling on ``path``, else ``app`` or 404."""
+        return EngineApp(self, app)

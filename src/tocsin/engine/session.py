@@ -21,7 +21,7 @@ FORCED_CLOSE = "forced close"
 SHUTTING_DOWN = "server shutting down"
 SLOW = "slow"
 CONNECT_TIMEOUT = "connect timeout"
-FLOODING = "flooding"
+OVER_LIMIT = "over limit"
 
 
 class Transport(Protocol):
@@ -202,8 +202,8 @@ class Session:
         server = self._server
         frames = server.frame_pace.spend(self._frames, server.loop.time())
         if frames < 0.0:
-            server.count("refused:flooding")
-            self.close(FLOODING)
+            server.count("refused:frame_rate")
+            self.close(OVER_LIMIT)
             return False
         self._frames = frames
         return True

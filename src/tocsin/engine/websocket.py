@@ -17,6 +17,8 @@ from tocsin.engine.frames import FrameError, FrameParser
 from tocsin.engine.outbox import Outbox
 from tocsin.engine.packets import PROBE_PONG, EncodedPacket
 from tocsin.engine.session import (
+    CONNECT_TIMEOUT,
+    OVER_LIMIT,
     PARSE_ERROR,
     SHUTTING_DOWN,
     SLOW,
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
 _CLOSE_CODES: Final = {
     PARSE_ERROR: frames.PROTOCOL_ERROR,
     SHUTTING_DOWN: frames.GOING_AWAY,
-    "flooding": frames.POLICY_VIOLATION,
-    "connect timeout": frames.POLICY_VIOLATION,
+    OVER_LIMIT: frames.POLICY_VIOLATION,
+    CONNECT_TIMEOUT: frames.POLICY_VIOLATION,
 }
 _CORK_PACKETS: Final = 64
 _CORK_FRAME: Final = 16_384
