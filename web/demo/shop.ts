@@ -37,7 +37,9 @@ interface Progress {
 /** Publishes one thing after another to one user. */
 export class Shop {
   private readonly orders = new Map<UserId, Progress>();
-  private turn = 0;
+  private notes = 0;
+  private items = 0;
+  private reactions = 0;
 
   constructor(private readonly rest: Rest) {}
 
@@ -47,7 +49,7 @@ export class Shop {
   }
 
   notify(userId: UserId): Promise<unknown> {
-    const [type, title, message] = pick(NOTIFICATIONS, this.turn++);
+    const [type, title, message] = pick(NOTIFICATIONS, this.notes++);
     return this.rest.call("POST", "/api/notifications", { user_id: userId, type, title, message });
   }
 
@@ -73,7 +75,7 @@ export class Shop {
     const before = this.orders.get(userId);
     const fresh = before === undefined || before.step >= STEPS.length - 1;
     const order = fresh
-      ? { orderId: `T-${Date.now().toString(36).slice(-5).toUpperCase()}`, item: pick(ITEMS, this.turn++), step: 0 }
+      ? { orderId: `T-${Date.now().toString(36).slice(-5).toUpperCase()}`, item: pick(ITEMS, this.items++), step: 0 }
       : { ...before, step: before.step + 1 };
     this.orders.set(userId, order);
     const common = { order_id: order.orderId, item: order.item };
@@ -106,12 +108,12 @@ export class Shop {
   }
 
   like(userId: UserId, postId: string): Promise<unknown> {
-    const [user_name] = pick(COMMENTS, this.turn++);
+    const [user_name] = pick(COMMENTS, this.reactions++);
     return this.publish("/sns", "post_liked", userId, { post_id: postId, user_name });
   }
 
   comment(userId: UserId, postId: string): Promise<unknown> {
-    const [user_name, comment] = pick(COMMENTS, this.turn++);
+    const [user_name, comment] = pick(COMMENTS, this.reactions++);
     return this.publish("/sns", "post_commented", userId, { post_id: postId, user_name, comment });
   }
 
