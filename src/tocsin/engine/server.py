@@ -7,7 +7,7 @@ What one client may do lives in ``connection.py``, sessions and transports under
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Hashable, Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from tocsin.engine.client_socket import Socket
 from tocsin.engine.connection import Connection
@@ -224,6 +224,11 @@ class SocketServer(EngineServer):
             if socket is not skip and socket.defer(packet, ephemeral):
                 reached += 1
         return reached
+
+    @property
+    def connections(self) -> Collection[Connection]:
+        """Return the live connections; a live view, see ``room``."""
+        return cast("Collection[Connection]", self.sessions.values())
 
     # For connections.
 
