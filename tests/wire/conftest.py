@@ -1,0 +1,90 @@
+"""Servers of the wire tests: the little apps, on uvloop and on asyncio's own loop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.wire.apps import engine_app, serving, socket_app
+from tests.wire.clients import DEADLINE_S, OPENED, Client
+from tocsin.engine.engine_server import EngineServer
+
+Serve = Callable[[EngineServer], Client]
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]] | Callable[[], bool]) -> None:
+    """Wait until the condition holds, at most until the deadline."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            result = condition()
+            if result if isinstance(result, bool) else await result:
+                return
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture(autouse=True)
+async def _hang_up() -> AsyncIterator[None]:
+    """Close what a failed test has left open."""
+    yield
+    for socket in OPENED:
+        async with socket:
+            pass
+    OPENED.clear()
+
+
+@pytest.fixture(scope="module", params=["uvloop", "asyncio"])
+def loop_name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def module_serve(loop_name: str) -> Iterator[Serve]:
+    with ExitStack() as stack:
+        yield lambda server: Client(stack.enter_context(serving(server, loop_name)), server.path)
+
+
+@pytest.fixture
+def serve(loop_name: str) -> Iterator[Serve]:
+    """Serve an app with options of one test."""
+    with ExitStack() as stack:
+        yield lambda server: Client(stack.enter_context(serving(server, loop_name)), server.path)
+
+
+@pytest.fixture(scope="module")
+def engine(module_serve: Serve) -> Client:
+    """The Engine.IO echo app with calm timers, so that nothing closes by accident."""
+    return module_serve(engine_app())
+
+
+@pytest.fixture(scope="module")
+def quick_engine(module_serve: Serve) -> Client:
+    """The Engine.IO echo app that pings every 300 ms."""
+    return module_serve(engine_app(ping_interval=0.3, ping_timeout=0.2))
+
+
+@pytest.fixture(scope="module")
+def calls() -> list[tuple[Any, ...]]:
+    """What the handlers of ``sockets`` were called with."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def socket_server(calls: list[tuple[Any, ...]]) -> EngineServer:
+    return socket_app(calls)
+
+
+@pytest.fixture(scope="module")
+def sockets(module_serve: Serve, socket_server: EngineServer) -> Client:
+    """The Socket.IO app with calm timers."""
+    return module_serve(socket_server)
+
+
+@pytest.fixture
+async def bystander(sockets: Client) -> AsyncIterator[None]:
+    """Another client of ``sockets``, which must not notice what the test does."""
+    async with await sockets.socket() as socket:
+        yield
+        await socket.send('42["message","still here"]')
+        assert '42["message-back","still here"]' == await socket.receive()
