@@ -21,7 +21,6 @@ SECRET = "the bench's own secret, known to every peer and of no use elsewhere"
 HANDSHAKES_UNDER_WAY = 100
 REST_CONNECTIONS = 16
 PING_INTERVAL_S = 25.0  # the default of every peer
-STEP_DEADLINE_S = 120.0
 GENERATOR_IS_BUSY = 0.95
 
 
@@ -39,6 +38,7 @@ class Plan:
         echoes: Events of one echo step.
         posts: POSTs of one publish step.
         latency_posts: POSTs of the latency step, at 1,000 a second.
+        deadline_s: Seconds after which a step is given up.
     """
 
     connections: int = 10_000
@@ -49,10 +49,19 @@ class Plan:
     echoes: int = 50_000
     posts: int = 20_000
     latency_posts: int = 5_000
+    deadline_s: float = 120.0
 
 
 QUICK = Plan(
-    connections=1_000, rounds=1, repeats=3, repeat_s=1.0, idle_s=0, echoes=10_000, posts=4_000, latency_posts=2_000
+    connections=1_000,
+    rounds=1,
+    repeats=3,
+    repeat_s=1.0,
+    idle_s=0,
+    echoes=10_000,
+    posts=4_000,
+    latency_posts=2_000,
+    deadline_s=10,
 )
 
 
@@ -132,11 +141,11 @@ class _Visit:
     def warm_up(self) -> None:
         """Let JITs, caches and lazy imports settle, so that memory a connection holds connections only."""
         load = self.load
-        load.connect(200, HANDSHAKES_UNDER_WAY, STEP_DEADLINE_S)
+        load.connect(200, HANDSHAKES_UNDER_WAY, self.plan.deadline_s)
         if self.peer.has_triggers:
-            load.trigger("bench:broadcast", 5, 1_000, STEP_DEADLINE_S)
-            load.trigger("bench:emits", 1_000, 1_000, STEP_DEADLINE_S)
-            load.echo(200, 2_000, 1, STEP_DEADLINE_S)
+            load.trigger("bench:broadcast", 5, 1_000, self.plan.deadline_s)
+            load.trigger("bench:emits", 1_000, 1_000, self.plan.deadline_s)
+            load.echo(200, 2_000, 1, self.plan.deadline_s)
         load.drop()
         time.sleep(1.5)
 
@@ -144,7 +153,7 @@ class _Visit:
         """Fill the server with authenticated sockets, then leave them alone for one heartbeat."""
         server, values = self.server, self.measured.values
         before_kib = server.rss_kib()
-        step = self._step(lambda: self.load.connect(self.connections, HANDSHAKES_UNDER_WAY, STEP_DEADLINE_S))
+        step = self._step(lambda: self.load.connect(self.connections, HANDSHAKES_UNDER_WAY, self.plan.deadline_s))
         self.measured.add("handshakes", [step], lambda answer: answer.done)
         time.sleep(1.0)
         if self.plan.idle_s:
@@ -160,10 +169,10 @@ class _Visit:
         sockets = min(1_000, self.connections)
 
         def trigger(event: str, times: int, expected: int) -> list[Step]:
-            return self._repeat(lambda: self.load.trigger(event, times, expected, STEP_DEADLINE_S))
+            return self._repeat(lambda: self.load.trigger(event, times, expected, self.plan.deadline_s))
 
         def echo(depth: int) -> list[Step]:
-            return self._repeat(lambda: self.load.echo(sockets, echoes, depth, STEP_DEADLINE_S))
+            return self._repeat(lambda: self.load.echo(sockets, echoes, depth, self.plan.deadline_s))
 
         for column, times in (("broadcast", 1), ("burst", 10)):
             steps = trigger("bench:broadcast", times, times * self.connections)
@@ -178,14 +187,14 @@ class _Visit:
         """POST notifications and see them arrive, committed: at full speed, in bulk, and at 1,000 a second."""
         plan, load, measured = self.plan, self.load, self.measured
         posts = plan.posts if self.peer.is_fast else plan.posts // 20
-        step = self._step(lambda: load.publish(REST_CONNECTIONS, posts, 0, STEP_DEADLINE_S))
+        step = self._step(lambda: load.publish(REST_CONNECTIONS, posts, 0, self.plan.deadline_s))
         measured.add("publish", [step], lambda answer: answer.arrivals)
         if not self.peer.is_fast:
             return
         recipients = min(generator.BULK, self.connections)
-        step = self._step(lambda: load.publish_bulk(4, plan.posts // 400, recipients, STEP_DEADLINE_S))
+        step = self._step(lambda: load.publish_bulk(4, plan.posts // 400, recipients, self.plan.deadline_s))
         measured.add("publish_bulk", [step], lambda answer: answer.arrivals)
-        answer = load.publish(REST_CONNECTIONS, plan.latency_posts, 1_000, STEP_DEADLINE_S)
+        answer = load.publish(REST_CONNECTIONS, plan.latency_posts, 1_000, self.plan.deadline_s)
         measured.values["latency_p50"] = answer.p50_ms
         measured.values["latency_p99"] = answer.p99_ms
         if answer.timed_out or answer.failed:
