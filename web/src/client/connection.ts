@@ -44,7 +44,7 @@ export interface ConnectionOptions {
 
 const OPEN_TIMEOUT_MS = 20_000;
 const JOIN_TIMEOUT_MS = 30_000;
-const STABLE_MS = 5_000;
+const STABLE_MS = 1_000;
 
 export class Connection {
   readonly sockets: Readonly<Record<NamespaceName, Socket>>;
@@ -221,7 +221,7 @@ export class Connection {
     // A connection that breaks at once does not count as a success: a failing server would be stormed.
     if (this.connectedAt !== null && now - this.connectedAt >= STABLE_MS) this.backoff.reset();
     this.comeBackAt = Math.max(this.comeBackAt, now + leastMs);
-    const delay = Math.max(this.comeBackAt - now, this.backoff.next());
+    const delay = Math.max(Math.ceil(this.comeBackAt - now), this.backoff.next());
     this.leave("waiting");
     this.manager._close();
     this.timer = setTimeout(() => void this.open(), delay);
