@@ -263,7 +263,7 @@ class LiveStreams:
         while True:
             await asyncio.sleep(self._sweep_s * random.uniform(0.75, 1.0))  # noqa: S311 - spreads load, hides nothing
             try:
-                self._is_sweep_due |= await self._store.changed_elsewhere()
+                self._is_sweep_due |= await self._store.changed_elsewhere() or self.epoch != self._store.epoch
                 if self._is_sweep_due or time.monotonic() - swept_at >= FULL_SWEEP_S:
                     # Before the sweep, so that a read that fails meanwhile asks for the next one.
                     self._is_sweep_due = False

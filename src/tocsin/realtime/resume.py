@@ -160,6 +160,8 @@ class Resumer:
 
     def _start_from(self, catch_up: CatchUp, head: Head) -> None:
         cursor, stream = catch_up.cursor, catch_up.stream
+        if not stream.has_room and (stream.head < head.seq or not stream.is_head_known):
+            stream.skip_to(head.seq)
         if cursor is None:
             # What was committed after CONNECT is live for this client, even if the head tells of it already.
             catch_up.after = min(head.seq, stream.first_live - 1) if stream.first_live else head.seq
@@ -195,7 +197,6 @@ class Resumer:
                 return False
             for packet in packets:
                 socket.send(packet)
-        stream.is_head_known = True
         self._live.settle(socket, stream)
         socket.emit("synced", {"epoch": self._live.epoch, "seq": stream.head})
         return True
