@@ -1,10 +1,14 @@
 """Fixtures for every test: a real server on a free port, and tokens for it."""
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import uvloop
 
@@ -23,6 +27,7 @@ class RunningServer:
 
     Attributes:
         url: Where it listens, without a slash at the end.
+        http: A client of it, for REST.
         service: The Service; touch it by ``call`` only, it belongs to its loop.
     """
 
@@ -30,6 +35,7 @@ class RunningServer:
         self.settings = settings
         self.service: Service = build(settings)
         self.url = ""
+        self.http: httpx.Client
         self._error: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_ready = threading.Event()
@@ -37,6 +43,7 @@ class RunningServer:
         self._thread.start()
         if not self._is_ready.wait(_START_S) or self._error is not None:
             raise RuntimeError("the server did not start") from self._error
+        self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=20)
 
     def _run(self) -> None:
         try:
@@ -59,6 +66,17 @@ class RunningServer:
         """Return request headers with a token."""
         return {"Authorization": f"Bearer {self.mint(user_id, scope, **claims)}"}
 
+    def raw(self, request: bytes) -> bytes:
+        """Send bytes as they are on a connection of their own; return what comes back until it ends."""
+        address = (self.settings.host, int(self.url.rpartition(":")[2]))
+        answer = b""
+        with socket.create_connection(address, timeout=20) as connection, suppress(OSError):
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            while data := connection.recv(65_536):
+                answer += data
+        return answer
+
     def call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine on the server's loop and return its result."""
         assert self._loop is not None
@@ -66,6 +84,7 @@ class RunningServer:
 
     def stop(self) -> None:
         """Stop as on a signal, with the drain, and raise what went wrong meanwhile."""
+        self.http.close()
         if self._thread.is_alive():
             self.service.server.should_exit = True
         self._thread.join(_STOP_S)
@@ -75,29 +94,50 @@ class RunningServer:
             raise self._error
 
 
-@pytest.fixture
-def start_server(tmp_path, monkeypatch) -> Iterator[Callable[..., RunningServer]]:
-    """Start servers with settings of one's own; all are stopped after the test."""
-    monkeypatch.delenv("TOCSIN_JWT_PUBLIC_KEY", raising=False)
+@contextmanager
+def servers(folder: Path) -> Iterator[Callable[..., RunningServer]]:
+    """Start servers on databases in a folder; stop them all at the end."""
     running: list[RunningServer] = []
 
     def start(**settings: Any) -> RunningServer:
         usual = {
-            "jwt_secret": SECRET,
-            "database_url": f"sqlite:///{tmp_path / 'tocsin.db'}",
+            "jwt_secret": None if "jwt_public_key" in settings else SECRET,
+            "jwt_public_key": None,
+            "database_url": f"sqlite:///{folder / f'{len(running)}.db'}",
             "port": 0,
             "drain_s": 0.0,
         }
-        server = RunningServer(Settings(_env_file=None, **(usual | settings)))
-        running.append(server)
-        return server
+        running.append(RunningServer(Settings(_env_file=None, **(usual | settings))))
+        return running[-1]
 
-    yield start
-    for server in running:
-        server.stop()
+    try:
+        yield start
+    finally:
+        for server in running:
+            server.stop()
+
+
+@pytest.fixture
+def start_server(tmp_path) -> Iterator[Callable[..., RunningServer]]:
+    """Start servers with settings of one's own; all are stopped after the test."""
+    with servers(tmp_path) as start:
+        yield start
 
 
 @pytest.fixture
 def server(start_server) -> RunningServer:
     """Return a running server with a database of its own."""
     return start_server()
+
+
+@pytest.fixture(scope="module")
+def start_shared_server(tmp_path_factory) -> Iterator[Callable[..., RunningServer]]:
+    """Start servers that all tests of a module share."""
+    with servers(tmp_path_factory.mktemp("shared")) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def shared_server(start_shared_server) -> RunningServer:
+    """Return a running server that all tests of a module share: each uses users of its own."""
+    return start_shared_server()

@@ -6,6 +6,7 @@ The only place that knows which adapter stands behind which port.
 
 import asyncio
 import gc
+import os
 import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -170,7 +171,7 @@ class Service:
             listener = listen(settings.host, settings.port)
         except OSError as error:
             raise StartError(
-                f"can't listen on {settings.host}:{settings.port} ({error.strerror}): "
+                f"can't listen on {settings.host}:{settings.port} ({_reason(error)}): "
                 "set TOCSIN_HOST and TOCSIN_PORT to an address that is free"
             ) from error
         with listener:
@@ -245,6 +246,11 @@ def explained(database_url: str) -> Generator[None, None, None]:
     except (sqlite3.Error, SQLAlchemyError, OSError, TocsinError, SchemaTooNew) as error:
         reason = str(error).partition("\n")[0]
         raise StartError(f"the database {database_url} can't be opened: {reason}; see TOCSIN_DATABASE_URL") from error
+
+
+def _reason(error: OSError) -> str:
+    # Python adds the address to the text of an errno; a failed name look-up has a text of its own.
+    return os.strerror(error.errno) if error.errno > 0 else str(error.strerror)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -125,6 +125,6 @@ def _seq_of(cursor: str) -> int:
         data = urlsafe_b64decode(cursor.encode("ascii") + b"=")
     except ValueError:
         data = b""
-    if len(data) != 8 or _cursor(seq := int.from_bytes(data)) != cursor or seq >= 2**63:
+    if len(data) != 8 or _cursor(seq := int.from_bytes(data)) != cursor or not 0 < seq < 2**63:
         raise Invalid("cursor: must be the next_cursor of a page")
     return seq

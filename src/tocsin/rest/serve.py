@@ -87,7 +87,7 @@ class HttpServer(uvicorn.Server):
             await self._draining
         except asyncio.CancelledError:
             _log.warning("the drain was cut short by a second signal")
-        except Exception:
+        except Exception:  # noqa: BLE001 logged
             # Whatever fails here must not keep what was accepted from being committed.
             _log.exception("the drain failed")
         await super().shutdown(sockets)
