@@ -177,9 +177,10 @@ async def test_attachments_are_bounded_together(serve: Serve):
 async def test_too_many_events_are_refused(serve: Serve):
     """Beyond the rate an event is acked with rate_limited and runs nothing; persistence closes."""
     calls: list = []
-    server = socket_app(calls, limits=Limits(events_per_s=1.0, events_burst=5, max_refused_events=20))
+    server = socket_app(calls, limits=Limits(events_per_s=0.001, events_burst=6, max_refused_events=20))
     client = serve(server)
     async with await client.socket() as bystander, await client.socket() as socket:
+        # Of the burst of six, CONNECT was the first.
         for n in range(6):
             await socket.send(f'42{n}["message-with-ack",{n}]')
         answers = [str(await socket.receive()) for n in range(6)]
