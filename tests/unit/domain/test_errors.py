@@ -1,0 +1,40 @@
+"""Refusals: one stable problem object each."""
+
+import pytest
+
+from tocsin.domain import errors
+from tocsin.domain.errors import TocsinError
+
+
+def all_kinds(kind=TocsinError):
+    for one in kind.__subclasses__():
+        yield one
+        yield from all_kinds(one)
+
+
+@pytest.mark.parametrize("kind", list(all_kinds()))
+def test_a_problem_names_its_kind(kind):
+    """Type, code and status are the class's, the detail is the instance's."""
+    problem = kind("what is wrong").problem()
+
+    assert {
+        "type": f"urn:tocsin:problem:{kind.code}",
+        "title": kind.title,
+        "status": kind.status,
+        "code": kind.code,
+        "detail": "what is wrong",
+        "retryable": kind.retryable,
+    } == problem
+
+
+def test_codes_are_unique():
+    """A client can tell every refusal from every other."""
+    codes = [kind.code for kind in all_kinds()]
+
+    assert len(codes) == len(set(codes))
+    assert all(kind.__doc__ for kind in all_kinds())
+
+
+def test_a_known_wait_is_told():
+    """``retry_after_s`` stands in the problem where it is known."""
+    assert 1.5 == errors.Overloaded("busy", retry_after_s=1.5).problem()["retry_after_s"]
