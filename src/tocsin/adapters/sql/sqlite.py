@@ -69,11 +69,19 @@ class SqliteStore:
         self._writer = GroupCommit(self._connection, self._pass_on, self._clock, failpoint.from_environment())
         self._readers = Readers(self._path)
         self._heads = HeadReader(self._readers, streams.heads)
-        self.epoch, self._data_version = await self._writer.run(_begin_life)
+        try:
+            self.epoch, self._data_version = await self._writer.run(_begin_life)
+        except BaseException:
+            await self.stop()
+            raise
 
     def _open(self) -> sqlite3.Connection:
         connection = open_writer(self._path)
-        upgrade(self._path)
+        try:
+            upgrade(self._path)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _pass_on(self, events: Sequence[StreamEvent]) -> None:
