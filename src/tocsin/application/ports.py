@@ -79,7 +79,7 @@ class Store(Protocol):
     async def mark_notification_read(
         self, user_id: UserId, notification_id: str, once: Once | None = None
     ) -> Notification:
-        """Set ``read_at`` and emit ``notification_read``; already read: no event."""
+        """Set ``read_at`` (and ``seen_at``) and emit ``notification_read``; already read: no event."""
 
     async def mark_all_notifications_read(
         self, user_id: UserId, category: str | None = None, once: Once | None = None

@@ -129,7 +129,8 @@ class NotificationRead(TypedDict):
     """
     One notification was read, or (``all``) every one created earlier in the stream.
 
-    With ``all`` and a ``category`` only those of the category are meant.
+    With ``all`` and a ``category`` only those of the category are meant. What
+    is read and was not seen is seen now: its ``seen_at`` is the ``read_at``.
     """
 
     id: NotRequired[str]
