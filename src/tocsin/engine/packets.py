@@ -12,6 +12,7 @@ body of a polling request (``payload.py``) or RFC 6455 (``frames.py``).
 import re
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -295,7 +296,7 @@ def encode_event(namespace: str, event: str, args: Sequence[Any] = (), id: int |
     Raises:
         TypeError: An argument has no JSON form.
     """
-    return _encode(b"2", b"5", namespace, id, [event, *args])
+    return _encode(b"42", b"45", namespace, id, (event, *args))
 
 
 def encode_event_json(namespace: str, event: str, payload_json: bytes) -> EncodedPacket:
@@ -317,7 +318,7 @@ def encode_ack(namespace: str, id: int, args: Sequence[Any] = ()) -> EncodedPack
     Raises:
         TypeError: An argument has no JSON form.
     """
-    return _encode(b"3", b"6", namespace, id, list(args))
+    return _encode(b"43", b"46", namespace, id, tuple(args))
 
 
 def encode_connect(namespace: str, sid: str) -> EncodedPacket:
@@ -366,24 +367,29 @@ def encode_message(data: str | bytes) -> EncodedPacket:
     return EncodedPacket(b"4" + data.encode()) if isinstance(data, str) else EncodedPacket(b"", (data,))
 
 
+@lru_cache(maxsize=64)
 def _prefix(namespace: str) -> bytes:
     return b"" if namespace == "/" else namespace.encode() + b","
 
 
-def _encode(plain: bytes, binary: bytes, namespace: str, id_: int | None, items: list[Any]) -> EncodedPacket:
+def _encode(plain: bytes, binary: bytes, namespace: str, id_: int | None, items: Sequence[Any]) -> EncodedPacket:
+    number = b"" if id_ is None else b"%d" % id_
+    try:
+        return EncodedPacket(plain + _prefix(namespace) + number + orjson.dumps(items))
+    except TypeError:
+        # Only now: args without bytes are nearly all, and pay nothing for those with.
+        payload, attachments = _extract(items)
+    return EncodedPacket(b"%b%d-%b%b%b" % (binary, len(attachments), _prefix(namespace), number, payload), attachments)
+
+
+def _extract(items: Sequence[Any]) -> tuple[bytes, tuple[bytes, ...]]:
+    """Encode with a placeholder for each ``bytes``, and return these in document order."""
     attachments: list[bytes] = []
 
-    # orjson asks about what it doesn't know in document order, which is the order of the
-    # attachments; so args without bytes, nearly all, are never walked in Python.
     def extract(value: Any) -> dict[str, Any]:
         if not isinstance(value, bytes | bytearray | memoryview):
             raise TypeError(f"no JSON form: {type(value).__name__}")
         attachments.append(bytes(value))
         return {"_placeholder": True, "num": len(attachments) - 1}
 
-    payload = orjson.dumps(items, default=extract)
-    number = b"" if id_ is None else b"%d" % id_
-    if attachments:
-        text = b"4%b%d-%b%b%b" % (binary, len(attachments), _prefix(namespace), number, payload)
-        return EncodedPacket(text, tuple(attachments))
-    return EncodedPacket(b"4%b%b%b%b" % (plain, _prefix(namespace), number, payload))
+    return orjson.dumps(items, default=extract), tuple(attachments)
