@@ -56,6 +56,11 @@ class PollingTransport:
 
     # What a session asks for.
 
+    @property
+    def is_stalled(self) -> bool:
+        """Something waits for the next GET."""
+        return bool(self._outbox)
+
     def send(self, packet: EncodedPacket, ephemeral: bool = False) -> bool:
         """Keep for the next GET, or answer the one that waits when this loop turn ends."""
         if self._farewell is not None:
@@ -132,6 +137,7 @@ class PollingTransport:
                 self.session.lost(self, TRANSPORT_CLOSE)
                 raise ConnectionError("the client hung up")
         packets = self._outbox.take()
+        self.session.taken()
         # A hand-over has taken the packets along; a noop alone ends a poll that has nothing.
         if self._farewell is CLOSE or (self._farewell is not None and not packets):
             packets.append(self._farewell)

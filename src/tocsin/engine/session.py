@@ -6,6 +6,7 @@ the transports (``websocket.py``, ``polling.py``), Socket.IO in ``connection.py`
 a subclass receives the messages.
 """
 
+import asyncio
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from tocsin.engine.packets import PING, EncodedPacket, MalformedPacket
@@ -58,6 +59,10 @@ class Transport(Protocol):
     def resume_reading(self) -> None:
         """Take again."""
 
+    @property
+    def is_stalled(self) -> bool:
+        """Something waits that the client has not taken; ``Session.taken`` tells when it has."""
+
 
 @runtime_checkable
 class Upgradable(Protocol):
@@ -88,6 +93,7 @@ class Session:
         "_frames",
         "_pinged_at",
         "_server",
+        "_taken",
         "closed",
         "due_tick",
         "remote_address",
@@ -107,6 +113,7 @@ class Session:
         self._pinged_at = 0.0
         self._connect_by = 0.0
         self._frames = 0.0
+        self._taken: asyncio.Future[None] | None = None
         self.transport: Transport
 
     @property
@@ -140,6 +147,21 @@ class Session:
         """Close the transport at once; what it has not taken yet is lost."""
         if self._end(reason):
             self.transport.abort()
+
+    async def drained(self) -> None:
+        """
+        Return when the client has taken what was sent, or the session is over.
+
+        Who has much to say and waits for this after each part never fills the
+        bounded queue of a client that reads, however slowly.
+        """
+        # What this turn of the loop has corked leaves at its end.
+        await asyncio.sleep(0)
+        while not self.closed and self.transport.is_stalled:
+            if self._taken is None:
+                self._taken = self._server.loop.create_future()
+            # Several may wait, and one of them be cancelled: none may own the future.
+            await asyncio.wait((self._taken,))
 
     # What a subclass receives.
 
@@ -218,10 +240,18 @@ class Session:
         if transport is self.transport:
             self._end(reason)
 
+    def taken(self) -> None:
+        """Let ``drained`` look again: the transport got rid of what waited, or is another."""
+        taken = self._taken
+        if taken is not None:
+            self._taken = None
+            taken.set_result(None)
+
     def upgrade(self, transport: Transport) -> None:
         """Go on with this transport (v4, "Upgrade"); the caller moves what still waits."""
         self.transport = transport
         self.upgrading = None
+        self.taken()
 
     def confirm(self) -> None:
         """Lift the connect timeout: the client has proved what it came for."""
@@ -269,4 +299,5 @@ class Session:
         self.closed = True
         self._server.forget(self, reason)
         self.ended(reason)
+        self.taken()
         return True

@@ -150,6 +150,7 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
         if outbox:
             # May stall again at once; then pause_writing makes the next outbox.
             self._tcp.write(b"".join(outbox.take()))
+        self.session.taken()
 
     def shutdown(self) -> None:
         """Close with 1001; called by uvicorn when it exits."""
@@ -174,6 +175,11 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
         return None
 
     # What a session asks for.
+
+    @property
+    def is_stalled(self) -> bool:
+        """The kernel takes nothing more for this client now."""
+        return self._outbox is not None
 
     def send(self, packet: EncodedPacket, ephemeral: bool = False) -> bool:
         """Send at once when nothing waits, else in order; False when dropped or closed."""
