@@ -20,7 +20,7 @@ from typing import Any
 from tocsin.application.ports import Store
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.events import NAMESPACES
-from tocsin.domain.stream import StreamEvent, StreamKey, resync_reason
+from tocsin.domain.stream import Head, StreamEvent, StreamKey, resync_reason
 from tocsin.domain.user_id import UserId
 from tocsin.engine import EncodedPacket, Socket, SocketServer, encode_event_json
 
@@ -48,8 +48,18 @@ class LiveStream:
         wanted: How far the ordered read has to go; the read runs while it is above the head.
     """
 
-    __slots__ = ("catching_up", "first_live", "head", "is_head_known", "key", "recent", "recent_bytes", "repair")
-    __slots__ += ("sockets", "wanted")
+    __slots__ = (
+        "catching_up",
+        "first_live",
+        "head",
+        "is_head_known",
+        "key",
+        "recent",
+        "recent_bytes",
+        "repair",
+        "sockets",
+        "wanted",
+    )
 
     def __init__(self, key: StreamKey) -> None:
         self.key = key
@@ -288,7 +298,7 @@ class LiveStreams:
                     self.read_up_to(stream, head.seq)
 
     async def _begin_epoch(self) -> None:
-        found = []
+        found: list[tuple[LiveStream, Head, int]] = []
         for part in _parts(list(self), SWEEP_STREAMS):
             before = [stream.head for stream in part]
             heads = await self._store.heads([stream.key for stream in part])

@@ -185,8 +185,10 @@ class Resumer:
     # From the log to the room
 
     def _join(self, catch_up: CatchUp) -> bool:
-        """Join the room if the recent events reach from the socket to the head; never waits."""
+        """Join the room if the recent events reach to the head; True also when the client has gone."""
         socket, stream = catch_up.socket, catch_up.stream
+        if not socket.connected:
+            return True
         if stream.head < catch_up.after and not stream.has_room:
             stream.skip_to(catch_up.after)
         if not 0 <= stream.head - catch_up.after <= JOIN_WITHIN:
@@ -205,7 +207,7 @@ class Resumer:
         socket, stream = catch_up.socket, catch_up.stream
         try:
             epoch = self._live.epoch
-            while socket.connected and not self._join(catch_up):
+            while not self._join(catch_up):
                 if catch_up.after > stream.head:
                     # The log was read before the wake-up of its last events came: the room goes first.
                     await asyncio.wait([self._live.read_up_to(stream, catch_up.after)])
