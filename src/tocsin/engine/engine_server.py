@@ -91,10 +91,11 @@ class EngineServer:
         self._paths = {path.rstrip("/").encode(), path.rstrip("/").encode() + b"/"}
         self._is_bound = False
 
-    def bind(self) -> None:
-        """Belong to the running loop; every door calls it."""
+    def bind(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """Belong to this loop, by default the running one; only the first call counts."""
         if not self._is_bound:
-            self.loop = asyncio.get_running_loop()
+            self.loop = loop or asyncio.get_running_loop()
+            self.wheel.bind(self.loop)
             self._is_bound = True
 
     def owns(self, path: bytes) -> bool:

@@ -56,16 +56,15 @@ class TimerWheel:
     Args:
         tick_s: Resolution in seconds.
         batch: Entries handled before other work of the loop gets its turn.
-        loop: The loop to use; the running one by default.
     """
 
     __slots__ = ("_batch", "_buckets", "_due", "_handle", "_loop", "_origin", "_tick", "tick_s")
 
-    def __init__(self, tick_s: float = 0.25, *, batch: int = 256, loop: AbstractEventLoop | None = None) -> None:
+    def __init__(self, tick_s: float = 0.25, *, batch: int = 256) -> None:
         self.tick_s = tick_s
         self._batch = batch
-        self._loop = loop
-        self._origin = loop.time() if loop is not None else 0.0
+        self._loop: AbstractEventLoop | None = None
+        self._origin = 0.0
         # Keyed by absolute tick, so a deadline of hours costs what one of seconds does.
         self._buckets: dict[int, set[Entry]] = {}
         self._due: set[Entry] = set()
@@ -75,6 +74,13 @@ class TimerWheel:
     def __len__(self) -> int:
         return len(self._due) + sum(map(len, self._buckets.values()))
 
+    def bind(self, loop: AbstractEventLoop) -> AbstractEventLoop:
+        """Belong to this loop; only the first call counts."""
+        if self._loop is None:
+            self._loop = loop
+            self._origin = loop.time()
+        return self._loop
+
     def schedule(self, entry: Entry, delay_s: float) -> None:
         """
         Let the entry wait for ``delay_s`` from now, instead of what it waits for.
@@ -83,10 +89,7 @@ class TimerWheel:
             entry: Kept alive until it is due or cancelled.
             delay_s: Seconds; zero or less is the next tick.
         """
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = get_running_loop()
-            self._origin = loop.time()
+        loop = self._loop or self.bind(get_running_loop())
         # The next tick at or after the deadline, and never one that has run.
         tick = max(-int((self._origin - loop.time() - delay_s) // self.tick_s), self._tick + 1)
         if entry.due_tick:
@@ -144,8 +147,8 @@ class TimerWheel:
         loop = self._loop
         assert loop is not None
         self._handle = None
-        now = loop.time()
-        last = int((now - self._origin) // self.tick_s)
+        # A loop that wakes up at a tick may measure the last bit less than that.
+        last = int((loop.time() - self._origin) / self.tick_s + 1e-6)
         while self._tick < last:
             self._tick += 1
             bucket = self._buckets.pop(self._tick, None)

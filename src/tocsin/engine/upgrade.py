@@ -167,15 +167,18 @@ class FirstBytesDoor(_Door):
         """Take the first bytes; then make way for the right protocol."""
         if self._tcp.is_closing():
             return
+        end = data.find(b"\r\n\r\n") + 4
         if (
             data.startswith(self._server.upgrade_prefix)
-            and len(data) <= self._server.limits.max_header
-            and b"transport=websocket" in data
-            and data.find(b"\r\n\r\n") == len(data) - 4
+            and 4 <= end <= self._server.limits.max_header
+            and b"transport=websocket" in data[:end]
         ):
-            transport = self._accept(data)
+            transport = self._accept(data[:end])
             if transport is not None:
                 self._tcp.set_protocol(transport)
+                if len(data) > end:
+                    # A client that did not wait for the answer; uvicorn would drop this.
+                    transport.data_received(data[end:])
             return
         self._leave()
         successor = BoundedHttp(self._server, self._config, self._state, self._app_state)
@@ -191,11 +194,22 @@ class BoundedHttp(HttpToolsProtocol):
         super().__init__(config, state, app_state, server.loop)
         self._engine = server
         self._head = 0
+        self._trickled = 0
         self._deadline: Timer | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; bound a head that comes in many reads."""
+        deadline = self._deadline
+        super().data_received(data)
+        if deadline is not None and self._deadline is deadline:
+            # A field is only given to on_header when it is whole, which an endless one never is.
+            self._trickled += len(data)
+            if self._trickled > self._engine.limits.max_header:
+                self._cut()
 
     def on_message_begin(self) -> None:
         """Start counting."""
-        self._head = 0
+        self._head = self._trickled = 0
         self._deadline = self._engine.wheel.call_later(self._engine.limits.head_deadline_s, self._cut)
         super().on_message_begin()
 
