@@ -65,7 +65,7 @@ def quick_engine(module_serve: Serve) -> Client:
 
 
 @pytest.fixture(scope="module")
-def calls() -> list[tuple[Any, ...]]:
+def calls(loop_name: str) -> list[tuple[Any, ...]]:
     """What the handlers of ``sockets`` were called with."""
     return []
 
