@@ -24,7 +24,7 @@ export class Card {
   private readonly toasts = new Toasts();
   private readonly bell: BellView;
   private readonly light = new LinkView();
-  private readonly order = new OrderView();
+  private readonly order: OrderView;
   private readonly publish: PublishView;
   private readonly chat: ChatView;
   private readonly log: LogView;
@@ -42,7 +42,9 @@ export class Card {
       remove: (id) => this.attempt(() => rest.call("DELETE", path(id))),
       opened: () => client.emit("notifications", "mark_seen", {}),
     });
+    this.order = new OrderView(user.name);
     this.publish = new PublishView(
+      user.name,
       {
         publish: (post, platforms) => this.attempt(() => this.publishNew(post, platforms)),
         retry: (post, platform) => this.attempt(() => this.startPublishing(post.postId, [platform])),

@@ -96,7 +96,7 @@ export interface ChatActions {
 export class ChatView {
   readonly element: HTMLElement;
   private readonly presence = el("span", { class: "presence" });
-  private readonly list = el("ol", { class: "messages", role: "log", tabindex: 0 });
+  private readonly list = el("div", { class: "messages", role: "log", tabindex: 0 });
   private readonly typing: HTMLElement;
   private readonly input: HTMLInputElement;
   private onScreen = false;
@@ -147,7 +147,7 @@ export class ChatView {
       key: (item) => `${item.mine ? "me" : "you"} ${item.clientId}`,
       create: (item) =>
         el(
-          "li",
+          "div",
           { class: item.mine ? "message mine" : "message" },
           el("p", { dir: "auto" }, item.text),
           el("small", {}, el("time", {}), item.mine && el("span", { class: "tick" })),

@@ -70,10 +70,10 @@ export class OrderView {
   private readonly note = el("p", { class: "hint", dir: "auto", "aria-live": "polite" });
   readonly element: HTMLElement;
 
-  constructor() {
+  constructor(owner: string) {
     this.element = el(
       "section",
-      { class: "block orders", "aria-label": "Order" },
+      { class: "block orders", "aria-label": `Order of ${owner}` },
       el("div", { class: "block-head" }, el("h3", {}, "Order"), this.title),
       this.steps,
       this.note,

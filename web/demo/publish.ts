@@ -82,6 +82,7 @@ export class PublishView {
   readonly element: HTMLElement;
 
   constructor(
+    owner: string,
     private readonly actions: PublishActions,
     suggestion: string,
   ) {
@@ -96,7 +97,7 @@ export class PublishView {
     this.choices = Object.keys(PLATFORMS).map((name) => el("input", { type: "checkbox", name, checked: true }));
     this.element = el(
       "section",
-      { class: "block publish", "aria-label": "Publish" },
+      { class: "block publish", "aria-label": `Posts of ${owner}` },
       el("div", { class: "block-head" }, el("h3", {}, "Publish")),
       el(
         "form",

@@ -1,0 +1,170 @@
+/** The demo under test: its server process, and its page as a visitor meets it. */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { launch } from "./chromium.mjs";
+
+const COMMAND = process.env.TOCSIN ?? "tocsin";
+const START_MS = 30_000;
+
+/** A `tocsin demo` with a state of its own, which outlives its process. */
+export class DemoServer {
+  #process = null;
+  #output = "";
+  url = null;
+
+  constructor(state) {
+    this.state = state;
+  }
+
+  /** Start it and wait for its line; later starts come up on the port of the first. */
+  async start() {
+    const port = this.url === null ? "0" : new URL(this.url).port;
+    const child = spawn(COMMAND, ["demo", "--state", this.state], {
+      env: { ...process.env, TOCSIN_PORT: port },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#process = child;
+    const hear = (chunk) => {
+      this.#output += chunk;
+    };
+    child.stdout.on("data", hear);
+    child.stderr.on("data", hear);
+    const before = this.#output.length;
+    await until(() => {
+      const line = /Tocsin demo on (\S+)/.exec(this.#output.slice(before));
+      if (child.exitCode !== null) throw new Error(`the demo ended:\n${this.#output}`);
+      this.url = line?.[1] ?? this.url;
+      return line !== null;
+    }, START_MS);
+  }
+
+  /** What it has printed since the first start. */
+  get output() {
+    return this.#output;
+  }
+
+  /** Take it down without a goodbye, as a crash would. */
+  async kill() {
+    await this.#end("SIGKILL");
+  }
+
+  async stop() {
+    await this.#end("SIGTERM");
+  }
+
+  async #end(signal) {
+    const child = this.#process;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill(signal);
+    await once(child, "exit");
+  }
+}
+
+/** Run a demo and a browser for all tests of a file; `visit` opens its page in a browser profile of its own. */
+export function useDemo({ before, after }) {
+  const demo = { server: null, browser: null };
+  let state;
+  before(async () => {
+    state = await mkdtemp(join(tmpdir(), "tocsin-browser-"));
+    demo.server = new DemoServer(state);
+    await demo.server.start();
+    demo.browser = await launch();
+  });
+  after(async () => {
+    await demo.browser?.close();
+    await demo.server?.stop();
+    await rm(state, { recursive: true, force: true });
+  });
+  return demo;
+}
+
+/** Open the page and wait until both users are live; `problems` gathers what a page must not do. */
+export async function visit({ browser, server }, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 1000 }, ...options });
+  const page = await context.newPage();
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(`error: ${error.message}`));
+  page.on("dialog", (dialog) => {
+    problems.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on("console", (message) => {
+    if (message.type() === "error") problems.push(`console: ${message.text()}`);
+  });
+  page.on("request", (request) => {
+    if (new URL(request.url()).origin !== new URL(server.url).origin) problems.push(`request: ${request.url()}`);
+  });
+  await page.goto(server.url);
+  const people = [person(page, 0), person(page, 1)];
+  await live(page);
+  return { context, page, problems, mina: people[0], junho: people[1], close: () => context.close() };
+}
+
+/** Wait until both lights are green. */
+export async function live(page) {
+  await page.waitForFunction(
+    () => {
+      const lights = [...document.querySelectorAll(".light")];
+      return lights.length === 2 && lights.every((light) => light.dataset.look === "live");
+    },
+    null,
+    { timeout: 40_000 },
+  );
+}
+
+/** The parts of one user's card. */
+function person(page, index) {
+  const card = page.locator(".person").nth(index);
+  return {
+    card,
+    badge: card.locator(".badge"),
+    bell: card.locator(".bell"),
+    panel: card.getByRole("dialog"),
+    items: card.locator(".inbox-item"),
+    toasts: card.locator(".toast"),
+    step: card.locator(".step.current .step-label"),
+    post: card.locator(".post"),
+    messages: card.locator(".message"),
+    typing: card.locator(".typing"),
+    input: card.getByPlaceholder(/^Message to/),
+    rows: card.locator(".log-row"),
+    cursors: card.locator(".cursors"),
+    light: card.locator(".light"),
+    plug: card.locator(".button.plug"),
+    strip: card.locator(".plug-strip"),
+    verdict: card.locator(".plug-line"),
+  };
+}
+
+/** Press a button of the control strip for one user, or both. */
+export async function press(page, name, to = "Both") {
+  await page.locator(".segments label", { hasText: to }).click();
+  await page.locator(".controls").getByRole("button", { name, exact: true }).click();
+}
+
+/** Poll until it holds. */
+export async function until(holds, timeoutMs = 10_000) {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`still not so after ${timeoutMs} ms: ${holds}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Poll until a value is the expected one, and say which one it stayed when it never is. */
+export async function settles(read, expected, timeoutMs = 10_000) {
+  const wanted = JSON.stringify(expected);
+  let value;
+  try {
+    await until(async () => {
+      value = await read();
+      return JSON.stringify(value) === wanted;
+    }, timeoutMs);
+  } catch {
+    throw new Error(`expected ${wanted}, it stayed ${JSON.stringify(value)}`);
+  }
+}

@@ -1,0 +1,143 @@
+/** Every event of the page, caused by its buttons, through REST, to the right user's card. */
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { live, press, settles, useDemo, visit } from "./demo.mjs";
+
+const STEPS = ["Placed", "Packed", "Shipped", "Out for delivery", "Delivered"];
+
+describe("the events", () => {
+  const demo = useDemo({ before, after });
+  let visitor;
+  before(async () => {
+    visitor = await visit(demo);
+  });
+  after(() => visitor.close());
+
+  const unread = (person) => person.badge.textContent().then(Number);
+
+  it("a notification reaches its user's bell and no other", async () => {
+    const { page, mina, junho } = visitor;
+    const [before, others] = [await unread(mina), await unread(junho)];
+
+    await press(page, "Notification", "Mina");
+
+    await settles(() => unread(mina), before + 1);
+    assert.equal(await unread(junho), others);
+    assert.equal(await mina.bell.getAttribute("aria-label"), `Notifications of Mina, ${before + 1} unread`);
+  });
+
+  it("a notification is marked as read, with its panel open", async () => {
+    const { mina } = visitor;
+    const before = await unread(mina);
+
+    await mina.bell.click();
+    await mina.items
+      .first()
+      .getByRole("button", { name: /^Mark as read/ })
+      .click();
+
+    await settles(() => unread(mina), before - 1);
+    await settles(() => mina.items.first().getAttribute("class"), "inbox-item priority-normal");
+  });
+
+  it("a notification is deleted", async () => {
+    const { page, mina } = visitor;
+    const title = await mina.items.first().locator("strong").textContent();
+    const count = await mina.items.count();
+
+    await page
+      .getByRole("button", { name: `Delete: ${title}` })
+      .first()
+      .click();
+
+    await settles(() => mina.items.count(), count - 1);
+  });
+
+  it("a burst of twenty arrives complete, and one click reads it all", async () => {
+    const { page, mina } = visitor;
+    const before = await unread(mina);
+
+    await press(page, "Burst of 20", "Mina");
+    await settles(() => unread(mina), before + 20);
+    await mina.bell.click();
+    await mina.card.getByRole("button", { name: "Mark all read" }).click();
+
+    await settles(() => mina.badge.isHidden(), true);
+    await mina.bell.press("Escape");
+  });
+
+  it("an order goes from placed to delivered, and a new one begins", async () => {
+    const { page, junho } = visitor;
+    while ((await junho.step.textContent()) !== "Delivered") {
+      const next = STEPS[STEPS.indexOf(await junho.step.textContent()) + 1];
+      await press(page, "Order step", "Junho");
+      await settles(() => junho.step.textContent(), next);
+    }
+    const order = await junho.card.locator(".order-item").textContent();
+
+    for (const step of STEPS) {
+      await press(page, "Order step", "Junho");
+      await settles(() => junho.step.textContent(), step);
+    }
+
+    assert.notEqual(await junho.card.locator(".order-item").textContent(), order);
+  });
+
+  it("a post is published where it can be and says why not elsewhere; trying again helps", async () => {
+    const { mina } = visitor;
+    const platforms = () => mina.post.locator(".platform > span:not(.spinner)").allTextContents();
+
+    await mina.card.getByLabel("Text of the post").fill("첫 가마 🔥 <b>today</b>");
+    await mina.card.getByRole("button", { name: "Publish", exact: true }).click();
+
+    await settles(() => mina.post.locator(".post-text").textContent(), "첫 가마 🔥 <b>today</b>");
+    await settles(platforms, ["Instagram published", "X published", "TikTok failed: it wants a longer video"]);
+    await mina.card.getByRole("button", { name: "Publish to TikTok again" }).click();
+    await settles(platforms, ["Instagram published", "X published", "TikTok published"]);
+    const events = await mina.rows.locator(".log-event").allTextContents();
+    for (const name of ["publish_started", "publish_success", "publish_failed"]) assert.ok(events.includes(name), name);
+  });
+
+  it("likes and comments gather under the post", async () => {
+    const { page, mina } = visitor;
+
+    await press(page, "Like", "Mina");
+    await press(page, "Like", "Mina");
+    await press(page, "Comment", "Mina");
+
+    await settles(() => mina.post.locator(".likes").textContent(), "2 likes");
+    await settles(() => mina.post.locator(".comments li").count(), 1);
+  });
+
+  it("each call that a button makes is shown with its answer", async () => {
+    const { page } = visitor;
+
+    await press(page, "Like", "Mina");
+
+    const call = async () => JSON.parse(await page.locator(".call-body").textContent());
+    await settles(async () => (await call()).event, "post_liked");
+    const { namespace, user_id } = await call();
+    assert.deepEqual([namespace, user_id], ["/sns", 1]);
+    assert.match(await page.locator(".call-head").textContent(), /^POST \/api\/events → 201 in \d+ ms$/);
+  });
+
+  it("all of it is there again after a reload, and nothing is counted twice", async () => {
+    const { page, mina, junho } = visitor;
+    const state = async () => ({
+      badges: [await mina.badge.textContent(), await junho.badge.textContent()],
+      step: await junho.step.textContent(),
+      post: await mina.post.locator(".post-text, .likes, .comments, .platform > span").allTextContents(),
+      messages: await mina.messages.locator("p").allTextContents(),
+      cursors: [await mina.cursors.textContent(), await junho.cursors.textContent()],
+    });
+    const before = await state();
+
+    await page.reload();
+    await live(page);
+
+    assert.deepEqual(await state(), before);
+    assert.deepEqual([...new Set(await mina.rows.locator(".log-source").allTextContents())], ["from the log"]);
+    assert.deepEqual(visitor.problems, []);
+  });
+});
