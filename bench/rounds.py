@@ -140,12 +140,14 @@ class _Visit:
 
     def warm_up(self) -> None:
         """Let JITs, caches and lazy imports settle, so that memory a connection holds connections only."""
-        load = self.load
-        load.connect(200, HANDSHAKES_UNDER_WAY, self.plan.deadline_s)
+        load, deadline_s = self.load, self.plan.deadline_s
+        # Few, because what they leave behind is room that the connections to be measured use again.
+        few = self.connections // 50
+        load.connect(few, HANDSHAKES_UNDER_WAY, deadline_s)
         if self.peer.has_triggers:
-            load.trigger("bench:broadcast", 5, 1_000, self.plan.deadline_s)
-            load.trigger("bench:emits", 1_000, 1_000, self.plan.deadline_s)
-            load.echo(200, 2_000, 1, self.plan.deadline_s)
+            load.trigger("bench:broadcast", 50, 50 * few, deadline_s)
+            load.trigger("bench:emits", 1_000, 1_000, deadline_s)
+            load.echo(few, 2_000, 1, deadline_s)
         load.drop()
         time.sleep(1.5)
 
