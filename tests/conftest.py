@@ -66,13 +66,14 @@ class RunningServer:
         """Return request headers with a token."""
         return {"Authorization": f"Bearer {self.mint(user_id, scope, **claims)}"}
 
-    def raw(self, request: bytes) -> bytes:
-        """Send bytes as they are on a connection of their own; return what comes back until it ends."""
+    def raw(self, request: bytes, *, hang_up: bool = False) -> bytes:
+        """Send bytes as they are on a connection of their own; return what comes back until the server ends it."""
         address = (self.settings.host, int(self.url.rpartition(":")[2]))
         answer = b""
         with socket.create_connection(address, timeout=20) as connection, suppress(OSError):
             connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
+            if hang_up:
+                connection.shutdown(socket.SHUT_WR)
             while data := connection.recv(65_536):
                 answer += data
         return answer

@@ -301,7 +301,7 @@ def test_an_unknown_path_is_missing(shared_server, path):
         b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 300_000 + b"\r\n\r\n",
         b"GET /" + b"a" * 300_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000 + b"\r\n",
-        b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n",
         b"NONSENSE\r\n\r\n",
         b"POST /api/notifications HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
@@ -386,5 +386,5 @@ def test_the_server_survives_a_client_that_leaves(shared_server):
     """A client that hangs up in the middle of a body costs nothing."""
     head = b"POST /api/notifications HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"
 
-    assert b" 500 " not in shared_server.raw(head)
+    assert b" 500 " not in shared_server.raw(head, hang_up=True)
     assert httpx.get(f"{shared_server.url}/healthz").status_code == 200

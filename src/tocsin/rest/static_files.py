@@ -40,11 +40,11 @@ _DOCS_PAGE = """<!doctype html>
 """
 
 
-def add_static_files(app: FastAPI, folder: Path = STATIC) -> None:
+def add_static_files(app: FastAPI) -> None:
     """Serve every folder of the static files under its own name, and the docs page."""
     app.router.routes.append(Route("/docs", _docs_page))
     app.router.routes.append(Route("/", _front))
-    for child in sorted(folder.iterdir()) if folder.is_dir() else []:
+    for child in sorted(STATIC.iterdir()) if STATIC.is_dir() else []:
         if child.is_dir():
             app.router.routes.append(Mount(f"/{child.name}", Revalidated(directory=child)))
 
