@@ -3,6 +3,7 @@
  *
  * What is stored may lag behind by a second, never run ahead: after a crash
  * the server repeats a few events to a page that has forgotten them anyway.
+ * The tabs of one user share it: a new one goes on from where another stands.
  */
 
 import type { NamespaceName } from "./namespace.js";

@@ -120,6 +120,50 @@ describe("connecting", () => {
     expect(asked).toBe(1);
   });
 
+  it("takes long-polling where WebSockets are not let through", async () => {
+    await peer.stop();
+    peer = await Peer.start(["polling"]);
+    const client = await connected();
+
+    expect(client.sockets.chat.io.engine.transport.name).toBe("polling");
+  });
+
+  it("comes back when the server dismisses a namespace", async () => {
+    const client = await connected();
+    const seen = orders(client);
+    peer.dismiss("orders");
+    await until(() => !client.isConnected);
+    peer.publish("orders", "order_updated");
+    await until(() => client.isConnected && seen.length === 1);
+
+    expect(seen).toEqual([1]);
+  });
+
+  it("stops when it is refused for good", async () => {
+    peer.admit = () => ({ code: "forbidden", detail: "not from here", retryable: false });
+    const client = make();
+    client.connect();
+    await until(() => client.state === "refused");
+
+    expect(client.isConnected).toBe(false);
+  });
+
+  it("asks for a token again when the page could not get one", async () => {
+    let asked = 0;
+    const client = make({
+      token: undefined as never,
+      getToken: async () => {
+        asked += 1;
+        if (asked === 1) throw new TypeError("network");
+        return token("7");
+      },
+    });
+    client.connect();
+    await until(() => client.isConnected);
+
+    expect(asked).toBe(2);
+  });
+
   it("comes back later when it is refused for now", async () => {
     let refusals = 3;
     peer.admit = () => (refusals-- > 0 ? { code: "overloaded", detail: "later", retryable: true } : null);

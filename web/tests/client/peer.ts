@@ -38,10 +38,14 @@ export class Peer {
   private readonly logs = new Map<NamespaceName, Stored[]>(NAMESPACES.map((name) => [name, []]));
   private readonly sockets = new Set<Socket>();
   private readonly http: HttpServer = createServer((request, response) => this.rest(request, response));
-  private readonly io = new Server(this.http, { pingInterval: 25_000 });
+  private readonly io: Server;
 
-  static async start(): Promise<Peer> {
-    const peer = new Peer();
+  private constructor(transports: ("websocket" | "polling")[]) {
+    this.io = new Server(this.http, { transports });
+  }
+
+  static async start(transports: ("websocket" | "polling")[] = ["websocket", "polling"]): Promise<Peer> {
+    const peer = new Peer(transports);
     for (const namespace of NAMESPACES) peer.serve(namespace);
     await new Promise<void>((resolve) => peer.http.listen(0, "127.0.0.1", resolve));
     return peer;
@@ -72,6 +76,11 @@ export class Peer {
   /** Cut every connection without a goodbye. */
   cut(): void {
     for (const socket of this.sockets) socket.conn.close();
+  }
+
+  /** End one namespace with a DISCONNECT packet, after which stock clients stay away. */
+  dismiss(namespace: NamespaceName): void {
+    for (const socket of this.of(namespace)) socket.disconnect();
   }
 
   /** Begin another life of the database, with the logs empty. */
