@@ -27,7 +27,11 @@ Operation = Callable[[Transaction], T]
 
 MAX_WAITING = 10_000
 MAX_WAITING_BYTES = 64 * 2**20
+
+# A transaction takes no more operations beyond either, so that its first caller
+# is not kept waiting by what came after.
 _MAX_TOGETHER = 1_000
+_MAX_CHANGES = 5_000
 
 # A busy event loop gives the interpreter lock up and takes it back at once, at
 # every poll; a thread that waits for it is woken each time and comes too late,
@@ -149,8 +153,9 @@ class GroupCommit:
             for job in taken:
                 job.error = refusal(error) or error
             return
+        before = self._connection.total_changes
         self._carry_out(taken[0])
-        while self._take_next(taken):
+        while self._connection.total_changes - before < _MAX_CHANGES and self._take_next(taken):
             self._carry_out(taken[-1])
         self._connection.execute("COMMIT")
 

@@ -190,3 +190,15 @@ async def test_a_locked_database_refuses_all_that_wait_and_recovers(writer, tmp_
 async def test_the_interpreter_hands_over_in_time(writer):
     """The switch interval is short, or a busy loop would starve the writer."""
     assert sys.getswitchinterval() <= 0.0001
+
+
+async def test_a_large_write_ends_its_transaction(writer, held, insert, monkeypatch):
+    """After so many changes a transaction takes no more, so that its callers wait for nobody else."""
+    monkeypatch.setattr(group_commit, "_MAX_CHANGES", 3)
+    writers = [asyncio.ensure_future(writer.group.run(insert(n))) for n in range(7)]
+    await asyncio.sleep(0)
+    held.go_on.set()
+    await asyncio.gather(*writers)
+
+    assert list(range(7)) == writer.rows() == writer.heard()
+    assert max(len(batch) for batch in writer.told) <= 3
