@@ -6,12 +6,14 @@ Reads of inboxes are in ``inbox_queries``.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 import orjson
 
 from tocsin.adapters.sql import streams
 from tocsin.adapters.sql.inbox_queries import from_row
+from tocsin.adapters.sql.schema import notification as table
 from tocsin.adapters.sql.statements import SQLITE as SQL
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.domain.errors import NotFound
@@ -23,7 +25,10 @@ from tocsin.domain.user_id import UserId
 
 NAMESPACE = "/notifications"
 
-_FIELDS = tuple(Notification.__slots__)
+_COLUMNS = tuple(table.c.keys())
+_DATA = _COLUMNS.index("data")
+_BEFORE_DATA = attrgetter(*_COLUMNS[:_DATA])
+_AFTER_DATA = attrgetter(*_COLUMNS[_DATA + 1 :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ def create(transaction: Transaction, prepared: Sequence[Prepared]) -> list[Notif
         notification = created[index] = _made(one.draft, streams.take_seq(transaction, key), transaction.now)
         payload = notification.json()
         payload["data"] = orjson.Fragment(one.data)
-        rows.append({name: getattr(notification, name) for name in _FIELDS} | {"data": one.data})
+        rows.append((*_BEFORE_DATA(notification), one.data, *_AFTER_DATA(notification)))
         events.append(streams.stamped(transaction, key, notification.seq, "notification", orjson.dumps(payload)))
     transaction.connection.executemany(SQL.insert_notification, rows)
     streams.put_events(transaction, events)

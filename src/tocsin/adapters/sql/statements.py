@@ -1,9 +1,12 @@
 """
 The statements, built from the schema and compiled once per dialect.
 
-Parameters are bound by name. What a statement means to a use-case is said where
+Parameters are bound by name; the hot inserts take tuples, in the order of the
+entity that they store. What a statement means to a use-case is said where
 it runs; only its SQL lives here.
 """
+
+from collections.abc import Sequence
 
 from sqlalchemy import (
     ColumnElement,
@@ -26,6 +29,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.base import Executable
 
 from tocsin.adapters.sql.schema import idempotency_key, life, message, notification, stream, stream_event
+from tocsin.domain.stream import StreamEvent, StreamKey
 
 _ZERO: ColumnElement[int] = literal_column("0")
 _ONE: ColumnElement[int] = literal_column("1")
@@ -48,10 +52,17 @@ def _limited(query: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
 
 
 class Statements:
-    """SQL text of one dialect, with ``:name`` parameters; immutable once made."""
+    """
+    SQL text of one dialect; immutable once made.
 
-    def __init__(self, dialect: Dialect) -> None:
+    Args:
+        dialect: For statements with ``:name`` parameters.
+        positional: The same for hot statements, with parameters by position.
+    """
+
+    def __init__(self, dialect: Dialect, positional: Dialect) -> None:
         self._dialect = dialect
+        self._positional = positional
         self._upsert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
         self._life()
         self._streams()
@@ -62,6 +73,11 @@ class Statements:
 
     def _compile(self, statement: Executable) -> str:
         compiled = statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]
+        return str(compiled)
+
+    def _compile_hot(self, statement: Executable, fields: Sequence[str]) -> str:
+        compiled = statement.compile(dialect=self._positional)  # type: ignore[attr-defined]
+        assert list(fields) == compiled.positiontup, f"{compiled} does not take {fields}"
         return str(compiled)
 
     def _life(self) -> None:
@@ -79,8 +95,8 @@ class Statements:
         counted = first.on_conflict_do_update(
             index_elements=[stream.c.user_id, stream.c.namespace], set_={"seq": stream.c.seq + _ONE}
         )
-        self.next_seq = self._compile(counted.returning(stream.c.seq))
-        self.insert_event = self._compile(_inserted(stream_event))
+        self.next_seq = self._compile_hot(counted.returning(stream.c.seq), StreamKey._fields)
+        self.insert_event = self._compile_hot(_inserted(stream_event), StreamEvent._fields)
         self.head = self._compile(select(stream.c.seq, stream.c.pruned, stream.c.acked).where(_of_stream(stream)))
         self.events_after = self._compile(
             _limited(
@@ -119,7 +135,7 @@ class Statements:
 
     def _inbox(self) -> None:
         mine = and_(notification.c.user_id == bindparam("user_id"), _live())
-        self.insert_notification = self._compile(_inserted(notification))
+        self.insert_notification = self._compile_hot(_inserted(notification), notification.c.keys())
         one = notification.c.id == bindparam("id")
         self.own_notification = self._compile(select(notification).where(one, mine))
         self.any_notification = self._compile(select(notification).where(one, _live()))
@@ -215,4 +231,4 @@ def _inbox_list(is_unread: bool | None, has_category: bool, has_type: bool) -> S
     return _limited(query.order_by(notification.c.seq.desc()))
 
 
-SQLITE = Statements(sqlite.dialect(paramstyle="named"))
+SQLITE = Statements(sqlite.dialect(paramstyle="named"), sqlite.dialect(paramstyle="qmark"))

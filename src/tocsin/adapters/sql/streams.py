@@ -20,7 +20,7 @@ _NEVER_WRITTEN = Head(0, 0, 0)
 
 def take_seq(transaction: Transaction, key: StreamKey) -> int:
     """Return the stream's next seq; its event must follow in this transaction."""
-    seq: int = transaction.row(SQL.next_seq, key._asdict())[0]
+    seq: int = transaction.row(SQL.next_seq, key)[0]
     return seq
 
 
@@ -31,7 +31,7 @@ def stamped(transaction: Transaction, key: StreamKey, seq: int, event: str, payl
 
 def put_events(transaction: Transaction, events: Sequence[StreamEvent]) -> None:
     """Write events whose seqs were taken in this order."""
-    transaction.connection.executemany(SQL.insert_event, [event._asdict() for event in events])
+    transaction.connection.executemany(SQL.insert_event, events)
     transaction.events += events
 
 

@@ -1,7 +1,7 @@
 """What an operation sees of the transaction that it runs in."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tocsin.domain.stream import StreamEvent
@@ -26,10 +26,10 @@ class Transaction:
         self.now = now
         self.events: list[StreamEvent] = []
 
-    def execute(self, statement: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
+    def execute(self, statement: str, values: Mapping[str, Any] | Sequence[Any]) -> sqlite3.Cursor:
         """Run one statement."""
         return self.connection.execute(statement, values)
 
-    def row(self, statement: str, values: Mapping[str, Any]) -> Any:
+    def row(self, statement: str, values: Mapping[str, Any] | Sequence[Any]) -> Any:
         """Return the first row, or None."""
         return self.connection.execute(statement, values).fetchone()
