@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tocsin.application.ports import Once
+from tocsin.domain.errors import Overloaded
 from tocsin.domain.stream import KEPT_EVENTS, Head, StreamKey
 
 KEY = StreamKey("alice", "/orders")
@@ -239,6 +240,16 @@ async def test_stopping_commits_what_was_accepted(open_store):
     await asyncio.gather(*writers)
     second = await open_store()
     assert 50 == len(await seqs(second.store))
+
+
+async def test_a_stopped_store_takes_nothing(open_store):
+    """Reads and writes after the end are refused like any work that can't be taken now."""
+    store = (await open_store()).store
+    await store.stop()
+
+    for attempt in (append(store), store.heads([KEY]), store.read_stream(KEY, 0, 10), store.ping()):
+        with pytest.raises(Overloaded):
+            await attempt
 
 
 @pytest.mark.parametrize("moment", [0, 1, 3])

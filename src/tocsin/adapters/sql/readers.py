@@ -32,6 +32,7 @@ class Readers:
         self._own = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._waiting = 0
+        self._is_open = True
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tocsin-reader")
 
     async def run(self, query: Query[T]) -> T:
@@ -39,8 +40,10 @@ class Readers:
         Return what the query returns.
 
         Raises:
-            Overloaded: Too many queries wait.
+            Overloaded: Too many queries wait, or the store has stopped.
         """
+        if not self._is_open:
+            raise Overloaded("the server is stopping", retry_after_s=5.0)
         if self._waiting >= MAX_WAITING:
             raise Overloaded("too many reads are waiting", retry_after_s=1.0)
         self._waiting += 1
@@ -51,6 +54,7 @@ class Readers:
 
     async def stop(self) -> None:
         """Answer what was accepted, then close the connections."""
+        self._is_open = False
         await asyncio.to_thread(self._threads.shutdown)
         for connection in self._connections:
             connection.close()
