@@ -114,7 +114,11 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
         """Take bytes of the client, in any cut."""
         try:
             if self._unread is None:
-                self._take(iter(self.feed(data)))
+                messages = self.feed(data)
+                if type(messages) is tuple:
+                    self._take(iter(messages))
+                else:
+                    self._take_several(iter(messages))
             else:
                 # Reading was paused, and the loop had read already.
                 self._unread = chain(self._unread, self.feed(data))
@@ -276,6 +280,15 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
             if self._unread is not None:
                 self._unread = messages
                 return
+
+    def _take_several(self, messages: Iterator[frames.Message]) -> None:
+        """Take what one read brought; the answers to it leave in one write."""
+        turn, self._turn = self._turn, self._server.turn
+        self._take(messages)
+        if self._cork is None:
+            self._turn = turn
+        else:
+            self.uncork()
 
     def _probe_received(self, packet: str | bytes) -> None:
         """Go through the upgrade of a polling session (Engine.IO v4, "Upgrade")."""
