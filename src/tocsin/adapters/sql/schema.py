@@ -80,9 +80,11 @@ Index(
     notification.c.expires_at,
 )
 # Badge, stats, the unread list and read-all: small, for it holds the unread only.
+# read_at stands in it, always NULL, or SQLite would not see that it covers a count.
 Index(
     "ix_notification_unread",
     notification.c.user_id,
+    notification.c.read_at,
     notification.c.seq,
     notification.c.category,
     notification.c.seen_at,

@@ -79,7 +79,7 @@ def _create_inboxes() -> None:
     op.create_index(
         "ix_notification_unread",
         "notification",
-        ["user_id", "seq", "category", "seen_at", "expires_at"],
+        ["user_id", "read_at", "seq", "category", "seen_at", "expires_at"],
         sqlite_where=sa.text("read_at IS NULL"),
         postgresql_where=sa.text("read_at IS NULL"),
     )

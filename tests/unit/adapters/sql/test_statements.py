@@ -1,0 +1,48 @@
+"""Statements use the indexes that were made for them."""
+
+import re
+import sqlite3
+
+import pytest
+
+from tocsin.adapters.sql.migrate import upgrade
+from tocsin.adapters.sql.statements import SQLITE
+
+STATEMENTS = {name: text for name, text in vars(SQLITE).items() if isinstance(text, str)} | {
+    f"list {conditions}": text for conditions, text in SQLITE._lists.items()
+}
+UPKEEP = {"long_streams"}  # looks at every stream, every ten minutes
+
+
+@pytest.fixture(scope="module")
+def explain(tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("plans") / "t.db")
+    upgrade(path)
+    connection = sqlite3.connect(path)
+
+    def plan(statement):
+        values = dict.fromkeys(re.findall(r":(\w+)", statement)) or [None] * statement.count("?")
+        return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+
+    yield plan
+    connection.close()
+
+
+@pytest.mark.parametrize("name", sorted(STATEMENTS.keys() - UPKEEP))
+def test_no_statement_reads_a_whole_table(explain, name):
+    """Nothing on the way of a request grows with the number of users."""
+    scans = [step for step in explain(STATEMENTS[name]) if step.startswith("SCAN") and step != "SCAN life"]
+
+    assert [] == scans
+
+
+@pytest.mark.parametrize("name", ["count_unread", "count_by_category", "count_total"])
+def test_counts_are_read_from_an_index_alone(explain, name):
+    """A badge touches no row, whatever the inbox holds."""
+    assert "COVERING INDEX" in explain(STATEMENTS[name])[0]
+
+
+@pytest.mark.parametrize("name", ["count_unread", "set_all_read", "set_all_seen", "list (True, False, False)"])
+def test_what_asks_for_the_unread_passes_over_the_read(explain, name):
+    """Its cost does not grow with what was read long ago."""
+    assert "ix_notification_unread" in explain(STATEMENTS[name])[0]
