@@ -5,19 +5,21 @@ import { NAMESPACES, type Namespace } from "./events.js";
 
 export interface LinkState {
   isConnected: boolean;
-  synced: ReadonlySet<Namespace>;
+  /** The namespaces that have caught up, each with the `seq` that it had caught up to. */
+  synced: ReadonlyMap<Namespace, number>;
 }
 
-export const NO_LINK: LinkState = { isConnected: false, synced: new Set() };
+export const NO_LINK: LinkState = { isConnected: false, synced: new Map() };
 
 /** Return the state after the client reports that it is connected or not. */
 export function withConnection(state: LinkState, isConnected: boolean): LinkState {
   return isConnected ? { ...state, isConnected } : NO_LINK;
 }
 
-/** Return the state after a namespace has caught up with its stream. */
-export function withSync(state: LinkState, namespace: Namespace): LinkState {
-  return { isConnected: true, synced: new Set([...state.synced, namespace]) };
+/** Return the state after a namespace has caught up with its stream; what comes later is live. */
+export function withSync(state: LinkState, namespace: Namespace, seq: number): LinkState {
+  if (state.synced.has(namespace)) return state;
+  return { isConnected: true, synced: new Map([...state.synced, [namespace, seq]]) };
 }
 
 /** Say whether nothing is missing anywhere. */

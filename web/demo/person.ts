@@ -184,7 +184,7 @@ export class Person {
   }
 
   private synced(namespace: Namespace, seq: number): void {
-    this.linkChanged(withSync(this.state.link, namespace));
+    this.linkChanged(withSync(this.state.link, namespace, seq));
     if (seq > this.state.log.cursors[namespace]) void this.fill(namespace);
   }
 

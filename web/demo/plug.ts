@@ -14,7 +14,6 @@ export const PLUG_SECONDS = 10;
 export type Seqs = Readonly<Record<Namespace, readonly number[]>>;
 
 export interface CatchUp {
-  /** Events of the log that came while the plug was out. */
   missed: number;
   lost: number;
   twice: number;
@@ -30,11 +29,11 @@ export type PlugState =
 /**
  * Compare the log with what was delivered since the cut.
  *
- * Args:
- *   logged: every `seq` that the server's log holds after the cursor at the cut.
- *   delivered: every `seq` that the client handed over since, repeats included.
+ * @param logged Every `seq` that the server's log holds after the cursor at the cut.
+ * @param delivered Every `seq` that the client handed over since, repeats included.
+ * @param heads Up to which `seq` each namespace had to catch up; what came later was not missed.
  */
-export function catchUp(logged: Seqs, delivered: Seqs): CatchUp {
+export function catchUp(logged: Seqs, delivered: Seqs, heads: ReadonlyMap<Namespace, number>): CatchUp {
   let missed = 0;
   let lost = 0;
   let twice = 0;
@@ -42,10 +41,11 @@ export function catchUp(logged: Seqs, delivered: Seqs): CatchUp {
   for (const name of NAMESPACES) {
     const times = new Map<number, number>();
     for (const seq of delivered[name]) times.set(seq, (times.get(seq) ?? 0) + 1);
-    missed += logged[name].length;
+    const away = logged[name].filter((seq) => seq <= (heads.get(name) ?? Number.POSITIVE_INFINITY));
+    missed += away.length;
     lost += logged[name].filter((seq) => !times.has(seq)).length;
     for (const count of times.values()) twice += count - 1;
-    const [first, last] = [logged[name][0], logged[name].at(-1)];
+    const [first, last] = [away[0], away.at(-1)];
     if (first !== undefined) ranges.push(first === last ? `/${name} #${first}` : `/${name} #${first} to #${last}`);
   }
   return { missed, lost, twice, ranges };

@@ -13,6 +13,7 @@ import type { Rest } from "./rest.js";
 
 const SEND_EVERY_MS = 1_100;
 const SETTLE_MS = 250;
+const DELIVERY_MS = 5_000;
 
 /** One user's plug. */
 export class Pull {
@@ -40,10 +41,12 @@ export class Pull {
     const sent = await this.sendUntil(until);
     this.show({ phase: "catching_up", sent });
     await this.until(() => isLive(this.person.state.link));
+    const heads = this.person.state.link.synced;
     const logged = await this.person.readLog(before);
-    const deadline = Date.now() + 5_000;
-    await this.until(() => catchUp(logged, delivered).lost === 0 || Date.now() > deadline);
-    this.show({ phase: "done", report: catchUp(logged, delivered) });
+    // What was committed just now may be on its way still; what is lost never comes.
+    const deadline = Date.now() + DELIVERY_MS;
+    await this.until(() => catchUp(logged, delivered, heads).lost === 0 || Date.now() > deadline);
+    this.show({ phase: "done", report: catchUp(logged, delivered, heads) });
   }
 
   private async sendUntil(until: number): Promise<number> {
