@@ -182,9 +182,8 @@ class Service:
                     http=self.engine.http_protocol,
                     websocket=self.engine.websocket_protocol,
                     drain=self.drain,
+                    on_ready=lambda: on_ready and on_ready(url_of(listener)),
                 )
-                if on_ready is not None:
-                    on_ready(url_of(listener))
                 await self.server.serve(sockets=[listener])
             finally:
                 await self.stop()
@@ -250,7 +249,7 @@ def explained(database_url: str) -> Generator[None, None, None]:
 
 def _reason(error: OSError) -> str:
     # Python adds the address to the text of an errno; a failed name look-up has a text of its own.
-    return os.strerror(error.errno) if error.errno > 0 else str(error.strerror)
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

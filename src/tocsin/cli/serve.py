@@ -22,9 +22,10 @@ def serve(
     """
     given: dict[str, Any] = {"host": host, "port": port}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    service = build(settings)
     configure_logs(settings)
     raise_open_files_limit()
-    build(settings).run(on_ready=lambda url: typer.echo(f"Tocsin {__version__} on {url}"))
+    service.run(on_ready=lambda url: typer.echo(f"Tocsin {__version__} on {url}"))
 
 
 def raise_open_files_limit() -> None:

@@ -59,9 +59,18 @@ class HttpServer(uvicorn.Server):
         http: uvicorn's ``http`` option: a protocol class.
         websocket: uvicorn's ``ws`` option: a protocol class.
         drain: Awaited after the signal and before the listener closes.
+        on_ready: Called once requests are answered and signals are taken.
     """
 
-    def __init__(self, app: ASGIApp, *, http: Any, websocket: Any, drain: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        http: Any,
+        websocket: Any,
+        drain: Callable[[], Awaitable[None]],
+        on_ready: Callable[[], None],
+    ) -> None:
         config = uvicorn.Config(
             app,
             http=http,
@@ -78,7 +87,13 @@ class HttpServer(uvicorn.Server):
         )
         super().__init__(config)
         self._drain = drain
+        self._on_ready = on_ready
         self._draining: asyncio.Future[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve, then tell so."""
+        await super().startup(sockets)
+        self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, finish what is being answered, close."""
