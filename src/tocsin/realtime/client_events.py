@@ -1,10 +1,10 @@
 """
 The edge of client events: strict arguments in, ``{"ok": true, …}`` or a problem out.
 
-Which events a namespace takes is told by the module of the namespace.
+Which events a namespace takes is told by the module of the namespace; what
+fails otherwise, and events that nobody takes, the engine answers.
 """
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
@@ -17,32 +17,11 @@ from tocsin.realtime.authenticate import Identity
 ObjectId = Annotated[str, Field(min_length=1, max_length=64)]
 AnyUserId = int | str
 
-log = logging.getLogger(__name__)
-
-
-class InternalError(TocsinError):
-    """Something failed that is not the client's fault."""
-
-    code = "internal_error"
-    title = "Internal error"
-
-
-class UnknownEvent(TocsinError):
-    """The namespace takes no such event from a client."""
-
-    code = "unknown_event"
-    title = "Unknown event"
-    status = 404
-
 
 class Arguments(BaseModel):
     """The one object that comes with a client event: no coercion, no unknown fields."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class NoArguments(Arguments):
-    """An event that says all by its name."""
 
 
 ArgumentsT = TypeVar("ArgumentsT", bound=Arguments)
@@ -106,8 +85,5 @@ def take_async(
             return {"ok": True, **(await use(socket, parse_arguments(model, args)) or {})}
         except TocsinError as error:
             raise refusal_of(error) from None
-        except Exception:
-            log.exception("%s of %s failed", event, namespace)
-            raise refusal_of(InternalError("the event could not be handled")) from None
 
     server.on(event, namespace=namespace)(handle)
