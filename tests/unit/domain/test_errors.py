@@ -5,7 +5,6 @@ import pytest
 from tocsin.domain import errors
 from tocsin.domain.errors import TocsinError
 
-
 KINDS = [
     kind
     for kind in vars(errors).values()
