@@ -32,9 +32,10 @@ class Socket:
         data: Whatever the application keeps here; None at first.
         connected: CONNECT has been answered, and nobody has left yet.
         joined: For ``Rooms``; read ``rooms``.
+        ns: For ``Connection``; read ``namespace``.
     """
 
-    __slots__ = ("_acks", "_left", "_ns", "_waiting", "connected", "connection", "data", "id", "joined")
+    __slots__ = ("_acks", "_left", "_waiting", "connected", "connection", "data", "id", "joined", "ns")
 
     def __init__(self, ns: Namespace, connection: "Connection", id: str) -> None:  # noqa: A002
         self.id = id
@@ -42,7 +43,7 @@ class Socket:
         self.data: Any = None
         self.connected = False
         self.joined: tuple[Hashable, ...] | set[Hashable] = ()
-        self._ns = ns
+        self.ns = ns
         self._acks: dict[int, asyncio.Future[list[Any]]] | None = None
         # Packets sent before CONNECT was answered: a client would drop them.
         self._waiting: list[tuple[EncodedPacket, bool]] | None = None
@@ -50,12 +51,12 @@ class Socket:
         self._left: str | None = None
 
     def __repr__(self) -> str:
-        return f"<Socket {self.id} on {self._ns.name}>"
+        return f"<Socket {self.id} on {self.ns.name}>"
 
     @property
     def namespace(self) -> str:
         """``/`` or ``/name``."""
-        return self._ns.name
+        return self.ns.name
 
     @property
     def rooms(self) -> Collection[Hashable]:
@@ -65,11 +66,11 @@ class Socket:
     def join(self, room: Hashable) -> None:
         """Enter a room; what is emitted to it from now on arrives here, CONNECT's answer first."""
         if self._left is None:
-            self._ns.rooms.join(self, room)
+            self.ns.rooms.join(self, room)
 
     def leave(self, room: Hashable) -> None:
         """Leave a room; without effect when not in it."""
-        self._ns.rooms.leave(self, room)
+        self.ns.rooms.leave(self, room)
 
     def emit(self, event: str, *args: Any, ephemeral: bool = False) -> bool:
         """
@@ -86,7 +87,7 @@ class Socket:
         Raises:
             TypeError: An argument has no JSON form.
         """
-        return self.send(encode_event(self._ns.name, event, args), ephemeral)
+        return self.send(encode_event(self.ns.name, event, args), ephemeral)
 
     def send(self, packet: EncodedPacket, ephemeral: bool = False) -> bool:
         """Send a packet that may be shared with other sockets; see ``emit``."""
@@ -117,7 +118,7 @@ class Socket:
             raise TooManyCalls(f"{len(self._acks)} calls wait for this client")
         acks = self._acks
         id_ = server.next_ack_id()
-        packet = encode_event(self._ns.name, event, args, id_)
+        packet = encode_event(self.ns.name, event, args, id_)
         future: asyncio.Future[list[Any]] = server.loop.create_future()
         acks[id_] = future
         try:
@@ -137,7 +138,7 @@ class Socket:
         A JavaScript client does not come back after it; ``connection.close`` makes it.
         """
         if self.connected:
-            self.connection.transport.send(encode_disconnect(self._ns.name))
+            self.connection.transport.send(encode_disconnect(self.ns.name))
         self.connection.leave(self, SERVER_DISCONNECT)
 
     # For ``Connection``.
@@ -166,7 +167,7 @@ class Socket:
         self.connected = False
         self._left = reason
         self._waiting = None
-        self._ns.rooms.leave_all(self)
+        self.ns.rooms.leave_all(self)
         if self._acks is not None:
             for future in self._acks.values():
                 if not future.done():

@@ -8,7 +8,7 @@ transports hold their own state; here is only what spans them.
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from tocsin.engine import request as rq
@@ -49,9 +49,11 @@ class EngineServer:
         turn: Number of the current loop turn; changes after anything was written in it.
         polling: ASGI application for the HTTP requests on ``path``.
         loop: The event loop, known from the first connection on.
+        time: Its clock.
     """
 
     loop: asyncio.AbstractEventLoop
+    time: Callable[[], float]
 
     def __init__(
         self,
@@ -95,6 +97,7 @@ class EngineServer:
         """Belong to this loop, by default the running one; only the first call counts."""
         if not self._is_bound:
             self.loop = loop or asyncio.get_running_loop()
+            self.time = self.loop.time
             self.wheel.bind(self.loop)
             self._is_bound = True
 

@@ -26,7 +26,8 @@ class Limits:
         frames_burst: Frames on top of that at once; more closes the connection.
         events_per_s: Socket.IO events a second, in the long run.
         events_burst: Events on top of that at once; more are acked ``rate_limited``.
-        max_refused_events: Events refused in a row by ``events_per_s`` before the connection closes.
+        max_refused_events: Events refused for their rate before the connection closes; a pause
+            that gives back the whole burst forgives them.
         queue_packets: Packets waiting for a client that does not read.
         queue_bytes: Bytes waiting for it.
         write_deadline_s: Seconds without one byte leaving before the connection is cut.

@@ -5,6 +5,7 @@ Calling the handlers lives in ``connection.py``.
 """
 
 import inspect
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ class Handler:
     Attributes:
         is_async: Calling it gives an awaitable.
         min_args: Fewest arguments from the wire that it accepts.
-        max_args: Most; None for any number.
+        max_args: Most.
     """
 
     __slots__ = ("function", "is_async", "max_args", "min_args", "takes_binary")
@@ -65,22 +66,11 @@ class Handler:
         self.is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
             getattr(type(function), "__call__", None)  # noqa: B004 — its kind matters, not its presence
         )
-        self.min_args = 0
-        self.max_args: int | None = 0
-        for parameter in inspect.signature(function).parameters.values():
-            if parameter.kind is parameter.VAR_POSITIONAL:
-                self.max_args = None
-            elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
-                if self.max_args is not None:
-                    self.max_args += 1
-                self.min_args += parameter.default is parameter.empty
-        self.min_args = max(0, self.min_args - leading)
-        if self.max_args is not None:
-            self.max_args -= leading
-
-    def accepts(self, count: int) -> bool:
-        """Tell whether it can be called with so many arguments from the wire."""
-        return self.min_args <= count and (self.max_args is None or count <= self.max_args)
+        parameters = inspect.signature(function).parameters.values()
+        places = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+        takes_all = any(one.kind is one.VAR_POSITIONAL for one in parameters)
+        self.min_args = max(0, sum(one.default is one.empty for one in places) - leading)
+        self.max_args = sys.maxsize if takes_all else len(places) - leading
 
 
 class Namespace:
@@ -90,12 +80,15 @@ class Namespace:
     Attributes:
         name: ``/`` or ``/name``; one string object for all its sockets.
         sockets: Connected ones, in order of connection.
+        events: Handlers by event name.
+        event_prefix: What an event of it starts with on the wire, up to the id.
     """
 
-    __slots__ = ("connect", "disconnect", "events", "name", "ready", "rooms", "sockets")
+    __slots__ = ("connect", "disconnect", "event_prefix", "events", "name", "ready", "rooms", "sockets")
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.event_prefix = "42" if name == "/" else f"42{name},"
         self.connect: Handler | None = None
         self.ready: Handler | None = None
         self.disconnect: Handler | None = None

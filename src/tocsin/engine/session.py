@@ -222,7 +222,7 @@ class Session:
     def take_frame(self) -> bool:
         """Count something that the client sent; False when it was too much and ended the session."""
         server = self._server
-        frames = server.frame_pace.spend(self._frames, server.loop.time())
+        frames = server.frame_pace.spend(self._frames, server.time())
         if frames < 0.0:
             server.count("refused:frame_rate")
             self.close(OVER_LIMIT)
