@@ -5,6 +5,7 @@ Written like the other peers' apps, so that the row shows the Socket.IO server
 and the whole product has a row of its own.
 """
 
+import gc
 import os
 from typing import Any
 
@@ -57,6 +58,9 @@ def echo(_socket: Socket, payload: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    # As ``tocsin serve`` does: what lives from start to end need not be searched for cycles again and again.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     uvicorn.run(
         server.asgi(),
         ws=server.websocket_protocol,  # type: ignore[arg-type]  # uvicorn calls it; a class is not needed
