@@ -33,14 +33,14 @@ describe("the chat", () => {
 
     it(`shows ${from} that the message was sent, then that it was read`, async () => {
       const [writer, reader] = [visitor[from], visitor[to]];
-      const tick = writer.messages.last().locator(".tick");
+      const ticks = await watchTicks(writer.card);
 
       await writer.input.fill(`read me, ${to}`);
       await writer.input.press("Enter");
 
       await settles(() => last(reader), `read me, ${to}`);
-      await settles(() => tick.getAttribute("data-state"), "sent");
-      await settles(() => tick.getAttribute("data-state"), "read");
+      await settles(() => writer.messages.last().locator(".tick").getAttribute("data-state"), "read");
+      assert.deepEqual(await ticks(), ["sending", "sent", "read"]);
     });
   }
 
@@ -69,3 +69,17 @@ describe("the chat", () => {
     assert.deepEqual((await lines(mina)).slice(-texts.length), texts);
   });
 });
+
+/** Note every state of the next message's tick, however short; the returned function tells them. */
+async function watchTicks(card) {
+  const states = await card.locator(".messages").evaluateHandle((list) => {
+    const before = list.querySelectorAll(".tick").length;
+    const seen = [];
+    new MutationObserver(() => {
+      const state = list.querySelectorAll(".tick")[before]?.dataset.state;
+      if (state !== undefined && state !== seen.at(-1)) seen.push(state);
+    }).observe(list, { subtree: true, childList: true, attributes: true });
+    return seen;
+  });
+  return () => states.jsonValue();
+}

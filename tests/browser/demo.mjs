@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { launch } from "./chromium.mjs";
 
 const COMMAND = process.env.TOCSIN ?? "tocsin";
-const START_MS = 30_000;
+const START_MS = 60_000;
 
 /** A `tocsin demo` with a state of its own, which outlives its process. */
 export class DemoServer {
@@ -21,9 +21,9 @@ export class DemoServer {
   }
 
   /** Start it and wait for its line; later starts come up on the port of the first. */
-  async start() {
+  async start(...options) {
     const port = this.url === null ? "0" : new URL(this.url).port;
-    const child = spawn(COMMAND, ["demo", "--state", this.state], {
+    const child = spawn(COMMAND, ["demo", "--state", this.state, ...options], {
       env: { ...process.env, TOCSIN_PORT: port },
       stdio: ["ignore", "pipe", "pipe"],
     });

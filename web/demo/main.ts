@@ -17,7 +17,6 @@ declare global {
   }
 }
 
-const RENEW_MS = 20 * 60_000;
 const CHAT_LINES = ["Are you there?", "점심 같이 먹을래요? 🍜", "I kept your seat."];
 
 /** The tokens in use; every reader asks here, so that renewed ones count everywhere. */
@@ -40,14 +39,9 @@ class Tokens {
 async function main(): Promise<void> {
   const session = await fetchSession();
   const tokens = new Tokens(session);
-  // When the server is away the next renewal will do: a token outlives several of them.
-  setInterval(() => tokens.renew().catch(() => {}), RENEW_MS);
 
   let report: (call: Call) => void = () => {};
-  const rest = new Rest(
-    () => tokens.publish,
-    (call) => report(call),
-  );
+  const rest = new Rest({ current: () => tokens.publish, renew: () => tokens.renew() }, (call) => report(call));
   const shop = new Shop(rest);
   const people = [makePerson(session, tokens, 0), makePerson(session, tokens, 1)] as const;
   const controls = new Controls(byId("controls"), shop, people);
@@ -73,7 +67,10 @@ function makePerson(session: Session, tokens: Tokens, index: 0 | 1): Person {
     return tokens.of(index);
   };
   const client = new window.WebSocketClient({ getToken });
-  return new Person(user, other, client, () => tokens.of(index));
+  return new Person(user, other, client, {
+    current: () => tokens.of(index),
+    renew: () => tokens.renew(),
+  });
 }
 
 function makeCard(person: Person, pull: Pull): Card {

@@ -12,7 +12,7 @@ import { type LinkState, NO_LINK, withConnection, withSync } from "./link.js";
 import { applyToLog, EMPTY_LOG, forget, type LogState } from "./log.js";
 import { applyToOrder, type OrderState } from "./orders.js";
 import { applyToPosts, type PostState } from "./publish.js";
-import { Rest } from "./rest.js";
+import { Rest, type TokenSource } from "./rest.js";
 import type { DemoUser } from "./session.js";
 
 export interface PersonState {
@@ -71,9 +71,9 @@ export class Person {
     readonly user: DemoUser,
     readonly other: DemoUser,
     readonly client: WebSocketClient,
-    getToken: () => string,
+    token: TokenSource,
   ) {
-    this.rest = new Rest(getToken);
+    this.rest = new Rest(token);
   }
 
   /** Show what the log holds, then connect; events that came in between are fetched as well. */

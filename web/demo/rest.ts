@@ -19,17 +19,37 @@ export class Refused extends Error {
   }
 }
 
-/** One bearer's view of the API; `getToken` is asked at each call, so that a renewed token counts. */
+/** Where a bearer's token comes from. */
+export interface TokenSource {
+  current: () => string;
+  renew: () => Promise<void>;
+}
+
+/** One bearer's view of the API. */
 export class Rest {
   constructor(
-    private readonly getToken: () => string,
+    private readonly token: TokenSource,
     private readonly report: (call: Call) => void = () => {},
   ) {}
 
-  /** Make a call and return its JSON; throws `Refused` with the problem's detail, also when the server is away. */
+  /**
+   * Make a call and return its JSON, with a new token where the old one has ended.
+   *
+   * Throws `Refused` with the problem's detail, also when the server is away.
+   */
   async call<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
+    try {
+      return await this.attempt<Answer>(method, path, body);
+    } catch (error) {
+      if (!(error instanceof Refused) || error.status !== 401) throw error;
+      await this.token.renew();
+      return await this.attempt<Answer>(method, path, body);
+    }
+  }
+
+  private async attempt<Answer>(method: string, path: string, body: unknown): Promise<Answer> {
     const started = performance.now();
-    const headers: Record<string, string> = { Authorization: `Bearer ${this.getToken()}` };
+    const headers: Record<string, string> = { Authorization: `Bearer ${this.token.current()}` };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     const request: RequestInit = { method, headers, cache: "no-store" };
     if (body !== undefined) request.body = JSON.stringify(body);

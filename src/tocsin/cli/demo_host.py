@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import orjson
+
 from tocsin.adapters.jwt_tokens import issue_token
 from tocsin.application.ports import TokenVerifier
 from tocsin.bootstrap import Service
@@ -175,8 +177,26 @@ class DemoHost:
         await service.chat.send(MessageDraft(from_user_id=MINA, to_user_id=JUNHO, message="Yes! 12:30, usual place"))
 
     def start(self) -> None:
-        """Begin to seed; on the running loop."""
+        """Begin to seed, or to finish what the last run left; on the running loop."""
         self._spawn(self.seed())
+        self._spawn(self.finish())
+
+    async def finish(self) -> None:
+        """Publish what had been started when the last run ended; the log says what that is."""
+        for user in USERS:
+            unfinished: dict[tuple[int | str, str], None] = {}
+            for event in (await self._service.streams.read(StreamKey(user, "/sns"), 0)).events:
+                data = orjson.loads(event.payload)
+                for platform in data.get("platforms", ()):
+                    if event.event == "publish_started":
+                        self._posts[str(data["post_id"])] = data.get("text", "")
+                        unfinished[data["post_id"], platform] = None
+                    else:
+                        unfinished.pop((data["post_id"], platform), None)
+                if event.event == "publish_failed":
+                    self._refused.add(str(data["post_id"]))
+            for post_id, platform in unfinished:
+                self._spawn(self._publish(user, post_id, platform))
 
     async def _plug_in(self, user_id: UserId, seconds: float) -> None:
         await asyncio.sleep(seconds)
