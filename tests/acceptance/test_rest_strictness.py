@@ -40,6 +40,7 @@ def assert_problem(answer, *statuses):
         {"user_id": "a\u0000b"},
         {"user_id": "a\u202eb"},
         {"user_ids": [7]},
+        {"user_ids": None},
         {"user_id": None},
         {"user_id": None, "user_ids": []},
         {"user_id": None, "user_ids": [True]},

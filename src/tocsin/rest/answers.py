@@ -62,4 +62,4 @@ def problems(*statuses: int) -> Responses:
 
 def api_router(tag: str) -> APIRouter:
     """Return a router whose routes are run by Endpoint."""
-    return APIRouter(tags=[tag], route_class=Endpoint)
+    return APIRouter(tags=[tag], route_class=Endpoint, generate_unique_id_function=lambda route: route.name)

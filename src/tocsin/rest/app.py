@@ -87,12 +87,11 @@ class RestApp(FastAPI):
         return Response(orjson.dumps(self.openapi()), media_type="application/json")
 
     def _methods_of(self, scope: Scope) -> list[str]:
-        methods: set[str] = set()
-        for route in self.routes:
-            match, _ = route.matches(scope)
-            if match is not Match.NONE:
-                methods |= getattr(route, "methods", None) or set()
-        return sorted(methods)
+        found = [
+            route for route in self.routes if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE
+        ]
+        # The first match is the most specific path: of `stats` and `{notification_id}` only the former counts.
+        return sorted(method for route in found if route.path == found[0].path for method in route.methods or ())
 
 
 def _add_schema(schemas: dict[str, Any], model: type[BaseModel]) -> None:

@@ -159,7 +159,8 @@ def _body_reader(hint: Any) -> _Reader:
     def read(request: Incoming) -> Any:
         if NoneType in choices and not request.content:
             return None
-        return _validated(model.model_validate, read_json(request))
+        value = read_json(request)
+        return None if NoneType in choices and value is None else _validated(model.model_validate, value)
 
     return read
 

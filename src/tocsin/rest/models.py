@@ -61,15 +61,30 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+def _document_recipients(schema: dict[str, Any]) -> None:
+    """Say what a type can't: exactly one of the two is given."""
+    schema["properties"]["user_id"] = _USER_ID_SCHEMA
+    schema["properties"]["user_ids"] = {
+        "type": "array",
+        "items": _USER_ID_SCHEMA,
+        "minItems": 1,
+        "maxItems": rules.MAX_RECIPIENTS,
+    }
+    schema["oneOf"] = [{"required": ["user_id"]}, {"required": ["user_ids"]}]
+
+
 class ToUsers(Strict):
     """Whom it is for: exactly one of ``user_id`` and ``user_ids``."""
+
+    model_config = ConfigDict(json_schema_extra=_document_recipients)
 
     user_id: AnyUserId | None = None
     user_ids: Recipients | None = None
 
     @model_validator(mode="after")
     def _check_recipient(self) -> Self:
-        if (self.user_id is None) == (self.user_ids is None):
+        given = self.model_fields_set & {"user_id", "user_ids"}
+        if len(given) != 1 or (self.user_id is None and self.user_ids is None):
             raise ValueError("exactly one of user_id and user_ids is required")
         return self
 

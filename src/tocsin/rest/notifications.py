@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from tocsin.domain.errors import Invalid
 from tocsin.domain.notification import InboxFilter
-from tocsin.rest.answers import JOB, ONCE, api_router, json_response, no_content, problems
+from tocsin.rest.answers import JOB, ONCE, Responses, api_router, json_response, no_content, problems
 from tocsin.rest.callers import Caller, OnceKey, Publisher, uses
 from tocsin.rest.models import (
     InboxQuery,
@@ -25,12 +25,21 @@ router = api_router("notifications")
 
 App = Annotated[Uses, Depends(uses)]
 
+_CREATED: Responses = {
+    201: {
+        "links": {
+            name: {"operationId": name, "parameters": {"notification_id": "$response.body#/id"}}
+            for name in ("get_notification", "mark_read", "delete_notification")
+        }
+    }
+}
+
 
 @router.post(
     "/api/notifications",
     status_code=201,
     response_model=NotificationView,
-    responses=JOB | problems(415),
+    responses=_CREATED | JOB | problems(415),
     openapi_extra=ONCE,
 )
 async def create_notification(app: App, _: Publisher, body: NewNotification, once: OnceKey) -> Response:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Query
+from fastapi import Depends, Path, Query
 from starlette.responses import Response
 
 from tocsin.domain.errors import NotFound
@@ -18,7 +18,10 @@ router = api_router("streams")
 
 @router.get("/api/stream/{namespace}", response_model=StreamView, responses=problems(404))
 async def read_stream(
-    app: Annotated[Uses, Depends(uses)], caller: Caller, namespace: str, query: Annotated[StreamQuery, Query()]
+    app: Annotated[Uses, Depends(uses)],
+    caller: Caller,
+    namespace: Annotated[str, Path(json_schema_extra={"enum": [name[1:] for name in NAMESPACES]})],
+    query: Annotated[StreamQuery, Query()],
 ) -> Response:
     """
     Read the caller's own stream of a namespace (`sns`, `orders`, `chat` or `notifications`).
