@@ -22,6 +22,9 @@ from tocsin.engine import frames
 MAX_DEPTH: Final = 64
 """Containers within containers that JSON from the wire may have."""
 
+MAX_ATTACHMENTS: Final = 10
+"""Attachments of one packet: JavaScript clients close the connection on an 11th."""
+
 RESERVED_EVENTS: Final = frozenset(
     {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"},
 )
@@ -187,7 +190,7 @@ def _fill(value: Any, unused: list[bytes | None]) -> Any:
     return attachment
 
 
-def decode_packet(text: str, max_attachments: int = 10, start: int = 0) -> Packet:
+def decode_packet(text: str, max_attachments: int = MAX_ATTACHMENTS, start: int = 0) -> Packet:
     """
     Decode one Socket.IO packet that a client sent (v5, "Packet encoding").
 
@@ -294,7 +297,7 @@ def encode_event(namespace: str, event: str, args: Sequence[Any] = (), id: int |
         id: Asks the client for an ack under this id.
 
     Raises:
-        TypeError: An argument has no JSON form.
+        TypeError: An argument has no JSON form, or more than ``MAX_ATTACHMENTS`` are ``bytes``.
     """
     return _encode(b"42", b"45", namespace, id, (event, *args))
 
@@ -316,7 +319,7 @@ def encode_ack(namespace: str, id: int, args: Sequence[Any] = ()) -> EncodedPack
     Encode the answer to an event; ``bytes`` in the args become attachments.
 
     Raises:
-        TypeError: An argument has no JSON form.
+        TypeError: An argument has no JSON form, or more than ``MAX_ATTACHMENTS`` are ``bytes``.
     """
     return _encode(b"43", b"46", namespace, id, tuple(args))
 
@@ -389,6 +392,8 @@ def _extract(items: Sequence[Any]) -> tuple[bytes, tuple[bytes, ...]]:
     def extract(value: Any) -> dict[str, Any]:
         if not isinstance(value, bytes | bytearray | memoryview):
             raise TypeError(f"no JSON form: {type(value).__name__}")
+        if len(attachments) == MAX_ATTACHMENTS:
+            raise TypeError("too many attachments")
         attachments.append(bytes(value))
         return {"_placeholder": True, "num": len(attachments) - 1}
 

@@ -201,7 +201,7 @@ def test_acks_survive_the_wire(namespace, id_, args):
     assert (PacketType.ACK, namespace, args, id_, 0) == fields(decoded)
 
 
-@given(namespaces, st.lists(json_with_bytes, max_size=4), ids)
+@given(namespaces, st.lists(json_with_bytes, max_size=1), ids)
 def test_bytes_survive_the_wire(namespace, args, id_):
     """Bytes at any depth leave as attachments and come back to their places."""
     encoded = encode_event(namespace, "e", args, id_)
@@ -287,6 +287,13 @@ def test_ready_json_is_wrapped_as_it_is(namespace, event, payload):
     expected = encode_event(namespace, event, [payload]).text
 
     assert expected == encode_event_json(namespace, event, orjson.dumps(payload)).text
+
+
+def test_refuses_an_eleventh_attachment():
+    """Ten attachments leave; an eleventh, which would cut JavaScript clients, is the caller's TypeError."""
+    assert 10 == len(encode_event("/", "e", [b"x"] * 10).attachments)
+    with pytest.raises(TypeError):
+        encode_event("/", "e", [b"x"] * 11)
 
 
 def test_refuses_to_encode_what_has_no_json_form():
