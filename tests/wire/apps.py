@@ -109,12 +109,22 @@ class _Uvicorn(uvicorn.Server):
 
 
 @contextmanager
-def serving(server: EngineServer, loop: str = "uvloop") -> Iterator[int]:
-    """Serve on a free port, on a loop of its own in a thread; yield the port."""
+def serving(
+    server: EngineServer, loop: str = "uvloop", *, app: Any = None, recognises_upgrades: bool = True
+) -> Iterator[int]:
+    """
+    Serve on a free port, on a loop of its own in a thread; yield the port.
+
+    Args:
+        server: What to serve.
+        loop: ``uvloop`` or ``asyncio``.
+        app: An ASGI application behind it.
+        recognises_upgrades: Use both doors of the server, else only uvicorn's ``ws``.
+    """
     config = uvicorn.Config(
-        server.asgi(),
+        server.asgi(app),
         port=0,
-        http=server.http_protocol,
+        http=server.http_protocol if recognises_upgrades else "auto",
         ws=server.websocket_protocol,
         loop=loop,
         log_level="error",
