@@ -87,7 +87,7 @@ class RunningServer:
         """Stop as on a signal, with the drain, and raise what went wrong meanwhile."""
         self.http.close()
         if self._thread.is_alive():
-            self.service.server.should_exit = True
+            self.service.stop_serving()
         self._thread.join(_STOP_S)
         if self._thread.is_alive():
             raise RuntimeError("the server did not stop")

@@ -108,6 +108,7 @@ class Service:
         )
         self.app = self.asgi()
         self.is_accepting = False
+        self._server: HttpServer | None = None
 
     async def start(self) -> None:
         """
@@ -177,16 +178,21 @@ class Service:
         with listener:
             await self.start()
             try:
-                self.server = HttpServer(
+                self._server = HttpServer(
                     self.app,
                     http=self.engine.http_protocol,
                     websocket=self.engine.websocket_protocol,
                     drain=self.drain,
                     on_ready=lambda: on_ready and on_ready(url_of(listener)),
                 )
-                await self.server.serve(sockets=[listener])
+                await self._server.serve(sockets=[listener])
             finally:
                 await self.stop()
+
+    def stop_serving(self) -> None:
+        """Make ``serve`` drain and return, as a signal does. Safe from any thread."""
+        if self._server is not None:
+            self._server.should_exit = True
 
     def run(self, *, on_ready: Callable[[str], None] | None = None) -> None:
         """

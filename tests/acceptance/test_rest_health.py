@@ -107,7 +107,7 @@ def test_what_was_answered_outlives_the_stop(start_server, tmp_path):
     while len(accepted) < 20:
         assert thread.is_alive()
         thread.join(0.01)
-    server.service.server.should_exit = True
+    server.service.stop_serving()
     thread.join(20)
     server.stop()
     second = start_server(database_url=url)

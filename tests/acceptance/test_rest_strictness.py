@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tocsin.rest import endpoint
+
 INBOX = "/api/notifications"
 GOOD = {"user_id": 7, "type": "t", "title": "t", "message": "m"}
 SURROGATE = b'"\\ud800"'
@@ -389,3 +391,14 @@ def test_the_server_survives_a_client_that_leaves(shared_server):
 
     assert b" 500 " not in shared_server.raw(head, hang_up=True)
     assert httpx.get(f"{shared_server.url}/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("sent", [b"", b"{"])
+def test_a_body_that_never_comes_is_not_waited_for(server, monkeypatch, sent):
+    """A client that dribbles its body is answered 408 and cut."""
+    monkeypatch.setattr(endpoint, "BODY_DEADLINE_S", 0.1)
+    answer = server.raw(b"POST /api/notifications HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n" + sent)
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"connection: close" in answer
+    assert b"request_timeout" in answer

@@ -16,13 +16,14 @@ _PROBLEMS = {
     401: "The token is missing, malformed, expired or revoked.",
     403: "The token lacks the scope, or the page's origin is foreign.",
     404: "There is no such thing, or it is somebody else's.",
+    408: "The body did not arrive in time.",
     413: "The body is too big.",
     415: "The body is not application/json.",
     422: "A field breaks a rule, or the idempotency key was used with other content.",
     503: "Overloaded or draining; nothing was accepted. See `Retry-After`.",
     507: "The disk is full; nothing was accepted.",
 }
-_EVERYWHERE = (400, 401, 403, 413, 422, 503, 507)
+_EVERYWHERE = (400, 401, 403, 408, 413, 422, 503, 507)
 
 Responses = dict[int | str, dict[str, Any]]
 

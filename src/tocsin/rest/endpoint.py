@@ -12,6 +12,7 @@ its own. A parameter of an endpoint is one of
 - a name of the path, as ``str``.
 """
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from types import NoneType
@@ -26,9 +27,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from tocsin.domain.errors import Invalid, PayloadTooBig, TocsinError
-from tocsin.rest.problems import Malformed, UnsupportedMediaType, problem_response
+from tocsin.rest.problems import Malformed, RequestTimeout, UnsupportedMediaType, problem_response
 
 MAX_BODY = 1_000_000
+BODY_DEADLINE_S = 30
 MAX_DEPTH = 64
 MAX_NAMED_ERRORS = 5
 
@@ -82,11 +84,26 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
 
     Raises:
         PayloadTooBig: It is longer, whatever its ``Content-Length`` says.
+        RequestTimeout: It did not arrive within ``BODY_DEADLINE_S``.
         ClientDisconnect: The client left before the end.
     """
     for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value[:10]) > MAX_BODY:
-            raise PayloadTooBig(f"the body has more than {MAX_BODY} bytes")
+        if name == b"content-length":
+            if value.isdigit() and int(value[:10]) > MAX_BODY:
+                raise _too_big()
+            break
+        if name == b"transfer-encoding":
+            break
+    else:
+        return b""
+    try:
+        async with asyncio.timeout(BODY_DEADLINE_S):
+            return await _collect(receive)
+    except TimeoutError:
+        raise RequestTimeout(f"the body did not arrive within {BODY_DEADLINE_S} s") from None
+
+
+async def _collect(receive: Receive) -> bytes:
     body = b""
     while True:
         message = await receive()
@@ -95,9 +112,13 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
         chunk: bytes = message.get("body", b"")
         body = body + chunk if body else chunk
         if len(body) > MAX_BODY:
-            raise PayloadTooBig(f"the body has more than {MAX_BODY} bytes")
+            raise _too_big()
         if not message.get("more_body", False):
             return body
+
+
+def _too_big() -> PayloadTooBig:
+    return PayloadTooBig(f"the body has more than {MAX_BODY} bytes")
 
 
 def read_json(request: Incoming) -> Any:

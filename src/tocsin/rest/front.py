@@ -57,23 +57,34 @@ class Front:
             await send({"type": "websocket.close", "code": 1000})
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        was_asked = has_started = has_answered = False
+
         async def start_first() -> Message:
+            nonlocal was_asked, has_started
             message = await receive()
+            was_asked = True
             if message["type"] == "lifespan.startup":
                 await self._start()
+                has_started = True
             return message
 
         async def stop_last(message: Message) -> None:
+            nonlocal has_answered
+            has_answered = True
             if message["type"].startswith("lifespan.shutdown."):
                 await self._stop()
             await send(message)
 
-        await (self._host or _acknowledge)(scope, start_first, stop_last)
-
-
-async def _acknowledge(_: Scope, receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
+        try:
+            if self._host is not None:
+                await self._host(scope, start_first, stop_last)
+        except Exception:
+            # An application that knows no lifespan raises (ASGI, "Lifespan protocol"); ours goes on.
+            if has_answered or was_asked != has_started:
+                raise
+        if not has_answered:
+            if not has_started:
+                await start_first()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await stop_last({"type": "lifespan.shutdown.complete"})

@@ -40,6 +40,15 @@ class MethodNotAllowed(TocsinError):
     status = 405
 
 
+class RequestTimeout(TocsinError):
+    """The body did not arrive in time."""
+
+    code = "request_timeout"
+    title = "Request timeout"
+    status = 408
+    retryable = True
+
+
 class UnsupportedMediaType(TocsinError):
     """The body is not ``application/json``, or it is compressed."""
 
@@ -69,6 +78,9 @@ def problem_response(error: TocsinError) -> Response:
     headers = {"cache-control": "no-store"}
     if error.retry_after_s is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after_s))
+    if isinstance(error, RequestTimeout):
+        # What is left of the body must not be read as the next request, nor waited for.
+        headers["connection"] = "close"
     if isinstance(error, Unauthenticated):
         # RFC 6750, 3: no error code when the request lacked any authentication.
         given = "" if isinstance(error, TokenMissing) else ', error="invalid_token"'

@@ -1,0 +1,160 @@
+"""The service beside a host application, on one port, served by plain uvicorn."""
+
+import asyncio
+import threading
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+import socketio
+import uvicorn
+from fastapi import FastAPI, WebSocket
+
+from tests.conftest import SECRET
+from tocsin import Settings, build
+from tocsin.adapters.jwt_tokens import issue_token
+from tocsin.domain.notification import NotificationDraft
+from tocsin.domain.user_id import UserId
+
+
+def host_application(life):
+    @asynccontextmanager
+    async def lifespan(_):
+        life.append("host started")
+        yield
+        life.append("host stopped")
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.get("/")
+    async def front():
+        return {"host": "front"}
+
+    @app.get("/api/things")
+    async def things():
+        return {"host": "things"}
+
+    @app.websocket("/echo")
+    async def echo(socket: WebSocket):
+        await socket.accept()
+        await socket.send_text("echo " + await socket.receive_text())
+        await socket.close()
+
+    return app
+
+
+async def bare_application(scope, _receive, send):
+    """An ASGI application that knows HTTP alone."""
+    if scope["type"] != "http":
+        raise NotImplementedError(scope["type"])
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"bare"})
+
+
+@asynccontextmanager
+async def serving(tmp_path, host):
+    settings = Settings(_env_file=None, jwt_secret=SECRET, database_url=f"sqlite:///{tmp_path / 'host.db'}")
+    service = build(settings)
+    config = uvicorn.Config(
+        service.asgi(host), port=0, ws=service.engine.websocket_protocol, log_config=None, lifespan="on"
+    )
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve())
+    try:
+        while not server.started:
+            assert not task.done()
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield service, f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+async def test_host_and_service_share_a_port(tmp_path):
+    """The host keeps its paths, the API is added, and the host's lifespan runs inside the service's."""
+    life = []
+    async with serving(tmp_path, host_application(life)) as (service, url), aiohttp.ClientSession(url) as http:
+        token = issue_token(service.settings, UserId("7"), ttl_s=60)
+        seen = {}
+        for path in ("/", "/api/things", "/api/notifications", "/healthz", "/readyz"):
+            async with http.get(path, headers={"Authorization": f"Bearer {token}"}) as answer:
+                seen[path] = (answer.status, await answer.json())
+        life.append("asked")
+
+    assert seen["/"] == (200, {"host": "front"})
+    assert seen["/api/things"] == (200, {"host": "things"})
+    assert seen["/api/notifications"][1]["notifications"] == []
+    assert seen["/healthz"] == (200, {"status": "ok"})
+    assert seen["/readyz"] == (200, {"status": "ready"})
+    assert life == ["host started", "asked", "host stopped"]
+
+
+async def test_websockets_of_the_host_go_on_working(tmp_path):
+    """A WebSocket route of the host is served by uvicorn's own class."""
+    async with (
+        serving(tmp_path, host_application([])) as (_, url),
+        aiohttp.ClientSession(url) as http,
+        http.ws_connect("/echo") as socket,
+    ):
+        await socket.send_str("hello")
+        answer = await socket.receive_str()
+
+    assert answer == "echo hello"
+
+
+async def test_the_host_publishes_in_python(tmp_path):
+    """`await service.notifications.create(...)` in the host reaches a stock client."""
+    heard = asyncio.Queue()
+    client = socketio.AsyncClient(reconnection=False)
+    client.on("notification", heard.put, namespace="/notifications")
+    async with serving(tmp_path, host_application([])) as (service, url):
+        token = issue_token(service.settings, UserId("7"), ttl_s=60)
+        await client.connect(url, auth={"token": token}, namespaces=["/notifications"], transports=["websocket"])
+        draft = NotificationDraft(user_id=UserId("7"), type="t", title="from Python", message="m")
+        created = await service.notifications.create(draft)
+        payload = await asyncio.wait_for(heard.get(), 10)
+        await client.disconnect()
+
+    assert (payload["id"], payload["title"]) == (created.id, "from Python")
+
+
+@pytest.mark.parametrize("host", [bare_application, None])
+async def test_a_host_without_a_lifespan_is_fine(tmp_path, host):
+    """The service starts and stops also beside an application that knows no lifespan, or none."""
+    async with serving(tmp_path, host) as (_, url), aiohttp.ClientSession(url) as http:
+        async with http.get("/readyz") as answer:
+            ready = answer.status
+        async with http.get("/elsewhere") as answer:
+            elsewhere = answer.status
+
+    assert ready == 200
+    assert elsewhere == (200 if host else 404)
+
+
+def test_the_service_leaves_no_thread(tmp_path):
+    """After the stop nothing of the service is left running."""
+
+    async def live():
+        async with serving(tmp_path, None):
+            pass
+
+    before = set(threading.enumerate())
+    asyncio.run(live())
+
+    assert set(threading.enumerate()) == before
+
+
+def test_a_database_that_cannot_be_opened_stops_the_host_too(tmp_path):
+    """The lifespan fails, so that no host serves without its notifications."""
+    (tmp_path / "host.db").write_text("Dear database, " * 500)
+    life = []
+
+    async def live():
+        async with serving(tmp_path, host_application(life)):
+            pass
+
+    with pytest.raises(SystemExit):
+        asyncio.run(live())
+
+    assert life == []
