@@ -46,7 +46,7 @@ class Answer:
         arrivals: Notifications received.
         even: Whether every socket received equally many.
         elapsed_s: From the first thing sent to the last thing received.
-        load_cpu: Share of its core that the generator used: near 1, the figure is the generator's.
+        load_busy: Share of the time in which the generator had work: near 1, the figure is its limit.
         timed_out: Whether the time ran out first.
         p50_ms: Median latency of what the command times, 0 where it times nothing.
         p99_ms: Its 99th percentile.
@@ -57,7 +57,7 @@ class Answer:
     arrivals: int
     even: bool
     elapsed_s: float
-    load_cpu: float
+    load_busy: float
     timed_out: bool
     p50_ms: float
     p99_ms: float
@@ -157,7 +157,7 @@ class Generator:
             arrivals=fields["arrivals"],
             even=fields["least"] == fields["most"],
             elapsed_s=fields["elapsed_s"],
-            load_cpu=fields["load_cpu"],
+            load_busy=fields["load_busy"],
             timed_out=fields["timed_out"],
             p50_ms=latency.get("p50_ms", 0.0),
             p99_ms=latency.get("p99_ms", 0.0),
@@ -167,8 +167,13 @@ class Generator:
 @contextmanager
 def generating(port: int, inputs: Path, log: Path) -> Iterator[Generator]:
     """Start a generator against a loopback port, pinned to the load's core; it ends with this process."""
-    _, load_core = cores()
-    arguments = [str(port), *(str(inputs / name) for name in ("tokens", "payload", "head", "bodies", "bulk-bodies"))]
+    server_core, load_core = cores()
+    spins = "0" if server_core == load_core else "1"
+    arguments = [
+        spins,
+        str(port),
+        *(str(inputs / name) for name in ("tokens", "payload", "head", "bodies", "bulk-bodies")),
+    ]
     with log.open("ab") as errors, pinned(load_core):
         process = subprocess.Popen(
             [str(BUILD / "load"), *arguments],

@@ -101,7 +101,7 @@ class Measured:
         if complete:
             self.values[column] = median(count(step.answer) / step.answer.elapsed_s for step in complete)
             self.cpu_us[column] = median(1e6 * step.server_cpu_s / count(step.answer) for step in complete)
-            if median(step.answer.load_cpu for step in complete) > GENERATOR_IS_BUSY:
+            if median(step.answer.load_busy for step in complete) > GENERATOR_IS_BUSY:
                 self.bounded.add(column)
 
 

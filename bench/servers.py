@@ -119,14 +119,9 @@ class Server:
         return int(status.split("VmRSS:")[1].split()[0])
 
     def cpu_s(self) -> float:
-        """Return CPU seconds used by all its threads since it started, kernel time included."""
-        total = 0
-        for schedstat in Path(f"/proc/{self.process.pid}/task").glob("*/schedstat"):
-            try:
-                total += int(schedstat.read_text().split()[0])
-            except FileNotFoundError:  # a thread that has just ended
-                continue
-        return total / 1e9
+        """Return CPU seconds used by all its threads since it started, ended ones and kernel time included."""
+        # clock_getcpuclockid(3): /proc has either ticks of 10 ms or no ended threads.
+        return time.clock_gettime((~self.process.pid << 3) | 2)
 
 
 def _free_port() -> int:

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/timerfd.h>
 
 #include "frames.h"
@@ -24,22 +23,14 @@ enum { SAMPLE_LIMIT = 2000000, DEPTH_LIMIT = 16 };
 
 static struct {
     enum task task;
-    uint64_t begun_ns, last_ns, deadline_ns, interval_ns;
+    uint64_t begun_ns, last_ns, deadline_ns, interval_ns, idle_ns;
     size_t total;   /* handshakes, arrivals, acks or posts that make it done */
     size_t started; /* of them */
     size_t done, failed, arrivals, expected_arrivals, depth;
-    double cpu_s;
 } run;
 
 static float *samples, *answer_samples;
 static size_t sample_count, answer_sample_count;
-
-static double cpu_seconds(void) {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
 
 static void sample(float *into, size_t *count, uint64_t from_ns, uint64_t to_ns) {
     if (*count < SAMPLE_LIMIT) into[(*count)++] = (float)((double)(to_ns - from_ns) / 1e6);
@@ -65,10 +56,10 @@ static void finish(int timed_out) {
         if (sockets[i].received > most) most = sockets[i].received;
         if (sockets[i].received < least) least = sockets[i].received;
     }
-    printf("{\"done\":%zu,\"failed\":%zu,\"arrivals\":%zu,\"least\":%u,\"most\":%u,\"elapsed_s\":%.6f,\"load_cpu\":%.3f,"
+    printf("{\"done\":%zu,\"failed\":%zu,\"arrivals\":%zu,\"least\":%u,\"most\":%u,\"elapsed_s\":%.6f,\"load_busy\":%.3f,"
            "\"timed_out\":%s",
            run.done, run.failed, run.arrivals, socket_count ? least : 0, most, elapsed,
-           elapsed > 0 ? (cpu_seconds() - run.cpu_s) / elapsed : 0.0, timed_out ? "true" : "false");
+           elapsed > 0 ? 1 - (double)run.idle_ns / 1e9 / elapsed : 0.0, timed_out ? "true" : "false");
     print_percentiles("latency", samples, sample_count);
     print_percentiles("answer", answer_samples, answer_sample_count);
     printf("}\n");
@@ -162,14 +153,15 @@ void command_tick(void) {
     if (run.task == TASK_NONE) posters_close();
 }
 
-int command_timeout_ms(void) { return run.task == TASK_NONE ? -1 : 100; }
+int command_timeout_ms(int spins) { return run.task == TASK_NONE ? -1 : spins ? 0 : 100; }
+
+void command_idle(uint64_t ns) { run.idle_ns += ns; }
 
 static void begin(enum task task, size_t total, size_t arrivals, double seconds) {
     memset(&run, 0, sizeof run);
     run.task = task;
     run.total = total;
     run.expected_arrivals = arrivals;
-    run.cpu_s = cpu_seconds();
     run.begun_ns = now_ns();
     run.deadline_ns = run.begun_ns + (uint64_t)(seconds * 1e9);
     sample_count = answer_sample_count = 0;

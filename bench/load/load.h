@@ -81,7 +81,8 @@ uint64_t post_due_ns(size_t sequence);
 /* commands.c: begin one, and what the sockets report to it */
 void command_begin(char *line);
 void command_tick(void); /* once a turn of the loop: deadline */
-int command_timeout_ms(void);
+int command_timeout_ms(int spins);
+void command_idle(uint64_t ns); /* waited in vain */
 void command_timer(uint64_t expirations);
 void on_socket_ready(struct socket *socket);
 void on_socket_failed(struct socket *socket, const char *why);
