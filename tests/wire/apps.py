@@ -127,7 +127,7 @@ def serving(
         http=server.http_protocol if recognises_upgrades else "auto",
         ws=server.websocket_protocol,
         loop=loop,
-        log_level="error",
+        log_config=None,  # so that pytest sees what is logged
     )
     sock = config.bind_socket()
     running = _Uvicorn(config)

@@ -1,6 +1,7 @@
 """Servers of the wire tests: the little apps, on uvloop and on asyncio's own loop."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -82,9 +83,10 @@ def sockets(module_serve: Serve, socket_server: EngineServer) -> Client:
 
 
 @pytest.fixture
-async def bystander(sockets: Client) -> AsyncIterator[None]:
-    """Another client of ``sockets``, which must not notice what the test does."""
+async def bystander(sockets: Client, caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
+    """Another client of ``sockets``, which must not notice what the test does; nor may the server stumble."""
     async with await sockets.socket() as socket:
         yield
         await socket.send('42["message","still here"]')
         assert '42["message-back","still here"]' == await socket.receive()
+    assert [] == [record for record in caplog.get_records("call") if record.levelno >= logging.ERROR]

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.wire.clients import Client, Closed
+from tests.wire.clients import TEXT, Client, Closed, client_frame
 from tests.wire.conftest import eventually
 
 
@@ -160,3 +160,16 @@ async def test_compression_is_not_negotiated(engine: Client):
     async with await engine.websocket(Sec_WebSocket_Extensions="permessage-deflate; client_max_window_bits") as socket:
         assert "sec-websocket-extensions" not in socket.answer.headers
         assert str(await socket.receive()).startswith("0{")
+
+
+async def test_a_first_frame_may_ride_along(engine: Client):
+    """What an impatient client sends behind its request head already belongs to the WebSocket."""
+    request = (
+        f"GET {engine.path}?EIO=4&transport=websocket HTTP/1.1\r\nHost: {engine.host}\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    async with await engine.raw(request.encode() + client_frame(TEXT, b"4early")) as socket:
+        assert 101 == socket.answer.status
+        assert str(await socket.receive()).startswith("0{")
+
+        assert "4early" == await socket.receive()

@@ -62,6 +62,14 @@ async def test_upgrades_are_checked_through_both_doors(host: Client):
             assert socket.answer.status in (400, 403, 426)
 
 
+async def test_a_refused_websocket_holds_nothing_up(loop_name):
+    """A WebSocket that uvicorn refuses on another path is forgotten: the server stops."""
+    with serving(socket_app(), loop_name, app=host_app) as port:
+        async with await Client(port, "/other").upgrade(Sec_WebSocket_Key="x") as socket:
+            assert 400 == socket.answer.status
+            assert await socket.cut()
+
+
 async def test_shutdown_says_going_away(loop_name):
     """When the server stops, clients get 1001, which tells them to come back."""
     with ExitStack() as stack:

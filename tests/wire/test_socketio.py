@@ -188,7 +188,7 @@ async def test_refused_event(sockets: Client):
         assert "forbidden" == json.loads(answer[3:])[0]["code"]
 
 
-async def test_a_broken_handler_says_nothing(sockets: Client, bystander, caplog):
+async def test_a_broken_handler_says_nothing(sockets: Client):
     """A handler's bug reaches neither the client's eyes nor its connection."""
     async with await sockets.socket() as socket:
         await socket.send('421["broken"]')

@@ -135,27 +135,33 @@ class _Door(asyncio.Protocol):
 class WebSocketDoor(_Door):
     """Takes an upgrade request that uvicorn has parsed and written out again."""
 
-    __slots__ = ()
+    __slots__ = ("_successor",)
 
     def data_received(self, data: bytes) -> None:
         """Take the whole request head; then make way for the right protocol."""
-        successor: asyncio.Protocol | None
+        self._successor: asyncio.Protocol | None = None
         if self._tcp.is_closing():
             return
+        # uvicorn makes this door the connection's protocol as soon as we return. Scheduled
+        # before anything is written: the connection_lost that a refusal or a failing write
+        # schedules has to find the successor.
+        self._server.loop.call_soon(self._make_way)
         if len(data) > self._server.limits.max_header:
             refuse(self._server, self._tcp, Refused(431, rq.BAD_REQUEST, "Request head too big", "header"))
             return
         if self._server.owns(data.split(b" ", 2)[1].partition(b"?")[0]):
-            successor = self._accept(data)
+            self._successor = self._accept(data)
         else:
             assert AutoWebSocketsProtocol is not None
             successor = AutoWebSocketsProtocol(config=self._config, server_state=self._state, app_state=self._app_state)
             self._leave()
+            self._successor = successor
             successor.connection_made(self._tcp)
             successor.data_received(data)
-        if successor is not None:
-            # uvicorn makes this door the connection's protocol as soon as we return.
-            self._server.loop.call_soon(self._tcp.set_protocol, successor)
+
+    def _make_way(self) -> None:
+        if self._successor is not None:
+            self._tcp.set_protocol(self._successor)
 
 
 class FirstBytesDoor(_Door):
