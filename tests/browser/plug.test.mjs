@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { press, settles, useDemo, visit } from "./demo.mjs";
+import { live, press, settles, useDemo, visit } from "./demo.mjs";
 
 describe("a pulled plug", () => {
   const demo = useDemo({ before, after });
@@ -47,6 +47,21 @@ describe("a pulled plug", () => {
     assert.ok(sources.includes("caught up"));
     const seen = problems.filter((problem) => !problem.includes("503"));
     assert.deepEqual(seen, []);
+    await close();
+  });
+
+  it("keeps nobody from reloading the page: it waits until the plug is in", async () => {
+    const { page, junho, close } = await visit(demo);
+
+    await junho.plug.click();
+    await settles(() => junho.strip.getAttribute("data-phase"), "out");
+    await page.reload();
+    await settles(() => page.locator(".light").first().getAttribute("data-look"), "live");
+    assert.equal(await junho.light.getAttribute("data-look"), "down");
+
+    await live(page);
+    assert.ok(await page.locator("#problem").isHidden());
+    assert.ok((await junho.messages.count()) > 0);
     await close();
   });
 

@@ -71,8 +71,15 @@ export class Card {
         this.bell.element,
       ),
       this.plug.strip,
-      this.toasts.element,
-      el("div", { class: "blocks" }, this.order.element, this.publish.element, this.chat.element, this.log.element),
+      el(
+        "div",
+        { class: "blocks" },
+        this.toasts.element,
+        this.order.element,
+        this.publish.element,
+        this.chat.element,
+        this.log.element,
+      ),
     );
   }
 

@@ -214,7 +214,7 @@ export class Person {
     let last = after;
     for (;;) {
       const path = `/api/stream/${namespace}?after=${last}&limit=${PAGE}`;
-      const page = await this.rest.call<StreamPage>("GET", path);
+      const page = await this.rest.read<StreamPage>(path);
       events.push(...page.events);
       last = page.events.at(-1)?.seq ?? page.seq;
       if (last >= page.seq) return events;
@@ -224,11 +224,11 @@ export class Person {
   private async loadInbox(): Promise<void> {
     const items: Payload[] = [];
     const path = `/api/notifications?limit=${PAGE}`;
-    const first = await this.rest.call<InboxPage>("GET", path);
+    const first = await this.rest.read<InboxPage>(path);
     let page = first;
     items.push(...page.notifications);
     while (page.next_cursor !== null) {
-      page = await this.rest.call<InboxPage>("GET", `${path}&cursor=${encodeURIComponent(page.next_cursor)}`);
+      page = await this.rest.read<InboxPage>(`${path}&cursor=${encodeURIComponent(page.next_cursor)}`);
       items.push(...page.notifications);
     }
     this.change({ bell: withItems(items.map(notification), first.seq) });

@@ -8,6 +8,8 @@ export interface Call {
   ms: number;
 }
 
+const RETRY_MS = 1_000;
+
 export class Refused extends Error {
   override readonly name = "Refused";
 
@@ -16,6 +18,11 @@ export class Refused extends Error {
     detail: string,
   ) {
     super(detail);
+  }
+
+  /** The same call may succeed later. */
+  get isForNow(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 }
 
@@ -44,6 +51,18 @@ export class Rest {
       if (!(error instanceof Refused) || error.status !== 401) throw error;
       await this.token.renew();
       return await this.attempt<Answer>(method, path, body);
+    }
+  }
+
+  /** Read something, and wait for a server that is away, overloaded or keeps this bearer out for a while. */
+  async read<Answer>(path: string): Promise<Answer> {
+    for (;;) {
+      try {
+        return await this.call<Answer>("GET", path);
+      } catch (error) {
+        if (!(error instanceof Refused) || !error.isForNow) throw error;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
     }
   }
 
