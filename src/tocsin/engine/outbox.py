@@ -55,12 +55,12 @@ class Outbox(Generic[Item]):
         self.size += size
         return True
 
-    def take(self) -> list[Item]:
-        """Return all items in order and leave none."""
-        items = [entry[0] for entry in self._entries]
-        self._entries.clear()
-        self.size = 0
-        return items
+    def take(self, most: int | None = None) -> list[Item]:
+        """Return the first ``most`` items, or all, in order, and leave the others."""
+        entries = self._entries[:most]
+        del self._entries[:most]
+        self.size -= sum(entry[1] for entry in entries)
+        return [entry[0] for entry in entries]
 
     def _is_full(self, more: int) -> bool:
         # One packet bigger than the whole queue still goes to a client that owes nothing.

@@ -28,6 +28,8 @@ Headers = list[tuple[bytes, bytes]]
 
 _TEXT: Final = b"text/plain; charset=UTF-8"
 _JSON: Final = b"application/json"
+# python-engineio, as a client, gives up on an answer of more packets.
+_MAX_PACKETS: Final = 16
 
 
 class PollingTransport:
@@ -136,7 +138,8 @@ class PollingTransport:
             if not self._has_answer():
                 self.session.lost(self, TRANSPORT_CLOSE)
                 raise ConnectionError("the client hung up")
-        packets = self._outbox.take()
+        # The last answer has to hold all that is left.
+        packets = self._outbox.take(_MAX_PACKETS if self._farewell is None else None)
         self.session.taken()
         # A hand-over has taken the packets along; a noop alone ends a poll that has nothing.
         if self._farewell is CLOSE or (self._farewell is not None and not packets):

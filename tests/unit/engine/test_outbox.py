@@ -21,6 +21,16 @@ def test_order_is_kept(outbox):
     assert (0, 0) == (len(outbox), outbox.size)
 
 
+def test_a_part_is_taken_from_the_front(outbox):
+    """What is left stays in order and goes on counting."""
+    for item in "abc":
+        outbox.add(item, 1, ephemeral=False)
+
+    assert ["a", "b"] == outbox.take(2)
+    assert (1, 1) == (len(outbox), outbox.size)
+    assert ["c"] == outbox.take(2)
+
+
 def test_a_full_box_drops_a_new_ephemeral(outbox):
     """What may be lost is lost first, and said to be."""
     for item in "abc":
