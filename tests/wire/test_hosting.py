@@ -101,3 +101,19 @@ async def test_logs_keep_secrets(loop_name, caplog):
     assert "a-secret-token" not in engine_logs
     assert "a-private" not in engine_logs
     assert sid not in engine_logs
+
+
+async def test_shutdown_ends_waiting_polls(loop_name):
+    """A poll that waits doesn't hold the shutdown up: it is answered with a close packet."""
+    with ExitStack() as stack:
+        client = Client(stack.enter_context(serving(socket_app(), loop_name)), "/socket.io/")
+        sid = await client.polling_session()
+        poll = asyncio.create_task(client.poll(sid))
+        await client.push(sid, "40")
+        while "auth" not in (await poll).text:
+            poll = asyncio.create_task(client.poll(sid))
+        poll = asyncio.create_task(client.poll(sid))
+        await asyncio.sleep(0.1)
+        await asyncio.to_thread(stack.close)
+
+        assert (200, "1") == ((await poll).status_code, (await poll).text)

@@ -75,6 +75,7 @@ class EngineServer:
         self.allow_origin = allow_origin
         self.proxies = TrustedProxies(trusted_proxies)
         self.refuse_new = False
+        self._polls_ended = False
         self.sessions: dict[str, Session] = {}
         shortest = min(ping_interval, ping_timeout, connect_timeout or ping_interval)
         self.wheel = TimerWheel(max(0.005, min(0.25, shortest / 40)))
@@ -230,6 +231,15 @@ class EngineServer:
             for session in sessions[start : start + size]:
                 session.close(SHUTTING_DOWN)
             await asyncio.sleep(spread_s / rounds)
+
+    def end_polls(self) -> None:
+        """Close the polling sessions, once: uvicorn, which exits, would wait for their GETs."""
+        if self._polls_ended:
+            return
+        self._polls_ended = self.refuse_new = True
+        for session in list(self.sessions.values()):
+            if session.transport_name == "polling":
+                session.close(SHUTTING_DOWN)
 
     # Doors, for uvicorn and other ASGI servers.
 

@@ -234,6 +234,11 @@ class BoundedHttp(HttpToolsProtocol):
         self._lift()
         super().on_headers_complete()
 
+    def shutdown(self) -> None:
+        """Close when the answer is out; called by uvicorn when it exits."""
+        self._engine.end_polls()
+        super().shutdown()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Lift the deadline."""
         self._lift()

@@ -158,6 +158,7 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
 
     def shutdown(self) -> None:
         """Close with 1001; called by uvicorn when it exits."""
+        self._server.end_polls()
         if self._is_probe:
             self._close(frames.GOING_AWAY, SHUTTING_DOWN)
         else:
