@@ -140,6 +140,7 @@ class Service:
         """Commit what was accepted and close; ``start`` may follow in a new Service only."""
         self.is_accepting = False
         await self.engine.close()
+        self.rest.wheel.stop()
         await self.realtime.stop()
         await self.retention.stop()
         await self.streams.stop()

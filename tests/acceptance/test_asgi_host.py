@@ -10,11 +10,12 @@ import socketio
 import uvicorn
 from fastapi import FastAPI, WebSocket
 
-from tests.conftest import SECRET
-from tocsin import Settings, build
+from tocsin import Settings, StartError, build
 from tocsin.adapters.jwt_tokens import issue_token
 from tocsin.domain.notification import NotificationDraft
 from tocsin.domain.user_id import UserId
+
+SECRET = "a secret of a host, of more than thirty-two bytes"
 
 
 def host_application(life):
@@ -145,16 +146,21 @@ def test_the_service_leaves_no_thread(tmp_path):
     assert set(threading.enumerate()) == before
 
 
-def test_a_database_that_cannot_be_opened_stops_the_host_too(tmp_path):
-    """The lifespan fails, so that no host serves without its notifications."""
+@pytest.mark.parametrize("host", [host_application([]), bare_application, None])
+async def test_a_database_that_cannot_be_opened_stops_the_host_too(tmp_path, host):
+    """The lifespan fails with the reason, so that no host serves without its notifications."""
     (tmp_path / "host.db").write_text("Dear database, " * 500)
-    life = []
+    settings = Settings(_env_file=None, jwt_secret=SECRET, database_url=f"sqlite:///{tmp_path / 'host.db'}")
+    sent = []
 
-    async def live():
-        async with serving(tmp_path, host_application(life)):
-            pass
+    async def receive():
+        return {"type": "lifespan.startup"}
 
-    with pytest.raises(SystemExit):
-        asyncio.run(live())
+    async def send(message):
+        sent.append(message)
 
-    assert life == []
+    with pytest.raises(StartError):
+        await build(settings).asgi(host)({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
+
+    assert [message["type"] for message in sent] == ["lifespan.startup.failed"]
+    assert "not a database" in sent[0]["message"]

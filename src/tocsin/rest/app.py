@@ -11,6 +11,7 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from tocsin import __version__
+from tocsin.engine import TimerWheel
 from tocsin.engine.proxies import TrustedProxies
 from tocsin.rest import events, health, notifications, streams
 from tocsin.rest.edge import Edge
@@ -37,6 +38,9 @@ class RestApp(FastAPI):
     Args:
         uses: The use-cases that the routes call.
         proxies: Whose forwarding headers are believed.
+
+    Attributes:
+        wheel: Waits for the bodies that dribble in.
     """
 
     def __init__(self, uses: Uses, proxies: TrustedProxies) -> None:
@@ -50,6 +54,7 @@ class RestApp(FastAPI):
             redirect_slashes=False,
         )
         self.state.uses = uses
+        self.wheel = TimerWheel()
         self._edge = Edge(self.router, uses.allow_origin, proxies, self._methods_of)
         # FastAPI's include_router would run the routes through its own solving of dependencies.
         for module in (notifications, events, streams, health):

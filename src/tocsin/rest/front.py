@@ -4,11 +4,10 @@ One ASGI application out of three: the engine's polling, REST, and a host's own.
 No route is defined here.
 """
 
-from collections.abc import Awaitable, Callable
-
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tocsin.rest.app import RestApp
+from tocsin.rest.lifespan import Lifespan, Step
 
 
 class Front:
@@ -31,8 +30,8 @@ class Front:
         polling: ASGIApp,
         polling_path: str,
         *,
-        start: Callable[[], Awaitable[None]],
-        stop: Callable[[], Awaitable[None]],
+        start: Step,
+        stop: Step,
         host: ASGIApp | None = None,
     ) -> None:
         self._rest = rest
@@ -46,7 +45,7 @@ class Front:
         """Pass a request on."""
         kind = scope["type"]
         if kind == "lifespan":
-            await self._live(scope, receive, send)
+            await Lifespan(self._start, self._stop, receive, send).run(self._host, scope)
         elif kind == "http" and scope["path"] in self._polling_paths:
             await self._polling(scope, receive, send)
         elif self._host is not None and (kind != "http" or not self._rest.is_api(scope["path"])):
@@ -55,36 +54,3 @@ class Front:
             await self._rest(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
-
-    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
-        was_asked = has_started = has_answered = False
-
-        async def start_first() -> Message:
-            nonlocal was_asked, has_started
-            message = await receive()
-            was_asked = True
-            if message["type"] == "lifespan.startup":
-                await self._start()
-                has_started = True
-            return message
-
-        async def stop_last(message: Message) -> None:
-            nonlocal has_answered
-            has_answered = True
-            if message["type"].startswith("lifespan.shutdown."):
-                await self._stop()
-            await send(message)
-
-        try:
-            if self._host is not None:
-                await self._host(scope, start_first, stop_last)
-        except Exception:
-            # An application that knows no lifespan raises (ASGI, "Lifespan protocol"); ours goes on.
-            if has_answered or was_asked != has_started:
-                raise
-        if not has_answered:
-            if not has_started:
-                await start_first()
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            await stop_last({"type": "lifespan.shutdown.complete"})
