@@ -1,5 +1,6 @@
 """A loop whose time stands still until it is told, and a TCP connection in memory."""
 
+import asyncio
 import heapq
 import itertools
 from collections import deque
@@ -200,6 +201,15 @@ def server_frames(data):
 def texts(data):
     """Return the text messages among what a server sent."""
     return [payload.decode() for opcode, payload in server_frames(data) if opcode == TEXT]
+
+
+async def until(condition):
+    """Let the running loop turn until the condition holds."""
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came to this")
 
 
 def scope(method="GET", query="", headers=(), path="/engine.io/", client=("203.0.113.5", 50000)):
