@@ -5,8 +5,8 @@ import doctest
 
 import pytest
 
+from tests.unit.engine.clients import Client, connected, settle
 from tests.unit.engine.fakes import texts
-from tests.unit.engine.test_connection import Client, connected, settle
 from tocsin.engine import SocketServer, encode_event_json
 from tocsin.engine import server as server_module
 
