@@ -21,6 +21,8 @@ PLACEHOLDER = '{"_placeholder":true,"num":0}'
         pytest.param("4abc", id="unknown type"),
         pytest.param("47", id="type 7"),
         pytest.param("42{}", id="payload of the wrong type"),
+        pytest.param("42", id="event without payload"),
+        pytest.param("4255", id="event of an id only"),
         pytest.param("42[]", id="event without a name"),
         pytest.param("42[1]", id="name of the wrong type"),
         pytest.param('42abc["message-with-ack",1]', id="bad id"),
@@ -102,11 +104,12 @@ async def test_placeholders_that_do_not_fit_close(sockets: Client, args):
         assert 1002 == await socket.close_code()
 
 
-async def test_malformed_over_polling(sockets: Client):
-    """A POST with a malformed Socket.IO packet is answered 400, and the session is gone."""
+@pytest.mark.parametrize("after", ["", "\x1e1", '\x1e42["message"]'])
+async def test_malformed_over_polling(sockets: Client, after):
+    """A POST with a malformed Socket.IO packet is answered 400 whatever follows it, and the session is gone."""
     sid = await sockets.polling_session()
 
-    assert 400 == (await sockets.push(sid, "40\x1e42{}")).status_code
+    assert 400 == (await sockets.push(sid, "40\x1e42{}" + after)).status_code
     assert 400 == (await sockets.poll(sid)).status_code
 
 

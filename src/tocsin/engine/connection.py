@@ -110,7 +110,7 @@ class Connection(Session):
             return False
         start = text.find("[")
         number = text[len(prefix) : start]
-        if number and not _ID.fullmatch(number):
+        if start < 0 or (number and not _ID.fullmatch(number)):
             return False
         try:
             data = orjson.loads(text[start:])

@@ -265,10 +265,12 @@ class Polling:
             except MalformedPacket:
                 session.malformed()
                 raise Refused(400, rq.BAD_REQUEST, "Bad request", "bad_request") from None
-            for packet in packets:
+            packet: str | bytes = ""
+            while packets and not session.closed:
+                packet = packets.pop(0)
                 session.packet_received(packet)
                 await transport.resumed()
-            if session.closed and packets[-1] != "1":
+            if session.closed and (packets or packet != "1"):
                 raise Refused(400, rq.BAD_REQUEST, "Bad request", "bad_request")
         finally:
             transport.is_posting = False
