@@ -37,14 +37,10 @@ async def test_a_notification_of_another_process_arrives(server):
         await tocsin(server, "send", "1", "From outside", "종")
         headers = server.bearer("host", "publish")
         body = {"user_id": 1, "type": "t", "title": "From inside", "message": "m"}
-        assert (
-            201
-            == (
-                await asyncio.to_thread(lambda: server.http.post("/api/notifications", json=body, headers=headers))
-            ).status_code
-        )
+        posted = await asyncio.to_thread(lambda: server.http.post("/api/notifications", json=body, headers=headers))
         heard = [await socket.payload(NS, "notification") for _ in range(2)]
 
+    assert 201 == posted.status_code
     assert [(1, "From outside"), (2, "From inside")] == [(payload["seq"], payload["title"]) for payload in heard]
 
 

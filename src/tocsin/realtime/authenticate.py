@@ -17,6 +17,8 @@ from tocsin.engine import Connection, TimerWheel
 
 EXPIRY_NOTICE_S = 60.0
 USER_CONNECTIONS = 20
+# The last second that ISO 8601 of four-digit years can tell.
+_END_OF_TIME = 253_402_300_799.0
 
 
 class Identity:
@@ -39,9 +41,9 @@ class Identity:
 
     def prolong(self, principal: Principal) -> float:
         """Take over the token's end and return the seconds until the first notice."""
-        self.expires_at = principal.expires_at
+        self.expires_at = min(principal.expires_at, _END_OF_TIME)
         # Measured off the wall clock once: setting the clock must not disconnect anybody.
-        left = principal.expires_at - time.time()
+        left = self.expires_at - time.time()
         self._ends_at = time.monotonic() + left
         self._is_told = False
         return max(left - EXPIRY_NOTICE_S, 0.0)

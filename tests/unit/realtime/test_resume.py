@@ -282,6 +282,19 @@ async def test_a_new_epoch_during_a_replay_is_a_resync(node):
     assert ("synced", {"epoch": "epoch-2", "seq": 300}) == socket.received[-1]
 
 
+async def test_a_cursor_of_an_epoch_that_only_the_store_knows_is_resumed(node):
+    """A new epoch comes into force with the first client that could hold a cursor of it."""
+    node.log.commit_many(3)
+    old = node.connect()
+    await node.settle()
+    node.log.epoch = "epoch-2"
+    socket = node.connect(Cursor("epoch-2", 2))
+    await node.settle()
+
+    assert [3] == socket.seqs
+    assert ["synced", "resync"] == [event for event, _ in old.received]
+
+
 @pytest.mark.parametrize(
     "auth",
     [

@@ -21,7 +21,7 @@ from tocsin.cli.prove.journal import Journal, Shown
 NAMESPACE = "/notifications"
 OPEN_S = 10.0
 RETRY_S = 0.1
-MAX_RETRY_S = 2.0
+MAX_RETRY_S = 0.5
 ACK_EVERY = 50
 PAGE = 200
 
