@@ -2,7 +2,7 @@
 The two little apps of the official conformance suites.
 
 ``python -m tests.wire.apps engine.io|socket.io [--port 3000] [--ping-interval 0.3]
-[--ping-timeout 0.2] [--connect-timeout 1]`` serves one of them until it is stopped.
+[--ping-timeout 0.2] [--connect-timeout 1] [--loop asyncio] [--ws-only]`` serves one of them until it is stopped.
 """
 
 import argparse
@@ -154,7 +154,8 @@ def main() -> None:
     parser.add_argument("--ping-interval", type=float, default=0.3)
     parser.add_argument("--ping-timeout", type=float, default=0.2)
     parser.add_argument("--connect-timeout", type=float, default=1.0)
-    parser.add_argument("--loop", default="uvloop")
+    parser.add_argument("--loop", default="uvloop", help="uvloop or asyncio")
+    parser.add_argument("--ws-only", action="store_true", help="leave HTTP to uvicorn's own class")
     args = parser.parse_args()
     timers = {"ping_interval": args.ping_interval, "ping_timeout": args.ping_timeout}
     if args.app == "engine.io":
@@ -163,7 +164,13 @@ def main() -> None:
         server = socket_app(connect_timeout=args.connect_timeout, **timers)
     # "localhost" is ::1 for some Node versions, 127.0.0.1 for others.
     uvicorn.run(
-        server.asgi(), host="localhost", port=args.port, ws=server.websocket_protocol, loop=args.loop, log_level="error"
+        server.asgi(),
+        host="localhost",
+        port=args.port,
+        http="auto" if args.ws_only else server.http_protocol,
+        ws=server.websocket_protocol,
+        loop=args.loop,
+        log_level="error",
     )
 
 
