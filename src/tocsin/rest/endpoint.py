@@ -14,6 +14,7 @@ its own. A parameter of an endpoint is one of
 
 import asyncio
 import inspect
+from collections import Counter
 from collections.abc import Callable
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -40,6 +41,8 @@ class Incoming(Request):
     """A request whose body has been read."""
 
     content: bytes = b""
+    _fields: dict[bytes, bytes] | None = None
+    _repeated: frozenset[bytes] = frozenset()
 
     def header(self, name: bytes) -> str | None:
         """
@@ -51,10 +54,16 @@ class Incoming(Request):
         Raises:
             Malformed: It comes twice; which one counts would be anybody's guess.
         """
-        values = [value for key, value in self.scope["headers"] if key == name]
-        if len(values) > 1:
+        if self._fields is None:
+            raw = self.scope["headers"]
+            self._fields = dict(raw)
+            if len(self._fields) < len(raw):
+                counts = Counter(key for key, _ in raw)
+                self._repeated = frozenset(key for key, count in counts.items() if count > 1)
+        if name in self._repeated:
             raise Malformed(f"the header {name.decode()} comes more than once")
-        return values[0].decode("latin-1") if values else None
+        value = self._fields.get(name)
+        return None if value is None else value.decode("latin-1")
 
 
 class Endpoint(APIRoute):
