@@ -3,6 +3,7 @@
 import asyncio
 import random
 
+import orjson
 import pytest
 
 from tests.acceptance.wire_socket import connected, eventually, wire
@@ -161,6 +162,34 @@ async def test_a_replay_of_big_events_waits_for_a_slow_reader(shared_server):
             await asyncio.sleep(0.003)
 
     assert list(range(150)) == [payload["post_id"] for name, payload in got if name == "publish_success"]
+
+
+async def test_namespaces_that_resume_together_share_the_queue(shared_server):
+    """A polling client far behind on several namespaces is sent everything, and not cut for being slow."""
+    behind = 120
+
+    async def miss() -> None:
+        await shared_server.service.activity.publish("/sns", "post_liked", [UserId("pia")], {})
+        await shared_server.service.activity.publish("/orders", "order_updated", [UserId("pia")], {})
+
+    for _ in range(behind):
+        shared_server.call(miss())
+    publish_bulk(shared_server, "pia", behind)
+    token = shared_server.mint("pia")
+    inbox = shared_server.http.get("/api/notifications", headers={"Authorization": f"Bearer {token}"}).json()
+    auth = orjson.dumps({"token": token, "epoch": inbox["epoch"], "last_seq": 0}).decode()
+    path = "/socket.io/?EIO=4&transport=polling"
+    sid = orjson.loads(shared_server.http.get(path).text[1:])["sid"]
+    connects = "\x1e".join(f"40{namespace},{auth}" for namespace in ("/sns", "/orders", NS))
+
+    assert "ok" == shared_server.http.post(f"{path}&sid={sid}", content=connects).text
+    packets: list[str] = []
+    while sum('["synced"' in packet for packet in packets) < 3:
+        answer = shared_server.http.get(f"{path}&sid={sid}")
+        assert 200 == answer.status_code
+        packets += answer.text.split("\x1e")
+
+    assert 3 * behind == sum('"event_id"' in packet for packet in packets)
 
 
 async def test_resuming_while_much_is_published_leaves_no_seam(shared_server):

@@ -228,6 +228,8 @@ class Resumer:
 
     async def _send(self, catch_up: CatchUp, events: list[StreamEvent]) -> None:
         """Send a part of the log no faster than the client takes it."""
+        # The namespaces of a connection that resume together share its bounded queue.
+        await catch_up.socket.connection.drained()
         unsent = 0
         for event in events:
             packet = self._live.packet(event)
