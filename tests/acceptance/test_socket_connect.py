@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import jwt
+import orjson
 import pytest
 
 from tests.acceptance.wire_socket import Refused, connected, eventually, wire
@@ -175,3 +176,25 @@ async def test_connections_that_are_cut_are_forgotten(shared_server):
 
     await eventually(lambda: not shared_server.service.realtime.stats["streams"])
     assert 0 == shared_server.service.realtime.stats["users"]
+
+
+async def test_a_connection_cut_in_the_middle_of_its_connect_is_forgotten(server):
+    """A client cut for being slow by the very ``synced`` that greets it leaves no stream behind."""
+    token = server.mint("hoarder")
+    auth = orjson.dumps({"token": token}).decode()
+    path = "/socket.io/?EIO=4&transport=polling"
+    sid = orjson.loads(server.http.get(path).text[1:])["sid"]
+
+    def push(*packets):
+        return server.http.post(f"{path}&sid={sid}", content="\x1e".join(packets)).status_code
+
+    async with connected(server.url, "/sns", token):
+        assert 200 == push(f"40/chat,{auth}")
+        await eventually(lambda: "synced" in server.http.get(f"{path}&sid={sid}").text)
+        acks = [f'42/chat,{number}["ack",{{"seq":0}}]' for number in range(255)]
+        assert {200} == {push(*acks[start : start + 15]) for start in range(0, 255, 15)}
+
+        assert 400 == push(f"40/sns,{auth}")
+
+    await eventually(lambda: not server.service.realtime.stats["users"])
+    assert 0 == server.service.realtime.stats["streams"]

@@ -111,7 +111,12 @@ class Realtime:
 
     def _on_ready(self, socket: Socket) -> None:
         cursor: Cursor | None = socket.data
-        socket.data = self._resumer.begin(socket, socket.connection.data.user_id, cursor)
+        stream = self._resumer.begin(socket, socket.connection.data.user_id, cursor)
+        if socket.connected:
+            socket.data = stream
+        else:
+            # What it was sent was too much for a client that does not read: it has left already.
+            self._live.leave(socket, stream)
 
     def _on_disconnect(self, socket: Socket, _reason: str) -> None:
         stream, socket.data = socket.data, None
