@@ -105,6 +105,9 @@ class LiveStream:
         return (packet for _, packet in islice(self.recent, seq + 1 - self.recent[0][0], None))
 
 
+_NO_STREAMS: dict[UserId, LiveStream] = {}
+
+
 class LiveStreams:
     """
     Brings every committed event to the room of its stream, once and in order.
@@ -181,7 +184,8 @@ class LiveStreams:
     def on_events(self, events: Iterable[StreamEvent]) -> None:
         """Take committed events in commit order, from whatever wake-up; never waits."""
         for event in events:
-            stream = self._by_namespace[event.namespace].get(event.user_id)
+            # A newer release on the same database may know namespaces that this one does not.
+            stream = self._by_namespace.get(event.namespace, _NO_STREAMS).get(event.user_id)
             if stream is None or event.seq <= stream.head:
                 continue
             if not stream.first_live:
@@ -196,7 +200,7 @@ class LiveStreams:
 
     def on_ephemeral(self, user_id: UserId, namespace: str, event: str, payload: dict[str, Any]) -> None:
         """Emit an event that no stream keeps to whoever is in the room now."""
-        if user_id in self._by_namespace[namespace]:
+        if user_id in self._by_namespace.get(namespace, _NO_STREAMS):
             self._server.emit(event, payload, namespace=namespace, room=user_id, ephemeral=True)
 
     def _advance(self, stream: LiveStream, event: StreamEvent) -> None:

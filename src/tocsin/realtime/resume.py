@@ -146,6 +146,9 @@ class Resumer:
             while self._asking:
                 batch, self._asking = self._asking[:HEADS_AT_ONCE], self._asking[HEADS_AT_ONCE:]
                 try:
+                    if self._live.epoch != self._store.epoch:
+                        # The store heard of it first: a cursor of the new epoch must find it in force.
+                        await self._live.sweep()
                     heads = await self._store.heads([catch_up.stream.key for catch_up in batch])
                 except TocsinError as refusal:
                     log.warning("reading heads failed: %s", refusal.code)

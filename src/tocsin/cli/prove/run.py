@@ -17,13 +17,14 @@ from pathlib import Path
 import jwt
 
 from tocsin.cli.prove.checker import Verdict, check_folder
-from tocsin.cli.prove.client import Client
+from tocsin.cli.prove.client import Client, ProtocolError
 from tocsin.cli.prove.http import Http
 from tocsin.cli.prove.journal import Journal
 from tocsin.cli.prove.producer import Producer
 from tocsin.cli.prove.server import ServerProcess
 
 TOKEN_S = 24 * 3600
+CONNECT_S = 60.0
 CATCH_UP_S = 15.0
 DEVICES = 2
 
@@ -136,13 +137,16 @@ class Proof:
             clients.append(Client(server.host, server.port, self._token(user), journals[-1], self._http()))
         tasks = [asyncio.create_task(client.run()) for client in clients]
         try:
-            await asyncio.gather(*(client.is_synced.wait() for client in clients))
+            async with asyncio.timeout(CONNECT_S):
+                await asyncio.gather(*(client.is_synced.wait() for client in clients))
             self._say(f"{len(clients)} clients of {len(self._users)} users connected")
             yield clients
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for end in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(end, ProtocolError):
+                    self._say(f"a client gave up: {end}")
             for journal in journals:
                 journal.close()
 

@@ -48,7 +48,7 @@ class ServerProcess:
             RuntimeError: It ended, or did not answer within START_S.
         """
         own = {
-            "TOCSIN_DATABASE_URL": f"sqlite:///{self._folder / 'prove.db'}",
+            "TOCSIN_DATABASE_URL": f"sqlite:///{self._folder.resolve() / 'prove.db'}",
             "TOCSIN_HOST": self.host,
             "TOCSIN_PORT": str(self.port),
             "TOCSIN_JWT_SECRET": self._secret,
@@ -60,7 +60,9 @@ class ServerProcess:
                 "-c",
                 "from tocsin.cli import main; main()",
                 "serve",
-                env={**os.environ, **own, **self.environment},
+                env={**_foreign_environment(), **own, **self.environment},
+                # Not the caller's: a .env there must not set up this server.
+                cwd=self._folder,
                 stdout=output,
                 stderr=output,
             )
@@ -104,6 +106,11 @@ class ServerProcess:
             return False
         finally:
             http.close()
+
+
+def _foreign_environment() -> dict[str, str]:
+    """Return this process's environment without the settings of the caller's own server."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("TOCSIN_", "SOCKETIO_"))}
 
 
 def _free_port() -> int:
