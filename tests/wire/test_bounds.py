@@ -308,6 +308,16 @@ async def test_an_unfinished_request_is_cut(serve: Serve):
     writer.close()
 
 
+async def test_an_unfinished_body_is_refused(serve: Serve):
+    """A POST whose body trickles in for ever is answered 400 when its session would be over."""
+    client = serve(engine_app(ping_interval=0.3, ping_timeout=0.2))
+    sid = await client.polling_session()
+    query = f"EIO=4&transport=polling&sid={sid}"
+    head = f"POST {client.path}?{query} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n4"
+    async with await client.raw(head.encode()) as connection:
+        assert 400 == connection.answer.status
+
+
 async def test_draining_refuses_the_new_and_keeps_the_old(serve: Serve):
     """A draining server answers handshakes 503 with Retry-After; who is in stays."""
     server = engine_app()

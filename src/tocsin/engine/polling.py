@@ -258,11 +258,13 @@ class Polling:
         transport.is_posting = True
         try:
             try:
-                body = await _read(receive, request, self._server.limits.max_payload)
+                # POSTs don't overlap: who is longer at one than a pong may take is gone anyway.
+                async with asyncio.timeout(self._server.ping_interval + self._server.ping_timeout):
+                    body = await _read(receive, request, self._server.limits.max_payload)
                 if body is None:
                     return
                 packets = decode_payload(body, self._server.limits.max_packets_per_post)
-            except MalformedPacket:
+            except (MalformedPacket, TimeoutError):
                 session.malformed()
                 raise Refused(400, rq.BAD_REQUEST, "Bad request", "bad_request") from None
             packet: str | bytes = ""
