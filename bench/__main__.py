@@ -9,6 +9,9 @@ from pathlib import Path
 from bench import generator, plot, report, rounds, servers
 
 ROOT = Path(__file__).parent.parent
+EXPLANATION = ROOT / "docs" / "explanation"
+FIGURES_BEGIN = "<!-- figures: written by `make bench ARGS=--publish` -->\n"
+FIGURES_END = "<!-- end of figures -->"
 
 
 def _arguments() -> argparse.Namespace:
@@ -43,15 +46,21 @@ def main() -> int:
     for peer, measured in rounds.run(peers, plan, _say):
         results.add(peer, measured)
     print(report.table(results))
-    folders = [(ROOT / "bench" / "results", ROOT / "bench" / "results")]
+    _write(results, ROOT / "bench" / "results", ROOT / "bench" / "results")
     if arguments.publish:
-        folders.append((ROOT / "docs" / "explanation", ROOT / "docs" / "images"))
-    for figures, images in folders:
-        figures.mkdir(parents=True, exist_ok=True)
-        images.mkdir(parents=True, exist_ok=True)
-        (figures / "bench.json").write_text(report.as_json(results))
-        (images / "bench.svg").write_text(plot.svg(results))
+        _write(results, EXPLANATION, ROOT / "docs" / "images")
+        page = EXPLANATION / "performance.md"
+        before, begin, rest = page.read_text().partition(FIGURES_BEGIN)
+        _, end, after = rest.partition(FIGURES_END)
+        page.write_text(f"{before}{begin}\n{report.markdown(results)}\n{end}{after}")
     return 1 if results.faults else 0
+
+
+def _write(results: report.Results, figures: Path, images: Path) -> None:
+    figures.mkdir(parents=True, exist_ok=True)
+    images.mkdir(parents=True, exist_ok=True)
+    (figures / "bench.json").write_text(report.as_json(results))
+    (images / "bench.svg").write_text(plot.svg(results))
 
 
 def _say(line: str) -> None:

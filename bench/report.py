@@ -156,16 +156,35 @@ def table(results: Results) -> str:
         if any(value is not None for value in used):
             shown = ["-" if value is None else number(value) for value in used]
             lines.append(column.title.removesuffix(" /s").ljust(30) + "  ".join(map(str.rjust, shown, widths)))
-    connections = [f"{results.plan.connections:,} connections"]
-    connections += [f"{peer.title} {peer.max_connections:,}" for peer in peers if peer.max_connections]
     lines += [
         "",
-        f"Medians of {results.plan.rounds} interleaved rounds, ± half the range over them; {', '.join(connections)}.",
+        _caption(results),
         "≥: the load generator was busy all the time, so the server may be faster.",
         "",
         *_targets(results),
     ]
     return "\n".join(lines)
+
+
+def markdown(results: Results) -> str:
+    """Return medians and their ratios to Node as a Markdown table."""
+    peers = results.peers
+    lines = ["| | " + " | ".join(peer.title for peer in peers) + " |", "|---|" + "--:|" * len(peers)]
+    for column in results.columns:
+        cells = []
+        for peer in peers:
+            ratio = results.ratio(peer.key, column.key)
+            compared = f" ({ratio:.2f}x)" if ratio is not None and peer.key != REFERENCE else ""
+            cells.append(_figure(results, peer.key, column.key) + compared)
+        lines.append(f"| {column.title} | " + " | ".join(cells) + " |")
+    lines += ["", f"{_caption(results)} x: ratio to Node.", "", "```", *_targets(results), "```"]
+    return "\n".join(lines)
+
+
+def _caption(results: Results) -> str:
+    connections = [f"{results.plan.connections:,} connections"]
+    connections += [f"{peer.title} {peer.max_connections:,}" for peer in results.peers if peer.max_connections]
+    return f"Medians of {results.plan.rounds} interleaved rounds, ± half the range over them; {', '.join(connections)}."
 
 
 def _figure(results: Results, peer: str, column: str) -> str:
