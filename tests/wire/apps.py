@@ -6,6 +6,7 @@ The two little apps of the official conformance suites.
 """
 
 import argparse
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -90,6 +91,19 @@ def socket_app(  # noqa: C901 — every handler of the app in one place
     @server.on("broken")
     def broken(socket: Socket) -> None:
         raise RuntimeError("a secret of the server")
+
+    @server.on("slow")
+    async def slow(socket: Socket, number: int) -> int:
+        record(("slow", number))
+        await asyncio.sleep(0.01)
+        return number
+
+    @server.on("ask-me")
+    async def ask_me(socket: Socket, timeout_s: float) -> Any:
+        try:
+            return await socket.call("question", b"?", timeout_s=timeout_s)
+        except TimeoutError:
+            return "no answer"
 
     @server.on("flood")
     def flood(socket: Socket, packets: int, size: int) -> None:

@@ -308,6 +308,38 @@ async def test_an_unfinished_request_is_cut(serve: Serve):
     writer.close()
 
 
+async def test_a_silent_connection_is_cut(serve: Serve):
+    """Who connects and asks for nothing is cut."""
+    client = serve(engine_app(limits=Limits(head_deadline_s=0.2)))
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    async with asyncio.timeout(10):
+        with suppress(ConnectionError):
+            assert b"" == await reader.read()
+    writer.close()
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_slow_handlers_hold_their_client_back(serve: Serve, transport):
+    """With many handlers running the engine stops reading; nothing is lost, others go on."""
+    calls: list = []
+    client = serve(socket_app(calls, limits=Limits(handlers_in_flight=3)))
+    async with await client.socket() as bystander, await client.socket() as socket:
+        if transport == "websocket":
+            await socket.send_raw(b"".join(client_frame(TEXT, f'42{n}["slow",{n}]'.encode()) for n in range(50)))
+            await bystander.send('42["message"]')
+            assert '42["message-back"]' == await bystander.receive()
+            answers = [await socket.receive() for _ in range(50)]
+        else:
+            sid = await client.polling_session()
+            await client.push(sid, "\x1e".join(["40", *(f'42{n}["slow",{n}]' for n in range(15))]))
+            answers = []
+            while len(answers) < 15:
+                answers += [p for p in (await client.poll(sid)).text.split("\x1e") if p.startswith("43")]
+
+    assert [f"43{n}[{n}]" for n in range(len(answers))] == answers
+    assert [("slow", n) for n in range(len(answers))] == [call for call in calls if call[0] == "slow"]
+
+
 async def test_an_unfinished_body_is_refused(serve: Serve):
     """A POST whose body trickles in for ever is answered 400 when its session would be over."""
     client = serve(engine_app(ping_interval=0.3, ping_timeout=0.2))

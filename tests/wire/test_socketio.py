@@ -229,6 +229,35 @@ async def test_binary_ack(sockets: Client):
         assert BINARY == [await socket.receive(), await socket.receive()]
 
 
+async def test_the_server_may_ask(sockets: Client):
+    """The server's own events carry ids too; the client's ack, binary included, is the answer."""
+    async with await sockets.socket() as socket:
+        await socket.send('427["ask-me",10]')
+        question = str(await socket.receive())
+        assert b"?" == await socket.receive()
+        start = question.partition("[")[0]
+        assert question == start + '["question",{"_placeholder":true,"num":0}]'
+        id_ = start.removeprefix("451-")
+        await socket.send(f'461-{id_}[1,{{"_placeholder":true,"num":0}}]')
+        await socket.send(b"!")
+
+        assert '461-7[[1,{"_placeholder":true,"num":0}]]' == await socket.receive()
+        assert b"!" == await socket.receive()
+
+
+async def test_the_server_does_not_wait_for_ever(sockets: Client):
+    """A call that the client never answers ends at its deadline; a late answer is ignored."""
+    async with await sockets.socket() as socket:
+        await socket.send('427["ask-me",0.05]')
+        question = str(await socket.receive())
+        assert b"?" == await socket.receive()
+        assert '437["no answer"]' == await socket.receive()
+        await socket.send("43" + question.partition("[")[0].removeprefix("451-") + '["late"]')
+        await socket.send('42["message"]')
+
+        assert '42["message-back"]' == await socket.receive()
+
+
 async def test_pings_may_come_between_attachments(serve: Serve):
     """The heartbeat goes on while a binary event is half sent."""
     client = serve(socket_app(ping_interval=0.2, ping_timeout=5.0))
