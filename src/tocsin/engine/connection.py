@@ -303,23 +303,27 @@ class Connection(Session):
     def _answer(self, socket: Socket, id_: int | None, result: Any) -> None:
         if id_ is None or not socket.connected:
             return
-        args = () if result is None else result if type(result) is tuple else (result,)
+        args = result if type(result) is tuple else () if result is None else (result,)
         try:
-            packet = encode_ack(socket.namespace, id_, args)
+            packet = encode_ack(socket.ns.name, id_, args)
         except TypeError:
             logger.exception("An event handler of %s returned what has no JSON form", socket.namespace)
             packet = encode_ack(socket.namespace, id_, (INTERNAL,))
         self.transport.send(packet)
 
     def _spend_event(self) -> bool:
+        # Pace.spend written out: this is on the path of every event.
         server = self._server
+        pace = server.event_pace
         now = server.time()
-        if self._refused and self._events <= now:
+        events = self._events
+        if events <= now:
             self._refused = 0
-        events = server.event_pace.spend(self._events, now)
-        if events < 0.0:
+            self._events = now + pace.interval_s
+            return True
+        if events - now > pace.burst_s:
             return False
-        self._events = events
+        self._events = events + pace.interval_s
         return True
 
     def _refuse_event(self, socket: Socket, packet: Packet) -> None:

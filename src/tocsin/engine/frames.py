@@ -40,6 +40,7 @@ _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 # The codes that may stand in a frame: RFC 6455 section 7.4 and the IANA registry.
 _CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
 _SHORT_TEXT_HEADERS: Final = tuple(bytes((0x81, length)) for length in range(126))
+_MEDIUM_HEADER: Final = struct.Struct("!BBH").pack
 _FINAL_TEXT: Final = 0x81
 _FINAL_BINARY: Final = 0x82
 
@@ -270,7 +271,7 @@ def encode_frame(opcode: int, payload: bytes) -> bytes:
     if length < 126:
         return (_SHORT_TEXT_HEADERS[length] if opcode == TEXT else bytes((0x80 | opcode, length))) + payload
     if length < 65_536:
-        return struct.pack("!BBH", 0x80 | opcode, 126, length) + payload
+        return _MEDIUM_HEADER(0x80 | opcode, 126, length) + payload
     return struct.pack("!BBQ", 0x80 | opcode, 127, length) + payload
 
 

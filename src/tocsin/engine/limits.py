@@ -70,13 +70,18 @@ class Pace:
 
     A connection keeps only the float that ``spend`` returned last, so ten
     thousand connections at rest cost ten thousand floats and no bucket.
+
+    Attributes:
+        interval_s: Seconds that one unit costs.
+        burst_s: Seconds by which the state may be ahead of the clock.
     """
 
-    __slots__ = ("_burst_s", "_interval_s")
+    __slots__ = ("burst_s", "interval_s")
 
     def __init__(self, per_s: float, burst: int) -> None:
-        self._interval_s = 1.0 / per_s
-        self._burst_s = (burst - 1) / per_s
+        self.interval_s = 1.0 / per_s
+        # A clock of many digits rounds: the last unit of a burst must not depend on that.
+        self.burst_s = (burst - 1 + 1e-3) / per_s
 
     def spend(self, state: float, now: float) -> float:
         """
@@ -87,7 +92,7 @@ class Pace:
             now: Monotonic seconds.
         """
         if state <= now:
-            return now + self._interval_s
-        if state - now > self._burst_s:
+            return now + self.interval_s
+        if state - now > self.burst_s:
             return -1.0
-        return state + self._interval_s
+        return state + self.interval_s

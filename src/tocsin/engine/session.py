@@ -64,6 +64,29 @@ class Transport(Protocol):
         """Something waits that the client has not taken; ``Session.taken`` tells when it has."""
 
 
+class _Gone:
+    """The transport of a session that has none any more."""
+
+    name: ClassVar[str] = "websocket"
+    is_stalled = False
+
+    def send(self, packet: EncodedPacket, ephemeral: bool = False) -> bool:  # noqa: ARG002 — nothing is sent
+        return False
+
+    defer = send
+
+    def close(self, reason: str, *, is_asked_for: bool = False) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+    pause_reading = resume_reading = abort
+
+
+_GONE = _Gone()
+
+
 @runtime_checkable
 class Upgradable(Protocol):
     """A transport that can give its session to a WebSocket (v4, "Upgrade")."""
@@ -239,6 +262,8 @@ class Session:
         """Take note that a transport is gone; without effect unless it is the current one."""
         if transport is self.transport:
             self._end(reason)
+            # The two would keep each other alive until the garbage collector comes by.
+            self.transport = _GONE
 
     def taken(self) -> None:
         """Let ``drained`` look again: the transport got rid of what waited, or is another."""

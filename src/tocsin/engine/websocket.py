@@ -115,10 +115,14 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
         try:
             if self._unread is None:
                 messages = self.feed(data)
-                if type(messages) is tuple:
-                    self._take(iter(messages))
-                else:
+                if type(messages) is not tuple:
                     self._take_several(iter(messages))
+                elif len(messages) == 1 and type(packet := messages[0][1]) is str and not self._is_probe:
+                    # What _take would do with the commonest message: one text, nothing behind it.
+                    if not self._is_closing:
+                        self.session.packet_received(packet)
+                else:
+                    self._take(iter(messages))
             else:
                 # Reading was paused, and the loop had read already.
                 self._unread = chain(self._unread, self.feed(data))

@@ -1,10 +1,13 @@
 """The Engine.IO session: what is legal, when it pings, how it ends."""
 
+import gc
+
 import pytest
 
-from tests.unit.engine.fakes import TEXT, client_frame, make_server, open_websocket, server_frames, texts
+from tests.unit.engine.fakes import TEXT, Recorder, client_frame, make_server, open_websocket, server_frames, texts
 from tocsin.engine.limits import Limits
 from tocsin.engine.packets import encode_message
+from tocsin.engine.websocket import WebSocketTransport
 
 
 @pytest.fixture
@@ -162,3 +165,24 @@ def test_ended_sessions_leave_nothing_behind(quick):
     assert 0 == server.stats["connections"]
     loop.advance(100)
     assert 2 == len(session.received)
+
+
+def test_ended_sessions_need_no_garbage_collector(quick):
+    """A lost connection is freed at once: ten thousand of them must not wait for a collection."""
+    server, _ = quick
+
+    def open_and_lose():
+        session, tcp = open_websocket(server)
+        tcp.protocol.connection_lost(None)
+        tcp.protocol = None
+        assert session.closed
+
+    gc.collect()
+    gc.disable()
+    try:
+        open_and_lose()
+        alive = [one for one in gc.get_objects() if isinstance(one, Recorder | WebSocketTransport)]
+    finally:
+        gc.enable()
+
+    assert [] == alive
