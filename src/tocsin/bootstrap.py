@@ -227,7 +227,7 @@ def build(settings: Settings | None = None, **overrides: Any) -> Service:
     if settings is None:
         return Service(Settings(**overrides))
     if overrides:
-        settings = Settings(**({name: getattr(settings, name) for name in settings.model_fields_set} | overrides))
+        settings = Settings(**({name: getattr(settings, name) for name in Settings.model_fields} | overrides))
     return Service(settings)
 
 

@@ -1,0 +1,82 @@
+"""Composition: which settings count, and what an import costs."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tocsin import Settings, SettingsError, build
+from tocsin.domain.errors import Unauthenticated
+
+SECRET = "a secret of thirty-two bytes or so"
+
+
+def test_overrides_beat_settings_and_leave_the_rest(monkeypatch):
+    """`build(settings, name=value)` changes that one setting; the environment does not come in between."""
+    settings = Settings(_env_file=None, jwt_secret=SECRET, port=1234, ping_timeout=9)
+    monkeypatch.setenv("TOCSIN_PORT", "4321")
+    monkeypatch.setenv("TOCSIN_DRAIN_S", "3")
+    changed = build(settings, ping_timeout=5, cors_origins=["https://app.example.com"]).settings
+
+    assert changed.model_dump() == settings.model_dump() | {
+        "ping_timeout": 5.0,
+        "cors_origins": ("https://app.example.com",),
+    }
+
+
+def test_keywords_alone_are_settings(monkeypatch, tmp_path):
+    """`build(name=value)` reads the rest from the environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOCSIN_PORT", "4321")
+    settings = build(jwt_secret=SECRET).settings
+
+    assert settings.port == 4321
+
+
+def test_the_engine_gets_the_settings():
+    """Heartbeat and limits reach the Socket.IO server."""
+    service = build(
+        Settings(_env_file=None, jwt_secret=SECRET), ping_interval=7, ping_timeout=8, limit_address_connections=9
+    )
+
+    assert (service.engine.ping_interval, service.engine.ping_timeout) == (7.0, 8.0)
+    assert service.engine.limits.connections_per_address == 9
+
+
+def test_without_a_key_nothing_is_built():
+    """There is no service that would accept everybody."""
+    with pytest.raises(SettingsError, match="TOCSIN_JWT_SECRET"):
+        build(Settings(_env_file=None, jwt_secret=None, jwt_public_key=None))
+
+
+def test_a_built_service_has_opened_nothing(tmp_path):
+    """Building touches no file and no port; only `start` does."""
+    service = build(jwt_secret=SECRET, database_url=f"sqlite:///{tmp_path / 'x.db'}")
+
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(Unauthenticated):
+        service.tokens.verify("x")
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import tocsin", ["pydantic", "fastapi", "uvicorn", "sqlalchemy"]),
+        ("import tocsin.engine", ["pydantic", "fastapi", "sqlalchemy", "tocsin.domain", "tocsin.bootstrap"]),
+        ("from tocsin import Settings", ["fastapi", "uvicorn", "sqlalchemy"]),
+    ],
+)
+def test_imports_load_no_more_than_they_need(statement, absent):
+    """The engine or the settings alone don't load the web framework or the database."""
+    code = f"import sys\n{statement}\nprint([name for name in {absent} if name in sys.modules])"
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+
+    assert finished.stdout == "[]\n"
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    """A misspelt export fails as on any module."""
+    import tocsin  # noqa: PLC0415 the module itself is under test
+
+    with pytest.raises(AttributeError, match="no attribute 'biuld'"):
+        _ = tocsin.biuld
