@@ -18,8 +18,10 @@ import socketio
 from tocsin.cli import main
 
 SECRET = "a secret for the command line, long enough"
-START_S = 30
+START_S = 60
 EXIT_S = 30
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ JUDGED = [
 EXAMPLES = 20
 LIMIT_S = 110
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("scope", ["publish", ""], ids=["publisher", "user"])
 def test_nothing_undocumented_happens(shared_server, tmp_path, scope):
