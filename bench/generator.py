@@ -138,6 +138,10 @@ class Generator:
         """POST notifications for ``recipients`` users a request, as fast as answers come."""
         return self._command(f"publish 1 {connections} {total} 0 {recipients}", timeout_s)
 
+    def storm(self, kept: int, window: int, timeout_s: float) -> Answer:
+        """Cut all sockets but ``kept`` and connect them again; latencies are those of the kept ones' events."""
+        return self._command(f"storm {kept} {window}", timeout_s)
+
     def drop(self) -> None:
         """Reset every socket."""
         self._command("drop", 5, has_timeout=False)

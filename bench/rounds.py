@@ -19,6 +19,7 @@ from bench.servers import BUILD, Peer, Server, running
 
 SECRET = "the bench's own secret, known to every peer and of no use elsewhere"
 HANDSHAKES_UNDER_WAY = 100
+STORM_UNDER_WAY = 1_000
 REST_CONNECTIONS = 16
 PING_INTERVAL_S = 25.0  # the default of every peer
 GENERATOR_IS_BUSY = 0.95
@@ -122,6 +123,7 @@ def measure(peer: Peer, plan: Plan, inputs: Path) -> Measured:
         visit.connect_and_rest()
         if peer.has_triggers:
             visit.emit()
+            visit.storm()
         if peer.publish_path:
             visit.publish()
     return visit.measured
@@ -184,6 +186,13 @@ class _Visit:
         self.measured.add("emits", trigger("bench:emits", emits, emits), lambda answer: answer.arrivals)
         self.measured.add("echo", echo(1), lambda answer: answer.done)
         self.measured.add("echo4", echo(4), lambda answer: answer.done)
+
+    def storm(self) -> None:
+        """Let nearly all connections come back at once, as after a deploy, while a few stay and go on talking."""
+        kept = self.connections // 100
+        step = self._step(lambda: self.load.storm(kept, STORM_UNDER_WAY, self.plan.deadline_s))
+        self.measured.add("storm", [step], lambda answer: answer.done)
+        self.measured.values["storm_p99"] = step.answer.p99_ms
 
     def publish(self) -> None:
         """POST notifications and see them arrive, committed: at full speed, in bulk, and at 1,000 a second."""

@@ -6,6 +6,8 @@
  *   echo SOCKETS TOTAL DEPTH SECONDS      events with ack, DEPTH under way on each socket, written together
  *   publish SET CONNECTIONS TOTAL RATE FANOUT SECONDS   POSTs with the bodies of that set, RATE a second
  *                                         (0: as fast as answers come), FANOUT arrivals each
+ *   storm KEPT WINDOW SECONDS             reset all but KEPT sockets and connect them again, while the kept
+ *                                         emit one event with ack every ECHO_INTERVAL_MS
  *   drop                                  reset every socket
  *
  * Each answers with one line of JSON. Nothing is started after SECONDS.
@@ -18,15 +20,15 @@
 #include "frames.h"
 #include "load.h"
 
-enum task { TASK_NONE, TASK_CONNECT, TASK_TRIGGER, TASK_ECHO, TASK_PUBLISH };
-enum { SAMPLE_LIMIT = 2000000, DEPTH_LIMIT = 16 };
+enum task { TASK_NONE, TASK_CONNECT, TASK_TRIGGER, TASK_ECHO, TASK_PUBLISH, TASK_STORM };
+enum { SAMPLE_LIMIT = 2000000, DEPTH_LIMIT = 16, ECHO_INTERVAL_MS = 5 };
 
 static struct {
     enum task task;
     uint64_t begun_ns, last_ns, deadline_ns, interval_ns, idle_ns;
     size_t total;   /* handshakes, arrivals, acks or posts that make it done */
     size_t started; /* of them */
-    size_t done, failed, arrivals, expected_arrivals, depth;
+    size_t done, failed, arrivals, expected_arrivals, depth, kept, echoes;
 } run;
 
 static float *samples, *answer_samples;
@@ -56,6 +58,8 @@ static void finish(int timed_out) {
         if (sockets[i].received > most) most = sockets[i].received;
         if (sockets[i].received < least) least = sockets[i].received;
     }
+    for (size_t i = 0; run.task == TASK_STORM && i < run.kept; i++)
+        if (sockets[i].pending) sample(samples, &sample_count, sockets[i].started_ns, end_ns);
     printf("{\"done\":%zu,\"failed\":%zu,\"arrivals\":%zu,\"least\":%u,\"most\":%u,\"elapsed_s\":%.6f,\"load_busy\":%.3f,"
            "\"timed_out\":%s",
            run.done, run.failed, run.arrivals, socket_count ? least : 0, most, elapsed,
@@ -75,11 +79,21 @@ static void advance(void) {
 
 static void open_next(void) {
     if (run.started == run.total) return;
-    if (socket_open(run.started) < 0) {
+    if (socket_open(run.kept + run.started) < 0) {
         perror("connect");
         exit(1);
     }
     run.started++;
+}
+
+static void echo_once(struct socket *socket) {
+    char text[8192];
+    int length = snprintf(text, sizeof text, "42" NAMESPACE ",0[\"bench:echo\",%s]", options.payload);
+    /* One that waits goes on waiting: its latency is the whole of it. */
+    if (socket->state != STATE_READY || socket->pending) return;
+    socket->pending = 1;
+    socket->started_ns = now_ns();
+    socket_send(socket, text, (size_t)length);
 }
 
 static void echo_next(struct socket *socket) {
@@ -97,10 +111,10 @@ static void echo_next(struct socket *socket) {
 }
 
 void on_socket_ready(struct socket *socket) {
-    if (run.task != TASK_CONNECT) return;
+    if (run.task != TASK_CONNECT && run.task != TASK_STORM) return;
     run.last_ns = now_ns();
     run.done++;
-    sample(samples, &sample_count, socket->started_ns, run.last_ns);
+    if (run.task == TASK_CONNECT) sample(samples, &sample_count, socket->started_ns, run.last_ns);
     open_next();
     advance();
 }
@@ -108,7 +122,7 @@ void on_socket_ready(struct socket *socket) {
 void on_socket_failed(struct socket *socket, const char *why) {
     run.failed++;
     if (run.failed <= 3) fprintf(stderr, "socket %zu: %s\n", (size_t)(socket - sockets), why);
-    if (run.task == TASK_CONNECT) open_next();
+    if (run.task == TASK_CONNECT || run.task == TASK_STORM) open_next();
     if (run.task != TASK_NONE) advance();
 }
 
@@ -126,6 +140,10 @@ void on_notification(struct socket *socket, const char *text, size_t length) {
 }
 
 void on_ack(struct socket *socket) {
+    if (run.task == TASK_STORM && socket->pending) {
+        socket->pending = 0;
+        sample(samples, &sample_count, socket->started_ns, now_ns());
+    }
     if (run.task != TASK_ECHO) return;
     run.last_ns = now_ns();
     run.done++;
@@ -143,6 +161,8 @@ void on_answer(int status, uint64_t due_ns) {
 }
 
 void command_timer(uint64_t expirations) {
+    /* More are due when this program was late; one is enough to see how the server does. */
+    if (run.task == TASK_STORM) echo_once(&sockets[run.echoes++ % run.kept]);
     for (; run.task == TASK_PUBLISH && expirations && run.started < run.total; expirations--)
         post_schedule(run.begun_ns + run.started++ * run.interval_ns);
 }
@@ -182,15 +202,28 @@ static void begin_trigger(const char *event, size_t n, size_t expected, double s
     socket_send(&sockets[0], text, (size_t)length);
 }
 
+static void start_timer(uint64_t interval_ns) {
+    struct timespec step = {.tv_sec = (time_t)(interval_ns / 1000000000), .tv_nsec = (long)(interval_ns % 1000000000)};
+    struct itimerspec timer = {.it_interval = step, .it_value = step};
+    timerfd_settime(timer_fd, 0, &timer, NULL);
+}
+
+static void begin_storm(size_t kept, size_t window, double seconds) {
+    size_t count = socket_count;
+    begin(TASK_STORM, count - kept, 0, seconds);
+    run.kept = kept;
+    sockets_drop(kept);
+    socket_count = count;
+    start_timer(ECHO_INTERVAL_MS * 1000000);
+    for (size_t i = 0; i < window; i++) open_next();
+}
+
 static void begin_publish(const struct bodies *bodies, size_t connections, size_t total, double rate, size_t fanout, double seconds) {
     posters_open(connections, total, bodies);
     begin(TASK_PUBLISH, total, total * fanout, seconds);
     if (rate > 0) {
         run.interval_ns = (uint64_t)(1e9 / rate);
-        struct timespec step = {.tv_sec = (time_t)(run.interval_ns / 1000000000),
-                                .tv_nsec = (long)(run.interval_ns % 1000000000)};
-        struct itimerspec timer = {.it_interval = step, .it_value = step};
-        timerfd_settime(timer_fd, 0, &timer, NULL);
+        start_timer(run.interval_ns);
     } else {
         while (run.started < total) run.started++, post_schedule(0);
     }
@@ -216,9 +249,11 @@ void command_begin(char *line) {
     } else if (sscanf(line, "publish %zu %zu %zu %lf %zu %lf", &set, &a, &b, &rate, &c, &seconds) == 6 &&
                set < BODY_SETS && options.sets[set].count) {
         begin_publish(&options.sets[set], a, b, rate, c, seconds);
+    } else if (sscanf(line, "storm %zu %zu %lf", &a, &b, &seconds) == 3 && a && a < socket_count) {
+        begin_storm(a, b, seconds);
     } else if (!strncmp(line, "drop", 4)) {
         begin(TASK_NONE, 0, 0, 0);
-        sockets_drop();
+        sockets_drop(0);
         finish(0);
     } else {
         fprintf(stderr, "unknown command: %s\n", line);

@@ -69,7 +69,7 @@ int socket_open(size_t index);
 void socket_ready_io(struct socket *socket, uint32_t events);
 int socket_write(struct socket *socket, const void *frames, size_t size);
 int socket_send(struct socket *socket, const char *text, size_t length);
-void sockets_drop(void);
+void sockets_drop(size_t kept); /* reset all from this one on */
 
 /* publisher.c */
 void posters_open(size_t count, size_t posts, const struct bodies *bodies);

@@ -46,9 +46,9 @@ static void fail(struct socket *socket, const char *why) {
     on_socket_failed(socket, why);
 }
 
-void sockets_drop(void) {
-    for (size_t i = 0; i < socket_count; i++) discard(&sockets[i]);
-    socket_count = 0;
+void sockets_drop(size_t kept) {
+    for (size_t i = kept; i < socket_count; i++) discard(&sockets[i]);
+    socket_count = kept;
 }
 
 int socket_open(size_t index) {

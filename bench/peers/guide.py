@@ -22,8 +22,7 @@ app = Flask(__name__)
 app.config["SQLALCHEMY_DATABASE_URI"] = os.environ["BENCH_DATABASE_URL"]
 db = SQLAlchemy(app)
 socketio = SocketIO(app, async_mode="threading")
-users: dict[str, str] = {}
-rooms: list[str] = []
+rooms: dict[str, str] = {}
 turn = 0
 
 
@@ -65,14 +64,13 @@ def create_notification() -> tuple[Response, int]:
 def connect(auth: dict[str, Any]) -> None:
     """Verify the token and join the user's room."""
     room = f"user:{user_of(auth['token'])}"
-    users[request.sid] = room  # type: ignore[attr-defined]
-    rooms.append(room)
+    rooms[request.sid] = room  # type: ignore[attr-defined]
     join_room(room)
 
 
 def disconnect(_reason: str) -> None:
     """Forget the user."""
-    rooms.remove(users.pop(request.sid))  # type: ignore[attr-defined]
+    del rooms[request.sid]  # type: ignore[attr-defined]
 
 
 def broadcast(wanted: dict[str, Any]) -> None:
@@ -84,8 +82,9 @@ def broadcast(wanted: dict[str, Any]) -> None:
 def emits(wanted: dict[str, Any]) -> None:
     """Emit to one user after another, ``n`` times."""
     global turn  # noqa: PLW0603
+    everybody = list(rooms.values())
     for _ in range(wanted["n"]):
-        room = rooms[turn % len(rooms)]
+        room = everybody[turn % len(everybody)]
         turn += 1
         socketio.emit("notification", wanted["payload"], room=room, namespace=NAMESPACE)
 

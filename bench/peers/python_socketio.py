@@ -15,21 +15,19 @@ from bench.peers.token_check import user_of
 NAMESPACE = "/notifications"
 
 server = socketio.AsyncServer(async_mode="asgi")
-users: dict[str, str] = {}
-rooms: list[str] = []
+rooms: dict[str, str] = {}
 turn = 0
 
 
 async def connect(sid: str, _environ: dict[str, Any], auth: dict[str, Any]) -> None:
     """Verify the token and join the user's room."""
-    users[sid] = room = f"user:{user_of(auth['token'])}"
-    rooms.append(room)
+    rooms[sid] = room = f"user:{user_of(auth['token'])}"
     await server.enter_room(sid, room, namespace=NAMESPACE)
 
 
 async def disconnect(sid: str, _reason: str) -> None:
     """Forget the user."""
-    rooms.remove(users.pop(sid))
+    del rooms[sid]
 
 
 async def broadcast(_sid: str, request: dict[str, Any]) -> None:
@@ -41,8 +39,9 @@ async def broadcast(_sid: str, request: dict[str, Any]) -> None:
 async def emits(_sid: str, request: dict[str, Any]) -> None:
     """Emit to one user after another, ``n`` times."""
     global turn  # noqa: PLW0603
+    everybody = list(rooms.values())
     for _ in range(request["n"]):
-        room = rooms[turn % len(rooms)]
+        room = everybody[turn % len(everybody)]
         turn += 1
         await server.emit("notification", request["payload"], room=room, namespace=NAMESPACE)
 

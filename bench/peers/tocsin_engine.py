@@ -17,22 +17,21 @@ from tocsin.engine import Socket, SocketServer
 NAMESPACE = "/notifications"
 
 server = SocketServer()
-users: list[str] = []
+rooms: dict[Socket, str] = {}
 turn = 0
 
 
 @server.on_connect(NAMESPACE)
 def connect(socket: Socket, auth: dict[str, Any]) -> None:
     """Verify the token and join the user's room."""
-    socket.data = user_of(auth["token"])
-    users.append(socket.data)
-    socket.join(socket.data)
+    rooms[socket] = room = f"user:{user_of(auth['token'])}"
+    socket.join(room)
 
 
 @server.on_disconnect(NAMESPACE)
 def disconnect(socket: Socket, _reason: str) -> None:
     """Forget the user."""
-    users.remove(socket.data)
+    del rooms[socket]
 
 
 @server.on("bench:broadcast", namespace=NAMESPACE)
@@ -46,8 +45,9 @@ def broadcast(_socket: Socket, request: dict[str, Any]) -> None:
 def emits(_socket: Socket, request: dict[str, Any]) -> None:
     """Emit to one user after another, ``n`` times."""
     global turn  # noqa: PLW0603
+    everybody = list(rooms.values())
     for _ in range(request["n"]):
-        server.emit("notification", request["payload"], namespace=NAMESPACE, room=users[turn % len(users)])
+        server.emit("notification", request["payload"], namespace=NAMESPACE, room=everybody[turn % len(everybody)])
         turn += 1
 
 

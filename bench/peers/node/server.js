@@ -24,7 +24,7 @@ function verify(token) {
 const http = createServer((_, response) => response.end("ok"));
 const io = new Server(http, { transports: ["websocket", "polling"], serveClient: false });
 const namespace = io.of("/notifications");
-const users = [];
+const rooms = new Map();
 let turn = 0;
 
 namespace.use((socket, next) => {
@@ -39,13 +39,14 @@ namespace.use((socket, next) => {
 namespace.on("connection", (socket) => {
   const room = `user:${socket.data.user}`;
   socket.join(room);
-  users.push(room);
-  socket.on("disconnect", () => users.splice(users.indexOf(room), 1));
+  rooms.set(socket.id, room);
+  socket.on("disconnect", () => rooms.delete(socket.id));
   socket.on("bench:broadcast", ({ n, payload }) => {
     for (let i = 0; i < n; i++) namespace.emit("notification", payload);
   });
   socket.on("bench:emits", ({ n, payload }) => {
-    for (let i = 0; i < n; i++) namespace.to(users[turn++ % users.length]).emit("notification", payload);
+    const everybody = [...rooms.values()];
+    for (let i = 0; i < n; i++) namespace.to(everybody[turn++ % everybody.length]).emit("notification", payload);
   });
   socket.on("bench:echo", (payload, acknowledge) => acknowledge(payload));
 });
