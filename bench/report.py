@@ -38,12 +38,12 @@ COLUMNS = (
     Column("echo", "echo + ack /s"),
     Column("echo4", "echo + ack /s, 4 in flight"),
     Column("idle_cpu", "idle, % of a core", less_is_better=True),
-    Column("storm", "reconnect storm /s"),
-    Column("storm_p99", "others' echo p99 ms meanwhile", less_is_better=True),
     Column("publish", "POST, commit, deliver /s"),
     Column("publish_bulk", "the same, 1,000 users a POST"),
     Column("latency_p50", "POST to socket p50 ms, 1k/s", less_is_better=True),
     Column("latency_p99", "POST to socket p99 ms, 1k/s", less_is_better=True),
+    Column("storm", "reconnect storm /s"),
+    Column("storm_p99", "others' ack p99 ms meanwhile", less_is_better=True),
 )
 
 
@@ -70,13 +70,15 @@ TARGETS = (
     Target("engine", "echo4", 2.5, "node"),
     Target("engine", "idle_cpu", 0.25, "node"),
     Target("tocsin", "idle_cpu", 0.25, "node"),
-    Target("engine", "storm", 8, "node"),
-    Target("engine", "storm_p99", 50),
     Target("tocsin", "publish", 5_000),
     Target("tocsin", "publish", 20, "guide"),
     Target("tocsin", "publish_bulk", 20_000),
     Target("tocsin", "latency_p50", 2),
     Target("tocsin", "latency_p99", 10),
+    Target("engine", "storm", 8, "node"),
+    Target("tocsin", "storm", 8, "node"),
+    Target("engine", "storm_p99", 50),
+    Target("tocsin", "storm_p99", 50),
 )
 
 
