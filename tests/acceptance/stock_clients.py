@@ -46,6 +46,10 @@ class StockClient:
         """Emit an event with a binary attachment."""
         raise NotImplementedError
 
+    async def ask_binary(self, namespace: str, event: str) -> Any:
+        """Emit an event with a binary attachment and return the ack."""
+        raise NotImplementedError
+
     async def transport(self) -> str:
         """Return the name of the current transport."""
         raise NotImplementedError
@@ -81,6 +85,9 @@ class NodeClient(StockClient):
 
     async def send_binary(self, namespace: str, event: str) -> None:
         await self._command("binary", [namespace, event])
+
+    async def ask_binary(self, namespace: str, event: str) -> Any:
+        return await self._command("askBinary", [namespace, event])
 
     async def transport(self) -> str:
         return str(await self._command("transport", None))
@@ -152,6 +159,9 @@ class PythonClient(StockClient):
 
     async def send_binary(self, namespace: str, event: str) -> None:
         await self.client.emit(event, {"file": b"\x01\x02\x03"}, namespace=namespace)
+
+    async def ask_binary(self, namespace: str, event: str) -> Any:
+        return await self.ask(namespace, event, {"file": b"\x01\x02\x03"})
 
     async def transport(self) -> str:
         return str(self.client.transport())

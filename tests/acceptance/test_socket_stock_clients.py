@@ -117,8 +117,20 @@ async def cut(server, user):
     socket.connection.abort()
 
 
-@pytest.mark.parametrize(("kind", "name"), THAT_COME_BACK)
+@pytest.mark.parametrize("name", TRANSPORTS)
 async def test_binary_is_refused_clearly_where_no_event_takes_it(shared_server, kind, name, user):
+    """Who waits for an ack is told why, and stays connected."""
+    async with stock_client(kind) as client:
+        await client.open(shared_server.url, ["/chat"], TRANSPORTS[name], {"token": shared_server.mint(user)})
+        refusal = await client.ask_binary("/chat", "send_message")
+        sent = await client.ask("/chat", "send_message", {"to_user_id": user, "message": TEXT})
+
+    assert (False, "binary_not_accepted") == (refusal["ok"], refusal["code"])
+    assert sent["ok"]
+
+
+@pytest.mark.parametrize(("kind", "name"), THAT_COME_BACK)
+async def test_binary_that_nobody_can_be_told_about_closes(shared_server, kind, name, user):
     """The connection that sent it closes, and comes back; another client notices nothing."""
     url, token = shared_server.url, shared_server.mint(user)
     async with stock_client(kind) as client, stock_client("python") as other:

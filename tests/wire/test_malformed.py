@@ -55,6 +55,21 @@ async def test_malformed_packets_close(sockets: Client, calls, packet):
         assert before == [call for call in calls if call[0] not in ("disconnect", "connect")]
 
 
+@pytest.mark.parametrize("event", ["plain", "nobody-listens"])
+async def test_binary_that_is_not_taken_is_answered(sockets: Client, calls, event):
+    """An ack that was asked for says so after the attachments; no handler runs, the connection goes on."""
+    async with await sockets.socket() as socket:
+        await socket.send(f'451-7["{event}",{PLACEHOLDER}]')
+        await socket.send(b"\x01\x02\x03")
+        answer = str(await socket.receive())
+        await socket.send('42["message",1]')
+
+        assert answer.startswith("437[{")
+        assert '"binary_not_accepted"' in answer
+        assert '42["message-back",1]' == await socket.receive()
+    assert not [call for call in calls if call[0] == event]
+
+
 @pytest.mark.parametrize(
     "packet", ['42["message"]', '421["message-with-ack"]', '451-["message",{"_placeholder":true,"num":0}]', b"\x00"]
 )

@@ -51,6 +51,7 @@ INTERNAL: Final = _problem("internal_error", "Internal error", 500)
 RATE_LIMITED: Final = {**_problem("rate_limited", "Too many requests", 429, retryable=True), "retry_after_s": 1.0}
 UNKNOWN_EVENT: Final = _problem("unknown_event", "Unknown event", 404)
 INVALID: Final = _problem("invalid", "Wrong number of arguments", 422)
+NO_BINARY: Final = _problem("binary_not_accepted", "This event takes no binary", 415)
 
 
 class Connection(Session):
@@ -148,12 +149,15 @@ class Connection(Session):
         if self._assembler is None:
             raise MalformedPacket("attachment without packet")
         packet = self._assembler.add(data)
-        if packet is not None:
-            self._assembler = None
-            if packet.type is PacketType.EVENT:
-                self._event(packet)
-            else:
-                self._ack(packet)
+        if packet is None:
+            return
+        self._assembler = None
+        if packet.type is not PacketType.EVENT:
+            self._ack(packet)
+        elif self._takes_binary(packet):
+            self._event(packet)
+        elif (socket := self._find(packet.namespace)) is not None:
+            self._answer(socket, packet.id, NO_BINARY)
 
     def ended(self, reason: str) -> None:
         """Disconnect every namespace, then tell the application about the connection."""
@@ -347,12 +351,16 @@ class Connection(Session):
         if socket is None or not socket.connected:
             raise MalformedPacket("not connected")
         if packet.type is PacketType.BINARY_EVENT:
-            handler = socket.ns.events.get(packet.data[0])
-            if handler is None or not handler.takes_binary:
+            # Who waits for an answer gets one, after the attachments; nobody else would learn why.
+            if packet.id is None and not self._takes_binary(packet):
                 raise MalformedPacket("this event takes no binary")
         elif not socket.expects(packet.id):
             raise MalformedPacket("nobody waits for this ack")
         self._assembler = BinaryAssembler(packet, self._server.limits.max_payload)
+
+    def _takes_binary(self, packet: Packet) -> bool:
+        handler = self._server.namespaces[packet.namespace].events.get(packet.data[0])
+        return handler is not None and handler.takes_binary
 
     # Handlers.
 

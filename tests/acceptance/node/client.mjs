@@ -34,6 +34,8 @@ const commands = {
   ask: ([namespace, ...packet]) => new Promise((resolve) => sockets.get(namespace).emit(...packet, resolve)),
   tell: ([namespace, ...packet]) => void sockets.get(namespace).emit(...packet),
   binary: ([namespace, name]) => void sockets.get(namespace).emit(name, { file: Buffer.from([1, 2, 3]) }),
+  askBinary: ([namespace, name]) =>
+    new Promise((resolve) => sockets.get(namespace).emit(name, { file: Buffer.from([1, 2, 3]) }, resolve)),
   transport: () => sockets.values().next().value.io.engine.transport.name,
 };
 
