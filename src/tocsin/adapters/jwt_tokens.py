@@ -6,7 +6,6 @@ headers such as ``kid``, ``jwk`` and ``jku`` choose nothing, and ``crit`` is
 refused. What a principal may do is decided elsewhere.
 """
 
-import base64
 import hashlib
 import time
 from collections.abc import Callable
@@ -49,7 +48,7 @@ class JwtVerifier:
     Belongs to one thread.
 
     Args:
-        key: The HS256 secret, better as a prepared ``PyJWK``, or a public key.
+        key: The HS256 secret, or a public key.
         algorithms: The only algorithms accepted, all of the key's own family.
         issuer: The ``iss`` that a token must have, or None.
         audience: The ``aud`` that a token must have; None refuses tokens with one.
@@ -82,7 +81,7 @@ class JwtVerifier:
             SettingsError: There is no key, or the public key is not usable.
         """
         if settings.jwt_secret is not None:
-            key: Any = _hmac_key(settings.jwt_secret.get_secret_value().encode())
+            key: Any = settings.jwt_secret.get_secret_value().encode()
             algorithms = ["HS256"]
         elif settings.jwt_public_key is not None:
             key, algorithms = _load_public_key(settings.jwt_public_key)
@@ -170,12 +169,6 @@ def issue_token(
     }
     payload = {name: value for name, value in (usual | claims).items() if value is not None}
     return jwt.encode(payload, settings.jwt_secret.get_secret_value(), algorithm="HS256")
-
-
-def _hmac_key(secret: bytes) -> jwt.PyJWK:
-    # PyJWT looks a plain secret over for PEM, DER and SSH keys with every token, a fifth
-    # of the whole check; a key object is looked over once.
-    return jwt.PyJWK({"kty": "oct", "k": base64.urlsafe_b64encode(secret).decode()}, "HS256")
 
 
 def _load_public_key(pem: str) -> tuple[Any, list[str]]:
