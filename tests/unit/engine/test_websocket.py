@@ -136,6 +136,20 @@ def test_a_slow_client_loses_ephemerals_first(server):
     assert 1 == server.stats["closed:slow"]
 
 
+def test_a_client_that_was_slow_before_its_upgrade_is_bounded(server):
+    """What it has not taken of an HTTP answer counts: no new signal will tell that it is slow."""
+    tcp = FakeTcp()
+    tcp.is_full = True
+    tcp.write(b"the end of an answer")
+    session, _ = server.open(None, ())
+    tcp.protocol = transport = WebSocketTransport(server, session, connections=set())
+    transport.connection_made(tcp)
+    session.start(transport)
+
+    assert [True] * 4 + [False] == [session.send(packet) for packet in say(*"abcde")]
+    assert session.closed
+
+
 def test_bytes_bound_a_slow_client(server):
     """Few but big packets are bounded as well."""
     session, tcp = open_websocket(server)
