@@ -189,6 +189,16 @@ def test_two_authorization_headers_are_refused(shared_server):
     assert answer.json()["code"] == "malformed"
 
 
+def test_a_token_behind_the_body_is_none(shared_server):
+    """Trailers are no headers: no proxy has looked at them (RFC 9110, section 6.5.1)."""
+    answer = shared_server.raw(
+        b"GET /api/notifications HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"0\r\nAuthorization: Bearer %b\r\n\r\n" % shared_server.mint(7).encode()
+    )
+
+    assert answer.startswith(b"HTTP/1.1 401 ")
+
+
 @pytest.mark.parametrize("token", ["x", "a.b.c", "..", "a" * 9000, "=.=.=", "%00.%00.%00", "a.b.c.d.e"])
 def test_garbage_is_refused(shared_server, token):
     """What is no token at all is refused like a bad one, and not echoed."""

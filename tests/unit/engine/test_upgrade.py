@@ -148,9 +148,12 @@ def test_addresses_are_bounded(connect):
     assert 101 == knock("203.0.113.5")
 
 
-async def test_other_paths_are_uvicorns(connect):
+@pytest.mark.parametrize(
+    "path", ["/other", "/engine.io-admin/?EIO=4&transport=websocket", "/engine.io/x?EIO=4&transport=websocket"]
+)
+async def test_other_paths_are_uvicorns(connect, path):
     """A WebSocket of the host application goes to uvicorn's own class, whichever the door."""
-    seen = connect(head("/other"))
+    seen = connect(head(path))
     await until(lambda: seen.tcp.sent)
 
     assert isinstance(seen.tcp.protocol, AutoWebSocketsProtocol)
