@@ -1,6 +1,7 @@
 """Plain HTTP connections that hold on to the server: each is cut, and leaves nothing behind."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -95,6 +96,7 @@ def download(loop_name: str) -> Iterator[tuple[int, threading.Event]]:
         try:
             await send({"type": "http.response.start", "status": 200, "headers": []})
             for _ in range(64):
+                await asyncio.sleep(0.002)  # as one waits for a disk
                 await send({"type": "http.response.body", "body": b"x" * 1_000_000, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         finally:
@@ -105,12 +107,16 @@ def download(loop_name: str) -> Iterator[tuple[int, threading.Event]]:
         yield port, ended
 
 
-@pytest.mark.parametrize("then", ["", f"GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\n{UPGRADE}"])
-async def test_an_answer_that_nobody_takes_is_cut(download, then):
-    """A client that reads nothing holds no file open, also when it asks for a WebSocket meanwhile."""
+@pytest.mark.parametrize(
+    "then",
+    ["", "GET /file HTTP/1.1\r\nHost: x\r\n\r\n", f"GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\n{UPGRADE}"],
+)
+async def test_an_answer_that_nobody_takes_is_cut(download, then, caplog):
+    """A client that reads nothing holds no file open, whatever it asks for meanwhile."""
     port, ended = download
     connection = await Client(port, "/engine.io/").raw(b"GET /file HTTP/1.1\r\nHost: x\r\n\r\n")
     connection.reader._transport.pause_reading()
     await connection.send_raw(then.encode())
 
     await eventually(ended.is_set)
+    assert [] == [record for record in caplog.records if record.levelno >= logging.ERROR]

@@ -215,6 +215,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._trickled = 0
         self._is_head = True
         self._is_upgraded = False
+        # The request being answered; uvicorn's ``cycle`` is the newest, which may wait behind it.
+        self._answering: Any = None
         # Bytes that waited at the last look at a client that does not take its answer.
         self._waiting = 0
         self._stall: Timer | None = None
@@ -306,14 +308,20 @@ class BoundedHttp(HttpToolsProtocol):
         super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Lift the deadlines."""
+        """Lift the deadlines; let whoever answers know that nobody listens."""
         self._lift()
+        if self._is_answering:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     @property
     def _is_answering(self) -> bool:
-        cycle: Any = self.cycle  # None before the first request, whatever its annotation says
-        return cycle is not None and not cycle.response_complete
+        return self._answering is not None and not self._answering.response_complete
 
     @property
     def _is_idle(self) -> bool:
