@@ -110,6 +110,8 @@ class PollingTransport:
         """Stop being the transport; return the packets that still wait, in order."""
         self._farewell = NOOP
         packets = self._outbox.take()
+        # A pause that ends from now on ends on the other transport.
+        self.resume_reading()
         self._wake()
         return packets
 

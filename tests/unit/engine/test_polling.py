@@ -210,6 +210,26 @@ async def test_a_pause_in_reading_delays_the_answer():
     assert 200 == (await task)[0]
 
 
+async def test_an_upgrade_answers_a_post_that_waits():
+    """The pause ends with the transport: its end would come on the other one."""
+
+    class Busy(Recorder):
+        def message_received(self, text):
+            super().message_received(text)
+            if text == "4a":
+                self.transport.pause_reading()
+
+    one = Browser(EngineServer(Busy))
+    session = await one.open()
+    task = asyncio.create_task(one.push(session, b"4a\x1e4b"))
+    await until(lambda: "4a" in session.received)
+    session.transport.hand_over()
+    await until(task.done)
+
+    assert 200 == (await task)[0]
+    assert "4b" in session.received
+
+
 async def test_a_second_post_ends_the_session():
     """One POST at a time: order could not be kept otherwise."""
 
