@@ -162,18 +162,17 @@ class TimerWheel:
         assert loop is not None
         now = loop.time()
         due = self._due
-        for _ in range(min(self._batch, len(due))):
+        for _ in range(self._batch):
+            if not due:
+                break
             entry = due.pop()
             entry.due_tick = 0
             try:
                 delay_s = entry.on_due(now)
+                if delay_s is not None:
+                    self.schedule(entry, delay_s)
             except Exception:
                 logger.exception("A timer failed")
-                continue
-            if delay_s is not None:
-                self.schedule(entry, delay_s)
-            if not due:
-                break
         if due:
             # Thousands of pings in one tick would delay every other connection.
             loop.call_soon(self._run_due)

@@ -162,6 +162,37 @@ def test_a_failure_is_logged_and_stops_nobody(caplog):
     assert ["A timer failed"] == [record.message for record in caplog.records]
 
 
+def test_the_last_one_may_fail(caplog):
+    """A failing entry that has cancelled all others of its tick does not stop the wheel."""
+    timers, loop = wheel()
+    both = []
+    calls = []
+
+    def fail():
+        for timer in both:
+            timer.cancel()
+        raise RuntimeError("broken")
+
+    both += [timers.call_later(1.0, fail), timers.call_later(1.0, fail)]
+    timers.call_later(2.0, lambda: calls.append("later"))
+    loop.advance(3)
+
+    assert ["later"] == calls
+    assert 1 == len(caplog.records)
+
+
+def test_a_deadline_that_is_no_number_stops_nobody(caplog):
+    """What an entry answers is its own fault alone."""
+    timers, loop = wheel()
+    timers.schedule(Recurring([float("nan")], loop), 1.0)
+    calls = []
+    timers.call_later(1.0, lambda: calls.append("other"))
+    loop.advance(3)
+
+    assert ["other"] == calls
+    assert 1 == len(caplog.records)
+
+
 def test_stop_forgets_everything():
     """After stop nothing is called, and the wheel can be used again."""
     timers, loop = wheel()
