@@ -1,6 +1,7 @@
 """Events from the wire: which reach a handler, in which order, and what is acked."""
 
 import asyncio
+import json
 import logging
 
 import orjson
@@ -120,7 +121,11 @@ async def test_events_that_cannot_be_called(server, packet, code):
     server.on("x")(lambda socket, a, b=None: None)
     client = await connected(server)
 
-    assert f'"code":"{code}"' in (await client.say(packet).said())[0]
+    answer = (await client.say(packet).said())[0]
+    (problem,) = json.loads(answer[answer.index("[") :])
+
+    assert (False, code) == (problem["ok"], problem["code"])
+    assert {"type", "title", "status", "detail", "retryable"} <= problem.keys()
     assert [] == await client.say(packet.replace("421", "42")).said()
     assert not client.connection.closed
 
