@@ -75,6 +75,9 @@ class Streams:
             _log.warning("acks wait: %s", error)
             for key, seq in acks.items():
                 self._acks[key] = max(seq, self._acks.get(key, 0))
+        except Exception:  # noqa: BLE001 logged
+            # These are lost; what ends the task would lose all that follow, too.
+            _log.exception("acks were not saved")
 
 
 def _check_seq(field: str, seq: object) -> None:

@@ -1,6 +1,7 @@
 """Streams: bounds of a read, and acks that are gathered."""
 
 import asyncio
+import sqlite3
 
 import pytest
 
@@ -15,15 +16,16 @@ OTHER = StreamKey("bob", "/orders")
 class Saved:
     """The part of a store that takes acks; refuses the first few times."""
 
-    def __init__(self, refusals=0):
+    def __init__(self, refusals=0, refusal=None):
         self.calls = []
         self.refusals = refusals
+        self.refusal = refusal or Overloaded("later")
         self.saved = asyncio.Event()
 
     async def save_acks(self, acks):
         if self.refusals:
             self.refusals -= 1
-            raise Overloaded("later")
+            raise self.refusal
         self.calls.append(acks)
         self.saved.set()
 
@@ -92,6 +94,22 @@ async def test_acks_that_were_refused_are_tried_again(caplog):
 
     assert [{KEY: 5, OTHER: 1}] == saved.calls
     assert "acks wait" in caplog.text
+    await streams.stop()
+
+
+async def test_acks_that_broke_the_store_end_no_others(caplog):
+    """A fault costs the acks of one write, and is logged."""
+    saved = Saved(refusals=1, refusal=sqlite3.DatabaseError("malformed"))
+    streams = Streams(saved, ack_delay_s=0.01)
+    streams.ack(KEY, 5)
+    if (ending := streams._saving) is not None:
+        await asyncio.wait([ending])
+
+    streams.ack(OTHER, 1)
+    await asyncio.wait_for(saved.saved.wait(), 20)
+
+    assert [{OTHER: 1}] == saved.calls
+    assert "acks were not saved" in caplog.text
     await streams.stop()
 
 

@@ -1,6 +1,7 @@
 """A socket comes from its cursor to the head with no gap and nothing twice."""
 
 import asyncio
+import sqlite3
 
 import pytest
 
@@ -238,9 +239,10 @@ async def test_a_socket_that_leaves_in_the_middle_is_forgotten(node):
     assert 0 == len(node.live)
 
 
-async def test_a_store_that_refuses_sends_the_client_back(node):
+@pytest.mark.parametrize("failure", [Overloaded("busy"), sqlite3.DatabaseError("malformed")])
+async def test_a_store_that_fails_sends_the_client_back(node, failure):
     """Without the log there is no resume: the transport closes and the client comes again."""
-    node.log.refusal = Overloaded("busy")
+    node.log.refusal = failure
     socket = node.connect(Cursor(EPOCH, 0))
     await node.settle()
 
