@@ -150,7 +150,7 @@ class Resumer:
                         # The store heard of it first: a cursor of the new epoch must find it in force.
                         await self._live.sweep()
                     heads = await self._store.heads([catch_up.stream.key for catch_up in batch])
-                except Exception as error:  # noqa: BLE001 logged; the clients come back and ask again
+                except Exception as error:
                     log.warning("reading heads failed: %s", error, exc_info=not isinstance(error, TocsinError))
                     for catch_up in batch:
                         catch_up.socket.connection.close("unavailable")
