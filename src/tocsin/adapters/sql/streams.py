@@ -57,14 +57,25 @@ def append_to_all(
     return events
 
 
-def events_to_json(events: list[StreamEvent]) -> list[dict[str, Any]]:
-    """Return what ``events_from_json`` reads."""
-    return [{**event._asdict(), "payload": event.payload.decode()} for event in events]
+def events_to_json(events: list[StreamEvent]) -> dict[str, Any]:
+    """Return what ``events_from_json`` reads; what one event to many users has in common is said once."""
+    one = events[0]
+    return {
+        "namespace": one.namespace,
+        "event": one.event,
+        "payload": one.payload.decode(),
+        "created_at": one.created_at,
+        "each": [(event.user_id, event.seq, event.event_id) for event in events],
+    }
 
 
-def events_from_json(saved: list[dict[str, Any]]) -> list[StreamEvent]:
+def events_from_json(saved: dict[str, Any]) -> list[StreamEvent]:
     """Return the events of a saved result."""
-    return [StreamEvent(**{**event, "payload": event["payload"].encode()}) for event in saved]
+    payload = saved["payload"].encode()
+    return [
+        StreamEvent(user_id, saved["namespace"], seq, event_id, saved["event"], payload, saved["created_at"])
+        for user_id, seq, event_id in saved["each"]
+    ]
 
 
 def heads(connection: sqlite3.Connection, keys: Sequence[StreamKey]) -> list[Head]:
