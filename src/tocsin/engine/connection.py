@@ -67,7 +67,7 @@ class Connection(Session):
         server: The server that it belongs to.
     """
 
-    __slots__ = ("_assembler", "_events", "_in_flight", "_refused", "_sockets", "_unstarted", "data")
+    __slots__ = ("_assembler", "_events", "_refused", "_sockets", "_unstarted", "data")
 
     _server: "SocketServer"
 
@@ -79,7 +79,6 @@ class Connection(Session):
         self._assembler: BinaryAssembler | None = None
         self._events = 0.0
         self._refused = 0
-        self._in_flight = 0
         self._unstarted = 0
 
     @property
@@ -392,12 +391,12 @@ class Connection(Session):
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         self._unstarted += 1
-        self._in_flight += 1
+        self.in_flight += 1
         self._server.spawn(work)
-        if self._in_flight >= self._server.limits.handlers_in_flight:
+        if self.in_flight >= self._server.limits.handlers_in_flight:
             self.transport.pause_reading()
 
     def _finished(self) -> None:
-        self._in_flight -= 1
-        if self._in_flight == self._server.limits.handlers_in_flight - 1 and not self.closed:
+        self.in_flight -= 1
+        if self.in_flight == self._server.limits.handlers_in_flight - 1 and not self.closed:
             self.transport.resume_reading()

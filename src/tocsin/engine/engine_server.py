@@ -7,6 +7,7 @@ transports hold their own state; here is only what spans them.
 
 import asyncio
 import secrets
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -216,21 +217,29 @@ class EngineServer:
 
     # End.
 
-    async def close(self, spread_s: float = 0.0) -> None:
+    async def close(self, spread_s: float = 0.0, grace_s: float = 0.0) -> None:
         """
         Refuse new sessions and close all others; JavaScript clients come back by themselves.
 
         Args:
             spread_s: Seconds over which the closing is spread.
+            grace_s: Seconds more that handlers may take to answer what they are at.
         """
         self.refuse_new = True
         sessions = list(self.sessions.values())
         rounds = max(1, int(spread_s / 0.05))
-        size = -(-len(sessions) // rounds)
-        for start in range(0, len(sessions), max(1, size)):
-            for session in sessions[start : start + size]:
-                session.close(SHUTTING_DOWN)
+        size = max(1, -(-len(sessions) // rounds))
+        busy: list[Session] = []
+        for start in range(0, len(sessions), size):
+            busy += sessions[start : start + size]
+            busy = [session for session in busy if not session.retire(SHUTTING_DOWN)]
             await asyncio.sleep(spread_s / rounds)
+        until = time.monotonic() + grace_s
+        while busy and time.monotonic() < until:
+            await asyncio.sleep(0.02)
+            busy = [session for session in busy if not session.retire(SHUTTING_DOWN)]
+        for session in busy:
+            session.close(SHUTTING_DOWN)
 
     def end_polls(self) -> None:
         """Close the polling sessions, once: uvicorn, which exits, would wait for their GETs."""

@@ -108,6 +108,7 @@ class Session:
         transport: What carries it now.
         upgrading: The WebSocket that has probed while the client has not confirmed yet.
         closed: The session is over.
+        in_flight: Handlers of a subclass that still work on what the client sent.
     """
 
     __slots__ = (
@@ -119,6 +120,7 @@ class Session:
         "_taken",
         "closed",
         "due_tick",
+        "in_flight",
         "remote_address",
         "sid",
         "transport",
@@ -131,6 +133,7 @@ class Session:
         self.closed = False
         self.upgrading: Transport | None = None
         self.due_tick = 0
+        self.in_flight = 0
         self._server = server
         self._awaiting_pong = False
         self._pinged_at = 0.0
@@ -165,6 +168,14 @@ class Session:
         """
         if self._end(reason):
             self.transport.close(reason)
+
+    def retire(self, reason: str) -> bool:
+        """Take nothing more; close, and return True, once what was taken is answered."""
+        if self.in_flight and not self.closed:
+            self.transport.pause_reading()
+            return False
+        self.close(reason)
+        return True
 
     def abort(self, reason: str = FORCED_CLOSE) -> None:
         """Close the transport at once; what it has not taken yet is lost."""

@@ -6,6 +6,7 @@ import random
 from tocsin.engine import SocketServer
 
 DRAIN_S = 10.0
+ANSWERS_S = 3.0
 
 
 async def drain(server: SocketServer, window_s: float = DRAIN_S) -> None:
@@ -13,7 +14,8 @@ async def drain(server: SocketServer, window_s: float = DRAIN_S) -> None:
     Tell every client when to come back, then close the transports over the window.
 
     Transports, not namespaces: after a Socket.IO DISCONNECT a JS client stays
-    away. New handshakes are refused from the start.
+    away. New handshakes are refused from the start; what a client has asked for
+    is answered before its transport closes.
     """
     server.refuse_new = True
     for connection in list(server.connections):
@@ -21,4 +23,4 @@ async def drain(server: SocketServer, window_s: float = DRAIN_S) -> None:
         for socket in list(connection.sockets.values()):
             socket.emit("server_draining", payload)
     await asyncio.sleep(0)
-    await server.close(spread_s=window_s)
+    await server.close(spread_s=window_s, grace_s=ANSWERS_S)

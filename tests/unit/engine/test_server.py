@@ -6,7 +6,7 @@ import doctest
 import pytest
 
 from tests.unit.engine.clients import Client, connected, settle
-from tests.unit.engine.fakes import texts
+from tests.unit.engine.fakes import TEXT, client_frame, texts
 from tocsin.engine import SocketServer, encode_event_json
 from tocsin.engine import server as server_module
 
@@ -137,6 +137,45 @@ async def test_close_can_be_spread(server):
 
     assert {3, 2, 1} <= open_counts
     assert 0 == len(server.sessions)
+
+
+async def test_close_answers_what_is_in_flight(server):
+    """An ack that was asked for before the end is given, what is asked after it is not taken."""
+    hold = asyncio.Event()
+    taken = []
+
+    @server.on("x")
+    async def handler(socket, number):
+        taken.append(number)
+        await hold.wait()
+        return number
+
+    client = await connected(server, '421["x",7]')
+    idle = await connected(server)
+    closing = asyncio.create_task(server.close(grace_s=20))
+    await settle()
+    client.tcp.protocol.data_received(client_frame(TEXT, '422["x",8]'))
+    assert idle.connection.closed
+    assert not client.connection.closed
+    hold.set()
+    await closing
+
+    assert ["431[7]"] == await client.said()
+    assert [7] == taken
+    assert client.connection.closed
+
+
+async def test_close_waits_no_longer_than_it_may(server):
+    """A handler that hangs does not hold a shutdown up."""
+
+    @server.on("x")
+    async def handler(socket):
+        await asyncio.Event().wait()
+
+    client = await connected(server, '421["x"]')
+    await server.close(grace_s=0.05)
+
+    assert client.connection.closed
 
 
 async def test_running_handlers_can_be_waited_for(server):
