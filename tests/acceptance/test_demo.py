@@ -154,9 +154,10 @@ def test_its_routes_are_not_in_the_api_document(demo):
 
 
 def test_serve_has_no_demo_route(server):
-    """The page's files are there to read, its tokens and its plug are not."""
+    """Neither the page's files, nor its tokens, nor its plug are there."""
+    assert 404 == server.http.get("/demo/demo.js").status_code
     assert 404 == server.http.get("/demo/session").status_code
-    assert 405 == server.http.post("/demo/plug", json={}).status_code
+    assert 404 == server.http.post("/demo/plug", json={}).status_code
 
 
 def test_a_taken_port_is_told_in_one_line(tmp_path):

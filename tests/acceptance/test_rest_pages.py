@@ -37,6 +37,7 @@ def built(tmp_path, monkeypatch, start_server):
         "docs/swagger-ui.css": "body {}",
         "docs/swagger-ui-bundle.js": "window.SwaggerUIBundle = () => {};",
         "docs/init.js": "SwaggerUIBundle({});",
+        "demo/index.html": "<title>Demo</title>",
     }
     for name, text in files.items():
         path = tmp_path / "static" / name
@@ -69,6 +70,11 @@ def test_the_browser_client_is_served(built):
     assert answer.headers["content-type"].startswith("text/javascript")
     assert answer.headers["cache-control"] == "no-cache"
     assert again.status_code == 304
+
+
+def test_the_demo_is_not_served(built):
+    """A server in earnest has no demo page: it hands out no tokens that the page could use."""
+    assert 404 == built.http.get("/demo/index.html").status_code
 
 
 @pytest.mark.parametrize(

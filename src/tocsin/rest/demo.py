@@ -11,7 +11,7 @@ from typing import Annotated, Any, Protocol
 from fastapi import APIRouter, Depends
 from pydantic import Field
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Mount
 
 from tocsin.domain.errors import Forbidden, NotFound
 from tocsin.domain.user_id import UserId, parse_user_id
@@ -19,7 +19,7 @@ from tocsin.rest.answers import json_response
 from tocsin.rest.callers import Caller, Publisher
 from tocsin.rest.endpoint import Endpoint, Incoming
 from tocsin.rest.models import Strict
-from tocsin.rest.static_files import STATIC, page
+from tocsin.rest.static_files import DEMO, Revalidated, page
 
 MAX_PLUG_S = 60.0
 
@@ -77,13 +77,13 @@ Local = Annotated[None, Depends(check_local)]
 
 
 def demo_routes(demo: Demo) -> list[BaseRoute]:
-    """Return the routes; they go before all others, because ``/demo`` holds the page's files too."""
+    """Return the routes, the page's files last; they go before all others, because ``/`` is theirs."""
     router = APIRouter(route_class=Endpoint, include_in_schema=False)
 
     @router.get("/")
     async def front(_: Local) -> Response:
         """Show the page."""
-        path = STATIC / "demo" / "index.html"
+        path = DEMO / "index.html"
         if not path.is_file():
             raise NotFound("the browser part is not built: run `make demo`, or `npm ci && npm run build` in web/")
         return page(path)
@@ -104,4 +104,4 @@ def demo_routes(demo: Demo) -> list[BaseRoute]:
         """Keep a post, as a host's own route would."""
         return json_response({"post_id": demo.add_post(caller.user_id, body.text)}, 201)
 
-    return list(router.routes)
+    return [*router.routes, Mount("/demo", Revalidated(directory=DEMO, check_dir=False))]

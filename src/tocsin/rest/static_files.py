@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from tocsin import __version__
 
 STATIC = Path(__file__).parent.parent / "static"
+DEMO = STATIC / "demo"
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
@@ -41,11 +42,11 @@ _DOCS_PAGE = """<!doctype html>
 
 
 def add_static_files(app: FastAPI) -> None:
-    """Serve every folder of the static files under its own name, and the docs page."""
+    """Serve every folder of the static files but the demo's under its own name, and the docs page."""
     app.router.routes.append(Route("/docs", _docs_page))
     app.router.routes.append(Route("/", _front))
     for child in sorted(STATIC.iterdir()) if STATIC.is_dir() else []:
-        if child.is_dir():
+        if child.is_dir() and child.name != DEMO.name:
             app.router.routes.append(Mount(f"/{child.name}", Revalidated(directory=child)))
 
 
