@@ -148,6 +148,9 @@ class FrameParser:
             return ()
         return self._messages()
 
+    def fragment_taken(self) -> None:
+        """Take note of a frame that completes no message; for a subclass that counts frames."""
+
     def _messages(self) -> Iterator[Message]:
         """Yield what is complete; all state is in the object, so a pause is harmless."""
         while (partial := self._partial) is not None and partial is not _ENDED:
@@ -223,6 +226,7 @@ class FrameParser:
             raise self._fault(POLICY_VIOLATION, "too many fragments")
         partial.message += payload
         if not final:
+            self.fragment_taken()
             return None
         opcode, message = partial.opcode, bytes(partial.message)
         partial.opcode, partial.message, partial.fragments = CONTINUATION, bytearray(), 0

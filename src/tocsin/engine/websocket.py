@@ -132,6 +132,11 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
         except FrameError as error:
             self._broken(error)
 
+    def fragment_taken(self) -> None:
+        """Count it: a message in a thousand frames costs what a thousand messages do."""
+        if not self._is_closing:
+            self.session.take_frame()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """End the session, if this was its transport."""
         self._is_closing = True

@@ -262,6 +262,20 @@ def test_broken_frames_end_it(server, data, code):
     assert tcp.is_closing()
 
 
+def test_fragments_count_as_frames():
+    """Who sends too many frames is closed, also when they never make a message."""
+    server, _ = make_server(limits=Limits(frames_per_s=0.001, frames_burst=3))
+    session, tcp = open_websocket(server)
+    tcp.protocol.data_received(client_frame(TEXT, "4", final=False))
+    for _ in range(2):
+        tcp.protocol.data_received(client_frame(0, final=False))
+    assert not session.closed
+    tcp.protocol.data_received(client_frame(0, final=False))
+
+    assert session.closed
+    assert 1 == server.stats["refused:frame_rate"]
+
+
 def test_a_lost_connection_ends_the_session(server):
     """A cut is a transport error, an end of file a transport close."""
     cut, tcp = open_websocket(server)
