@@ -210,7 +210,7 @@ class Resumer:
         socket, stream = catch_up.socket, catch_up.stream
         try:
             epoch = self._live.epoch
-            while not self._join(catch_up):
+            while epoch != self._live.epoch or not self._join(catch_up):
                 if catch_up.after > stream.head:
                     # The log was read before the wake-up of its last events came: the room goes first.
                     await asyncio.wait([self._live.read_up_to(stream, catch_up.after)])
@@ -231,10 +231,14 @@ class Resumer:
 
     async def _send(self, catch_up: CatchUp, events: list[StreamEvent]) -> None:
         """Send a part of the log no faster than the client takes it."""
+        epoch = self._live.epoch
         # The namespaces of a connection that resume together share its bounded queue.
         await catch_up.socket.connection.drained()
         unsent = 0
         for event in events:
+            if not catch_up.socket.connected or epoch != self._live.epoch:
+                # No event may carry an epoch that its client was not told of.
+                return
             packet = self._live.packet(event)
             catch_up.socket.send(packet)
             catch_up.after = event.seq
@@ -242,6 +246,4 @@ class Resumer:
             if unsent >= SEND_BYTES:
                 await catch_up.socket.connection.drained()
                 unsent = 0
-                if not catch_up.socket.connected:
-                    return
         await catch_up.socket.connection.drained()

@@ -284,6 +284,28 @@ async def test_a_new_epoch_during_a_replay_is_a_resync(node):
     assert ("synced", {"epoch": "epoch-2", "seq": 300}) == socket.received[-1]
 
 
+@pytest.mark.parametrize("wait", [1, 2, 3, 4])
+async def test_a_new_epoch_while_a_client_takes_its_time_is_a_resync(node, wait):
+    """Whenever it comes, no event carries the new epoch before the client is told, nor is it told synced alone."""
+    node.log.commit_many(150)
+    socket = node.connect(Cursor(EPOCH, 0))
+
+    async def drained():
+        socket.connection.drains += 1
+        if socket.connection.drains == wait:
+            node.live.epoch = node.log.epoch = "epoch-2"
+        await asyncio.sleep(0)
+
+    socket.connection.drained = drained
+    await node.settle()
+
+    assert {EPOCH} >= {payload["epoch"] for payload in socket.payloads("notification")}
+    assert [
+        ("resync", {"reason": "epoch_changed", "epoch": "epoch-2", "seq": 150}),
+        ("synced", {"epoch": "epoch-2", "seq": 150}),
+    ] == socket.received[-2:]
+
+
 async def test_a_cursor_of_an_epoch_that_only_the_store_knows_is_resumed(node):
     """A new epoch comes into force with the first client that could hold a cursor of it."""
     node.log.commit_many(3)
