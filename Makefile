@@ -23,4 +23,5 @@ lock: ## Pin the Python packages again (needs uv)
 	@scripts/lock
 
 clean: ## Remove what the commands above made
-	@rm -rf .venv build web/dist src/tocsin/static web/node_modules tests/browser/node_modules tests/acceptance/node/node_modules
+	@rm -rf .venv .cache build web/dist src/tocsin/static web/node_modules tests/browser/node_modules \
+	  tests/acceptance/node/node_modules bench/peers/node/node_modules
