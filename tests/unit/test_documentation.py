@@ -11,7 +11,7 @@ from tocsin import Service, Settings
 from tocsin.cli import app
 from tocsin.domain import errors
 from tocsin.domain.events import CONTROL_EVENTS, NAMESPACES, REGISTRY
-from tocsin.engine import connection
+from tocsin.engine import refusals
 from tocsin.rest import problems
 
 ROOT = Path(__file__).parents[2]
@@ -131,7 +131,7 @@ def test_refusal_codes_are_those_of_the_code():
     codes = {kind.code: kind.status for kind in kinds if issubclass(kind, errors.TocsinError)}
     # The root of all, and what only Python hosts can meet.
     del codes["error"], codes["not_initialized"]
-    constants = [value for value in vars(connection).values() if isinstance(value, dict) and "code" in value]
+    constants = [value for value in vars(refusals).values() if isinstance(value, dict) and "code" in value]
 
     assert codes | {problem["code"]: problem["status"] for problem in constants} == {
         code.strip("`"): int(status) for code, status, _ in rows("rest.md", "Refusals")

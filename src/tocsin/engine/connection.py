@@ -26,6 +26,7 @@ from tocsin.engine.packets import (
     encode_connect,
     encode_connect_error,
 )
+from tocsin.engine.refusals import INTERNAL, INVALID, NO_BINARY, RATE_LIMITED, UNKNOWN_EVENT
 from tocsin.engine.session import OVER_LIMIT, Session
 
 if TYPE_CHECKING:
@@ -34,28 +35,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _ID: Final = re.compile("0|[1-9][0-9]{0,15}")
-
-
-def _problem(code: str, title: str, status: int, detail: str, *, retryable: bool = False) -> dict[str, Any]:
-    return {
-        "ok": False,
-        "type": f"urn:tocsin:problem:{code}",
-        "title": title,
-        "status": status,
-        "code": code,
-        "detail": detail,
-        "retryable": retryable,
-    }
-
-
-INTERNAL: Final = _problem("internal_error", "Internal error", 500, "the server failed on this event")
-RATE_LIMITED: Final = {
-    **_problem("rate_limited", "Too many requests", 429, "too many events on this connection", retryable=True),
-    "retry_after_s": 1.0,
-}
-UNKNOWN_EVENT: Final = _problem("unknown_event", "Unknown event", 404, "this namespace takes no such event")
-INVALID: Final = _problem("invalid", "Invalid request", 422, "wrong number of arguments")
-NO_BINARY: Final = _problem("binary_not_accepted", "Binary not accepted", 415, "this event takes no binary")
 
 
 class Connection(Session):
