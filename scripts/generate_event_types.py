@@ -124,12 +124,6 @@ def _control_events() -> Iterator[str]:
 def _constants() -> Iterator[str]:
     names = ", ".join(f'"{namespace[1:]}"' for namespace in NAMESPACES)
     yield f"export const NAMESPACES = [{names}] as const;\n"
-    yield "/** Events that no stream keeps, by namespace: they are never replayed. */"
-    yield "export const EPHEMERAL: { readonly [N in keyof ServerEvents]: readonly (keyof ServerEvents[N])[] } = {"
-    for namespace in NAMESPACES:
-        events = ", ".join(f'"{kind.name}"' for kind in REGISTRY if kind.namespace == namespace and not kind.durable)
-        yield f"  {namespace[1:]}: [{events}],"
-    yield "};\n"
 
 
 if __name__ == "__main__":

@@ -262,7 +262,7 @@ export class WebSocketClient {
   }
 
   private received(namespace: NamespaceName, event: string, payload: unknown): void {
-    const item = streamItem(namespace, event, payload);
+    const item = streamItem(event, payload);
     if (item !== null) this.feedOf(namespace).receive(item);
     else if (namespace === "chat" && event === "user_typing") {
       this.typingIn.receive(payload as ServerEvents["chat"]["user_typing"]);

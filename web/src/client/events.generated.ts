@@ -221,11 +221,3 @@ export interface ControlEvents {
 }
 
 export const NAMESPACES = ["sns", "orders", "chat", "notifications"] as const;
-
-/** Events that no stream keeps, by namespace: they are never replayed. */
-export const EPHEMERAL: { readonly [N in keyof ServerEvents]: readonly (keyof ServerEvents[N])[] } = {
-  sns: ["user_online", "user_offline"],
-  orders: [],
-  chat: ["user_typing", "user_online", "user_offline"],
-  notifications: [],
-};

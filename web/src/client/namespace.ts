@@ -1,6 +1,6 @@
 /** The four namespaces by the short names of the client's API. */
 
-import { EPHEMERAL, NAMESPACES, type ServerEvents } from "./events.generated.js";
+import { NAMESPACES, type ServerEvents } from "./events.generated.js";
 import type { StreamItem } from "./stream.js";
 
 export type NamespaceName = keyof ServerEvents;
@@ -18,10 +18,10 @@ export function namespaceName(name: string): NamespaceName {
 /**
  * The event as an item of its stream, or null for one that no stream keeps.
  *
- * Publishers may add fields of their own, so the fields alone don't tell.
+ * The server alone sets the three fields that tell. The event's name does not: a
+ * publisher may have any event kept, or not kept.
  */
-export function streamItem(namespace: NamespaceName, event: string, payload: unknown): StreamItem | null {
-  if ((EPHEMERAL[namespace] as readonly string[]).includes(event)) return null;
+export function streamItem(event: string, payload: unknown): StreamItem | null {
   if (typeof payload !== "object" || payload === null) return null;
   const { event_id, seq, epoch } = payload as Record<string, unknown>;
   if (typeof event_id !== "string" || typeof epoch !== "string" || !Number.isSafeInteger(seq)) return null;

@@ -82,6 +82,21 @@ describe("the real server", { timeout: WAIT_MS * 2 }, () => {
     ]);
   });
 
+  it("shows presence once and in its place where a back end has it kept", async () => {
+    const user = newUser();
+    const client = await connected(user);
+    const seen: unknown[] = [];
+    client.on("sns", "user_online", ({ user_id }) => seen.push(user_id));
+    client.on("sns", "post_liked", ({ post_id }) => seen.push(post_id));
+    client.on("*", "gap", (gap) => seen.push(gap));
+    const event = { namespace: "/sns", user_id: user };
+    await server.post("/api/events", { ...event, event: "user_online", data: { user_id: 2 }, durable: true });
+    await server.post("/api/events", { ...event, event: "post_liked", data: { post_id: "p1" } });
+    await until(() => client.lastSeq("sns") === 2);
+
+    expect(seen).toEqual([2, "p1"]);
+  });
+
   it("refuses with the same problem as REST", async () => {
     const client = await connected(newUser());
 
