@@ -7,7 +7,7 @@ import pytest
 
 from tocsin.domain.errors import Conflict, Invalid, Overloaded
 from tocsin.realtime.live_streams import RECENT_EVENTS
-from tocsin.realtime.resume import MAX_SEQ, Cursor, parse_cursor
+from tocsin.realtime.resume import MAX_SEQ, REPLAYS_AT_ONCE, Cursor, parse_cursor
 
 EPOCH = "epoch-1"
 
@@ -196,6 +196,21 @@ async def test_a_replay_sends_the_log_again(node):
 
     assert [2, 3, 4, 5] == socket.seqs
     assert [synced(4)] == socket.payloads("synced")
+
+
+async def test_only_so_many_read_the_log_at_once(node):
+    """A herd that comes back waits in turn for its replays, and each gets its own whole."""
+    node.log.commit_many(100)
+    node.log.is_open = False
+    sockets = [node.connect(Cursor(EPOCH, 0)) for _ in range(REPLAYS_AT_ONCE + 8)]
+    await asyncio.sleep(0)
+    node.log.answer()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert REPLAYS_AT_ONCE == len(node.log.waiting)
+
+    await node.settle()
+    assert all(list(range(1, 101)) == socket.seqs for socket in sockets)
 
 
 async def test_a_second_replay_under_way_is_refused(node):
