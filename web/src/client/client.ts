@@ -242,11 +242,14 @@ export class WebSocketClient {
     this.subject = findSubject(token);
     const user = this.subject ?? token;
     if (user === this.user) return;
-    if (this.user !== null) this.outbox.abandon(failure("user_changed", "another user has signed in"));
+    if (this.user !== null) {
+      // What waits is somebody else's; what waits for the first sign-in is this user's own.
+      this.outbox.abandon(failure("user_changed", "another user has signed in"));
+      for (const namespace of NAMESPACES) this.sockets[namespace].sendBuffer = [];
+    }
     this.user = user;
     for (const [namespace, feed] of this.feeds) {
       feed.begin(this.subject === null ? null : this.cursors.load(this.subject, namespace));
-      this.sockets[namespace].sendBuffer = [];
     }
   }
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { connected, leaveAll, make, until } from "./clients.js";
+import { connected, leaveAll, make, token, until } from "./clients.js";
 import { Peer } from "./peer.js";
 
 let peer: Peer;
@@ -52,6 +52,29 @@ describe("sending", () => {
     await sent;
 
     expect(messages().map(({ message }) => message)).toEqual(["early", "second"]);
+  });
+
+  it("keeps an event that is emitted before connecting", async () => {
+    const client = make(peer);
+    expect(client.emit("sns", "publish_start", { post_id: 1, platforms: [] })).toBe(true);
+    client.connect();
+    await until(() => client.isConnected);
+    await client.emitWithAck("sns", "ping_peer");
+
+    expect(peer.heard.map(([, event]) => event)).toEqual(["publish_start", "ping_peer"]);
+  });
+
+  it("sends nothing of one user as another", async () => {
+    let user = "7";
+    const client = await connected(peer, { token: undefined as never, getToken: () => token(user) });
+    client.disconnect();
+    client.emit("sns", "publish_start", { post_id: 1, platforms: [] });
+    user = "8";
+    client.connect();
+    await until(() => client.isConnected);
+    await client.emitWithAck("sns", "ping_peer");
+
+    expect(peer.heard.map(([, event]) => event)).toEqual(["ping_peer"]);
   });
 
   it("rejects what the server refuses, and nobody has to listen", async () => {
