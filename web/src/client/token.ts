@@ -17,6 +17,7 @@ export interface TokenOptions {
 export class TokenSource {
   private held: string | null;
   private refused: string | null = null;
+  private asked = 0;
 
   constructor(private readonly options: TokenOptions) {
     this.held = options.token ?? null;
@@ -31,8 +32,13 @@ export class TokenSource {
   async get(): Promise<string | null> {
     // What the page has stored since wins: somebody else may have signed in.
     if (this.options.token === undefined && this.options.getToken === undefined) this.held = this.stored();
-    if (this.held === null || this.held === this.refused) this.held = await this.fetch();
-    return this.held;
+    this.asked += 1;
+    if (this.held !== null && this.held !== this.refused) return this.held;
+    const asked = this.asked;
+    const found = await this.fetch();
+    // The callback may answer a later call first, and for another user.
+    if (asked === this.asked) this.held = found;
+    return found;
   }
 
   /** Ask for a newer token than the current one; null when there is none. */

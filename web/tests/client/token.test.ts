@@ -59,6 +59,20 @@ describe("TokenSource", () => {
     expect(await tokens.get()).toBe("token 2");
   });
 
+  it("keeps the token of the latest call when an earlier one is answered after it", async () => {
+    const answers: ((token: string) => void)[] = [];
+    const tokens = new TokenSource({ getToken: () => new Promise((resolve) => answers.push(resolve)), storage: null });
+    const earlier = tokens.get();
+    tokens.forget();
+    const later = tokens.get();
+    answers[1]?.("of the user now");
+    await later;
+    answers[0]?.("of the user before");
+    await earlier;
+
+    expect(tokens.current).toBe("of the user now");
+  });
+
   it("takes a callback that gives the refused token again for one without a token", async () => {
     const tokens = new TokenSource({ getToken: () => "same", storage: null });
     await tokens.get();
