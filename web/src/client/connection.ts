@@ -175,6 +175,7 @@ export class Connection {
     clearTimeout(this.timer);
     this.attempt += 1;
     const attempt = this.attempt;
+    this.timer = setTimeout(() => this.lose(), JOIN_TIMEOUT_MS);
     this.enter("connecting");
     let token: string | null;
     try {
@@ -189,7 +190,6 @@ export class Connection {
       return;
     }
     this.hooks.opening(token);
-    this.timer = setTimeout(() => this.lose(), JOIN_TIMEOUT_MS);
     for (const socket of Object.values(this.sockets)) {
       // What came in the moment of the loss would be told now: an old "auth_expired" must not end this one.
       socket.receiveBuffer = [];

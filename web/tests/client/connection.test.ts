@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { WebSocketClient } from "../../src/client/client.js";
 import { NAMESPACES } from "../../src/client/namespace.js";
 import { connected, leaveAll, make, orders, token, until } from "./clients.js";
@@ -133,6 +133,24 @@ describe("connecting", () => {
     await until(() => client.isConnected);
 
     expect(asked).toBe(2);
+  });
+
+  it("asks again when the page's answer about a token never comes", async () => {
+    vi.useFakeTimers();
+    let asked = 0;
+    const client = make(peer, {
+      token: undefined as never,
+      getToken: () => {
+        asked += 1;
+        return new Promise(() => {});
+      },
+    });
+    client.connect();
+    await vi.advanceTimersByTimeAsync(120_000);
+    client.disconnect();
+    vi.useRealTimers();
+
+    expect(asked).toBeGreaterThan(1);
   });
 
   it("comes back later when it is refused for now", async () => {
