@@ -220,7 +220,7 @@ export class WebSocketClient {
       isJoined: () => this.sockets[namespace].connected,
       send: (event, data) => void this.sockets[namespace].emit(event, data),
       request: (event, data) => this.connection.request(namespace, event, data),
-      refetch: (after, signal) => fetchSnapshot(this.origin, this.tokens.current ?? "", namespace, after, signal),
+      refetch: (from, signal) => fetchSnapshot(this.origin, this.tokens.current ?? "", namespace, from, signal),
       deliver: (item) => {
         // A message ends its writer's typing, whether or not that was announced.
         if (item.event === "message_received")

@@ -36,7 +36,7 @@ export interface FeedLink {
   readonly isJoined: () => boolean;
   readonly send: (event: "ack", data: { seq: number }) => void;
   readonly request: (event: "replay", data: { after: number }) => Promise<unknown>;
-  readonly refetch: (after: number, signal: AbortSignal) => Promise<Snapshot>;
+  readonly refetch: (from: Cursor, signal: AbortSignal) => Promise<Snapshot>;
   readonly deliver: (item: StreamItem) => void;
   readonly announce: (...event: ["sync", SyncEvent] | ["gap", GapEvent] | ["resync", ResyncEvent]) => void;
   readonly save: (cursor: Cursor) => void;
@@ -134,7 +134,7 @@ export class Feed {
     const { signal } = this.session;
     const isSameLog = reset.epoch === this.stream.cursor?.epoch && reset.reason !== "ahead_of_head";
     const after = isSameLog ? (this.stream.cursor?.seq ?? 0) : 0;
-    const snapshot = await this.fetchPatiently(after, signal);
+    const snapshot = await this.fetchPatiently({ epoch: reset.epoch, seq: after }, signal);
     if (signal.aborted) return;
     const { epoch, seq } = snapshot ?? reset;
     this.link.announce("resync", { namespace: this.namespace, reason: reset.reason, epoch, seq, snapshot });
@@ -142,10 +142,10 @@ export class Feed {
     this.link.save({ epoch, seq: this.stream.cursor?.seq ?? seq });
   }
 
-  private async fetchPatiently(after: number, signal: AbortSignal): Promise<Snapshot | null> {
+  private async fetchPatiently(from: Cursor, signal: AbortSignal): Promise<Snapshot | null> {
     for (let attempt = 0; attempt < REFETCH_ATTEMPTS && !signal.aborted; attempt += 1) {
       try {
-        return await this.link.refetch(after, signal);
+        return await this.link.refetch(from, signal);
       } catch (error) {
         if (error instanceof TocsinError && !error.problem.retryable) return null;
         await pause(this.backoff.next(), error);

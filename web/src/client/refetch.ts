@@ -38,7 +38,8 @@ const PAGE_LIMIT = 200;
 const TIMEOUT_MS = 20_000;
 
 /**
- * The inbox for `notifications`, else the events after `after` that are still kept.
+ * The inbox for `notifications`, else the events after `from` that are still kept:
+ * all of the log where its epoch is another one by now.
  *
  * Rejects with a TocsinError (the server refused), an AbortError, or what `fetch` throws.
  */
@@ -46,21 +47,26 @@ export async function fetchSnapshot(
   url: string,
   token: string,
   namespace: NamespaceName,
-  after: number,
+  from: Cursor,
   signal: AbortSignal,
 ): Promise<Snapshot> {
   if (namespace === "notifications") {
     return (await get(`${url}/api/notifications?limit=${INBOX_LIMIT}`, token, signal)) as Snapshot;
   }
-  const events: StreamRecord[] = [];
-  for (let from = after; ; ) {
-    const query = `after=${from}&limit=${PAGE_LIMIT}`;
+  let { epoch, seq } = from;
+  let events: StreamRecord[] = [];
+  for (;;) {
+    const query = `after=${seq}&limit=${PAGE_LIMIT}`;
     const page = (await get(`${url}/api/stream/${namespace}?${query}`, token, signal)) as StreamPage;
+    if (page.epoch !== epoch) {
+      [epoch, seq, events] = [page.epoch, 0, []];
+      continue;
+    }
     events.push(...page.events);
     const last = page.events[page.events.length - 1]?.seq ?? page.seq;
     // New events may arrive between two pages: what counts is where the last page ended.
-    if (last >= page.seq) return { epoch: page.epoch, seq: last, events };
-    from = last;
+    if (last >= page.seq) return { epoch, seq: last, events };
+    seq = last;
   }
 }
 

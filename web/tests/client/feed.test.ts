@@ -30,8 +30,8 @@ beforeEach(() => {
       replays.push(after);
       return replay();
     },
-    refetch: (after) => {
-      refetches.push(after);
+    refetch: ({ seq }) => {
+      refetches.push(seq);
       return refetch();
     },
     deliver: ({ seq }) => shown.push(seq),

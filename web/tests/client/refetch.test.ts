@@ -22,7 +22,7 @@ beforeEach(async () => {
 afterEach(() => void server.close());
 
 const fetched = (namespace: "notifications" | "orders", after = 0, signal = new AbortController().signal) =>
-  fetchSnapshot(url, "t", namespace, after, signal);
+  fetchSnapshot(url, "t", namespace, { epoch: "e", seq: after }, signal);
 
 describe("fetchSnapshot", () => {
   it("fetches the inbox with the user's token", async () => {
@@ -48,6 +48,16 @@ describe("fetchSnapshot", () => {
       "Bearer t /api/stream/orders?after=1&limit=200",
       "Bearer t /api/stream/orders?after=4&limit=200",
     ]);
+  });
+
+  it("reads the log from its beginning when another life of it begins meanwhile", async () => {
+    answers = [
+      [200, { events: [{ seq: 3 }, { seq: 4 }], epoch: "e", seq: 9, pruned: 0 }],
+      [200, { events: [], epoch: "new", seq: 2, pruned: 0 }],
+      [200, { events: [{ seq: 1 }, { seq: 2 }], epoch: "new", seq: 2, pruned: 0 }],
+    ];
+
+    expect(await fetched("orders", 2)).toEqual({ epoch: "new", seq: 2, events: [{ seq: 1 }, { seq: 2 }] });
   });
 
   it("is at the head when the log holds nothing more", async () => {
