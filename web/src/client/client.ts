@@ -162,13 +162,14 @@ export class WebSocketClient {
    * Send an event, at most once; while disconnected up to 256 wait for the connection.
    *
    * Returns false when that many wait already. `send_message` of `chat` takes
-   * the way of `sendMessage` and is not lost.
+   * the way of `sendMessage` and is not lost; false when 200 of them wait.
    */
   emit(namespace: NamespaceName, event: string, data?: object): boolean {
     const name = namespaceName(namespace);
     if (isMessage(name, event)) {
+      const isAccepted = !this.outbox.isFull;
       void this.queue(data);
-      return true;
+      return isAccepted;
     }
     const socket = this.sockets[name];
     if (!socket.connected && socket.sendBuffer.length >= MAX_WAITING_EMITS) return false;

@@ -51,6 +51,11 @@ export class Outbox {
     return this.entries.length;
   }
 
+  /** True when one more would be refused. */
+  get isFull(): boolean {
+    return this.entries.length >= this.limit;
+  }
+
   /**
    * Queue a message; resolves when the server has stored it.
    *
@@ -58,7 +63,7 @@ export class Outbox {
    */
   send(message: OutgoingMessage): Promise<SentMessage> {
     const sent = new Promise<SentMessage>((resolve, reject) => {
-      if (this.entries.length >= this.limit) {
+      if (this.isFull) {
         reject(failure("outbox_full", `${this.limit} messages are waiting already`));
         return;
       }

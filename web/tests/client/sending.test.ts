@@ -138,6 +138,16 @@ describe("sending", () => {
     expect(peer.heard.map(([, event]) => event)).toEqual(["ping_peer"]);
   });
 
+  it("says so when a message is emitted that it has no room for", () => {
+    const client = make(peer);
+    const accepted = Array.from({ length: 201 }, () =>
+      client.emit("chat", "send_message", { to_user_id: 456, message: "hello" }),
+    );
+
+    expect(accepted.filter(Boolean).length).toBe(client.unsent);
+    expect(accepted[200]).toBe(false);
+  });
+
   it("lets a bounded number of events wait for the connection", () => {
     const client = make(peer);
     const accepted = Array.from({ length: 300 }, () => client.emit("sns", "publish_start", {}));
