@@ -173,6 +173,8 @@ export class WebSocketClient {
     }
     const socket = this.sockets[name];
     if (!socket.connected && socket.sendBuffer.length >= MAX_WAITING_EMITS) return false;
+    // What JSON can't carry throws here: on its way out of the buffer it would break every connection.
+    JSON.stringify(data);
     socket.emit(event, ...(data === undefined ? [] : [data]));
     return true;
   }

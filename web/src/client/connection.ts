@@ -127,8 +127,8 @@ export class Connection {
   /**
    * Send an event and wait for the answer.
    *
-   * Rejects with a TocsinError: the server's problem, or `timeout` or `disconnected`
-   * (both retryable: nobody knows whether it arrived).
+   * Rejects with a TocsinError: the server's problem, `invalid` for what JSON can't carry,
+   * or `timeout` or `disconnected` (both retryable: nobody knows whether it arrived).
    */
   async request(
     namespace: NamespaceName,
@@ -138,6 +138,11 @@ export class Connection {
   ): Promise<Record<string, unknown>> {
     const socket = this.sockets[namespace];
     let answer: unknown;
+    try {
+      JSON.stringify(data);
+    } catch (error) {
+      throw failure("invalid", `${event} can't be sent: ${error}`);
+    }
     try {
       const args = data === undefined ? [] : [data];
       answer = await socket.timeout(timeoutMs).emitWithAck(event, ...args);

@@ -115,6 +115,26 @@ describe("sending", () => {
     expect(peer.heard).toEqual([["sns", "publish_start", { post_id: 123, platforms: ["instagram", "twitter"] }]]);
   });
 
+  it("throws what JSON can't carry back at the page, and connects all the same", async () => {
+    const client = make(peer);
+    expect(() => client.emit("sns", "publish_start", { post_id: 1n })).toThrow(TypeError);
+    await expect(client.emitWithAck("sns", "publish_start", { post_id: 1n })).rejects.toMatchObject({
+      code: "invalid",
+    });
+    client.connect();
+    await until(() => client.isConnected);
+  });
+
+  it("does not let a message that JSON can't carry hold up the next", async () => {
+    peer.answer = () => receipt;
+    const client = await connected(peer);
+    const bad = client.sendMessage(456n as never, "hello");
+    const good = client.sendMessage(456, "hello");
+
+    await expect(bad).rejects.toMatchObject({ code: "invalid" });
+    expect((await good).id).toBe("m1");
+  });
+
   it("says that it types once for many keystrokes, and stops with the message", async () => {
     peer.answer = () => receipt;
     const client = await connected(peer);
