@@ -314,7 +314,8 @@ export class WebSocketClient {
   }
 
   private queue(data: object | undefined): Promise<SentMessage> {
-    return this.outbox.send({ client_msg_id: newIdentifier(), ...data } as OutgoingMessage);
+    const message = { ...data } as OutgoingMessage;
+    return this.outbox.send({ ...message, client_msg_id: message.client_msg_id ?? newIdentifier() });
   }
 
   private async transmit(message: OutgoingMessage): Promise<SentMessage> {

@@ -42,6 +42,14 @@ describe("sending", () => {
     expect(client.unsent).toBe(0);
   });
 
+  it("gives a message an id of its own where the page gives none", async () => {
+    peer.answer = () => receipt;
+    const client = await connected(peer);
+    await client.emitWithAck("chat", "send_message", { to_user_id: 456, message: "hello", client_msg_id: undefined });
+
+    expect(messages()[0]?.client_msg_id).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
   it("keeps what is sent before connecting", async () => {
     peer.answer = () => receipt;
     const client = make(peer);
