@@ -78,6 +78,7 @@ export class WebSocketClient {
   /** Who is signed in: the token's subject, or the token itself where that can't be read. */
   private user: string | null = null;
   private subject: string | null = null;
+  private unwatch: (() => void) | undefined;
 
   constructor(options: ClientOptions = {}) {
     const storage = options.storage === undefined ? pageStorage() : options.storage;
@@ -101,7 +102,6 @@ export class WebSocketClient {
         changed: (event) => this.listeners.dispatch("*", "state", event),
       },
     );
-    watchPage({ leave: () => this.flush(), comeBack: () => this.connection.hurry() });
   }
 
   /** True while all four namespaces are connected. */
@@ -126,6 +126,7 @@ export class WebSocketClient {
 
   /** Connect, and come back after every loss; harmless when that is under way. */
   connect(): void {
+    this.unwatch ??= watchPage({ leave: () => this.flush(), comeBack: () => this.connection.hurry() });
     this.connection.start();
   }
 
@@ -133,6 +134,9 @@ export class WebSocketClient {
   disconnect(): void {
     this.flush();
     this.connection.stop();
+    // A client that was left for good must not be kept alive by the page.
+    this.unwatch?.();
+    this.unwatch = undefined;
   }
 
   /**

@@ -7,14 +7,15 @@ export interface PageHooks {
   comeBack(): void;
 }
 
-/** Watch the page as long as it exists. */
-export function watchPage({ leave, comeBack }: PageHooks): void {
-  if (typeof document === "undefined" || typeof addEventListener === "undefined") return;
+/** Watch the page until the function that is returned is called. */
+export function watchPage({ leave, comeBack }: PageHooks): () => void {
+  if (typeof document === "undefined" || typeof addEventListener === "undefined") return () => {};
+  const watch = new AbortController();
+  const { signal } = watch;
   // On mobile systems a hidden page may be killed without any further event.
-  document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "hidden") leave();
-    else comeBack();
-  });
-  addEventListener("pagehide", leave);
-  addEventListener("online", comeBack);
+  const look = () => (document.visibilityState === "hidden" ? leave() : comeBack());
+  document.addEventListener("visibilitychange", look, { signal });
+  addEventListener("pagehide", leave, { signal });
+  addEventListener("online", comeBack, { signal });
+  return () => watch.abort();
 }
