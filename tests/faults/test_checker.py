@@ -81,6 +81,13 @@ def test_events_in_another_order_than_their_seq_are_misordered():
     assert 0 < judge(posted("a", "b"), [second, first])["out of order"]
 
 
+def test_two_devices_that_tell_the_log_differently_are_misordered():
+    """One seq of one user is one event, whichever client shows it."""
+    clients = {"one": ("ann", shown("a", "b")), "two": ("ann", shown("b", "a"))}
+
+    assert {"out of order": 2} == counts(check(posted("a", "b"), clients))
+
+
 def test_a_new_epoch_counts_from_anywhere():
     """After a restore the seq may be any, as a new epoch says."""
     events = [*shown("a"), Shown("e2", 9, "id-b", "b")]

@@ -35,7 +35,8 @@ class Verdict:
     Attributes:
         lost: Acknowledged to a producer, and a client of the user never showed it.
         twice: A client showed one post, or one place of the log, again.
-        misordered: A client showed a seq that is not the successor of the one before.
+        misordered: A client showed a seq that is not the successor of the one
+            before, or under a seq another event than the user's other clients.
         phantom: A client showed what nobody posted to its user, or under an id
             that is not the acknowledged one.
         acked: Posts acknowledged, to see that there was something to lose.
@@ -82,9 +83,13 @@ def check(producers: Iterable[Entry], clients: Mapping[str, tuple[str, Sequence[
             if earlier.id != entry.id:
                 verdict.phantom.add(f"{entry.key} was acknowledged as {earlier.id} and as {entry.id}")
     verdict.acked = len(acked)
+    log: dict[tuple[str, str, int], str] = {}
     for name, (user, shown) in clients.items():
         verdict.shown += len(shown)
         _check_order(verdict, name, shown)
+        for event in shown:
+            if (other := log.setdefault((user, event.epoch, event.seq), event.id)) != event.id:
+                verdict.misordered.add(f"{name} showed {event.id} as seq {event.seq}, another client {other}")
         _check_origin(verdict, name, shown, {key: to for key, to in sent.items() if to == user}, acked)
         keys = {event.key for event in shown}
         for key, ack in acked.items():
