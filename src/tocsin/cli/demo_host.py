@@ -187,6 +187,8 @@ class DemoHost:
             unfinished: dict[tuple[int | str, str], None] = {}
             for event in (await self._service.streams.read(StreamKey(user, "/sns"), 0)).events:
                 data = orjson.loads(event.payload)
+                if "post_id" not in data:
+                    continue  # a visitor's own event, of no post of the demo
                 for platform in data.get("platforms", ()):
                     if event.event == "publish_started":
                         self._posts[str(data["post_id"])] = data.get("text", "")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tocsin.cli.demo_host import JUNHO, MINA, Plug
+from tocsin import Service, Settings
+from tocsin.cli.demo_host import JUNHO, MINA, DemoHost, Plug
 from tocsin.domain.errors import Overloaded, Unauthenticated
 from tocsin.domain.principal import Principal
 from tocsin.domain.user_id import UserId
@@ -72,3 +73,20 @@ def test_a_wrong_token_is_refused_as_such(plug):
 
     with pytest.raises(Unauthenticated):
         plug.verify("")
+
+
+async def test_an_event_of_no_post_keeps_nothing_unfinished(tmp_path, plug):
+    """What a visitor has published by hand does not stop a restarted demo from finishing its posts."""
+    service = Service(
+        Settings(_env_file=None, database_url=f"sqlite:///{tmp_path / 'demo.db'}", jwt_secret="s" * 32), plug
+    )
+    await service.start()
+    try:
+        for data in ({"platforms": ["x"]}, {"post_id": "p1", "platforms": ["x"]}):
+            await service.activity.publish("/sns", "publish_started", [MINA], data)
+        host = DemoHost(service, plug)
+        await host.finish()
+
+        assert 1 == len(host._tasks)
+    finally:
+        await service.stop()
