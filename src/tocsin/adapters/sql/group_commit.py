@@ -13,13 +13,14 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from tocsin.adapters.failpoint import Failpoints
 from tocsin.adapters.sql.connection import refusal
 from tocsin.adapters.sql.transaction import Transaction
-from tocsin.domain.errors import Overloaded, TocsinError
+from tocsin.domain.errors import Overloaded, StorageFull, TocsinError
 from tocsin.domain.stream import StreamEvent
 
 T = TypeVar("T")
@@ -136,8 +137,10 @@ class GroupCommit:
             taken = [job]
             try:
                 self._commit_together(taken)
-            except Exception:  # noqa: BLE001 each one is told its own error when it runs alone
+            except Exception as error:  # noqa: BLE001 each one is told its own error when it runs alone
                 self._roll_back()
+                if isinstance(error, sqlite3.Error) and isinstance(refusal(error), StorageFull):
+                    self._make_room()
                 for one in taken:
                     self._commit_alone(one)
             self._loop.call_soon_threadsafe(self._settle, taken)
@@ -194,6 +197,11 @@ class GroupCommit:
             self._roll_back()
             told = refusal(error) if isinstance(error, sqlite3.Error) else None
             job.result, job.error, job.events = None, told or error, ()
+
+    def _make_room(self) -> None:
+        # On a small disk it may be the write-ahead log that fills it, long before its checkpoint is due.
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _roll_back(self) -> None:
         # A full disk has ended the transaction already.

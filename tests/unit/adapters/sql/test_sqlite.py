@@ -65,13 +65,15 @@ async def test_a_full_disk_refuses_writes_and_nothing_else(store, path):
 
 
 CHILD = """
-import asyncio, sys
+import asyncio, resource, sys
 from tocsin.adapters.sql.sqlite import SqliteStore
 from tocsin.domain.notification import NotificationDraft
 
 async def main():
     store = SqliteStore(sys.argv[1])
     await store.start()
+    if len(sys.argv) > 3:  # no file may grow further than this
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]),) * 2)
     store.on_commit = lambda events: [print("emitted", event.seq, flush=True) for event in events]
     async def write(n):
         (made,) = await store.create_notifications(
@@ -85,14 +87,23 @@ asyncio.run(main())
 """
 
 
-def start_child(path, count, **environment):
+def start_child(path, *numbers, **environment):
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, path, str(count)],
+        [sys.executable, "-c", CHILD, path, *map(str, numbers)],
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+async def test_a_write_ahead_log_that_fills_the_disk_makes_room(path):
+    """Long before its checkpoint is due the log is moved into the database, and no write is refused."""
+    child = start_child(path, 100, 1_000_000)
+    output, errors = await asyncio.to_thread(child.communicate, timeout=60)
+
+    assert (0, "") == (child.returncode, errors)
+    assert 100 == output.count("acked")
 
 
 async def test_two_processes_write_one_file(store, path):
