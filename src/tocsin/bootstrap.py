@@ -22,7 +22,7 @@ from tocsin.adapters.sql.migrate import SchemaTooNew
 from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
 from tocsin.application.notifications import Notifications
-from tocsin.application.ports import Store, TokenVerifier
+from tocsin.application.ports import Bus, Store, TokenVerifier
 from tocsin.application.retention import Retention
 from tocsin.application.streams import Streams
 from tocsin.domain.errors import TocsinError
@@ -43,7 +43,55 @@ class StartError(Exception):
     """The service can't start; the message is one line and says how to mend it."""
 
 
-class Service:
+class Core:
+    """
+    The use-cases on a database and a bus, without a server: all that publishing needs.
+
+    Belongs to the event loop that starts it.
+
+    Args:
+        settings: All settings; no key for tokens is needed.
+
+    Attributes:
+        notifications: The inbox, for back ends in Python: ``await service.notifications.create(...)``.
+        activity: Events of posts and orders.
+        chat: Messages.
+        streams: The log that every reader reads.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store = open_store(settings.database_url)
+        self.bus = _open_bus(settings)
+        self.store.on_commit = self.bus.publish
+        self.notifications = Notifications(self.store)
+        self.chat = Chat(self.store, self.bus)
+        self.activity = Activity(self.store, self.bus)
+        self.streams = Streams(self.store)
+
+    async def start(self) -> None:
+        """
+        Open the database.
+
+        Raises:
+            StartError: The database can't be opened or was written by a later release.
+        """
+        with explained(self.settings.database_url):
+            await self.store.start()
+        await self.bus.start()
+
+    async def stop(self) -> None:
+        """Commit what was accepted and close; ``start`` may follow in a new object only."""
+        await self.streams.stop()
+        await self.store.stop()
+        await self.bus.stop()
+
+
+def _open_bus(_settings: Settings) -> Bus:
+    return LocalBus()
+
+
+class Service(Core):
     """
     A whole server in one object. Belongs to the event loop that starts it.
 
@@ -52,10 +100,6 @@ class Service:
         tokens: Verifies tokens on every door; None: as the settings say.
 
     Attributes:
-        notifications: The inbox, for back ends in Python: ``await service.notifications.create(...)``.
-        activity: Events of posts and orders.
-        chat: Messages.
-        streams: The log that every reader reads.
         engine: The Socket.IO server, for host handlers and counters.
         rest: The FastAPI application, for more routes.
         app: The ASGI application; serve it with ``ws=service.engine.websocket_protocol``.
@@ -65,15 +109,8 @@ class Service:
     """
 
     def __init__(self, settings: Settings, tokens: TokenVerifier | None = None) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self.tokens = JwtVerifier.from_settings(settings) if tokens is None else tokens
-        self.store = open_store(settings.database_url)
-        self.bus = LocalBus()
-        self.store.on_commit = self.bus.publish
-        self.notifications = Notifications(self.store)
-        self.chat = Chat(self.store, self.bus)
-        self.activity = Activity(self.store, self.bus)
-        self.streams = Streams(self.store)
         self.retention = Retention(self.store)
         allow_origin = allow_list(settings.cors_origins)
         self.engine = SocketServer(
@@ -117,8 +154,7 @@ class Service:
         Raises:
             StartError: The database can't be opened or was written by a later release.
         """
-        with explained(self.settings.database_url):
-            await self.store.start()
+        await super().start()
         self.retention.start()
         await self.realtime.start()
         self.is_accepting = True
@@ -143,8 +179,7 @@ class Service:
         self.rest.wheel.stop()
         await self.realtime.stop()
         await self.retention.stop()
-        await self.streams.stop()
-        await self.store.stop()
+        await super().stop()
 
     def asgi(self, host: ASGIApp | None = None) -> ASGIApp:
         """

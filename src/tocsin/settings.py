@@ -14,7 +14,11 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from tocsin.domain.errors import Invalid
+from tocsin.domain.rate import parse_rate
+
 MIN_SECRET_BYTES = 32
+ANY_ORIGIN = "*"
 
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _DEFAULT_PORT = {"http": ":80", "https": ":443"}
@@ -44,13 +48,21 @@ class Settings(BaseSettings):
         jwt_public_key: Instead of the secret: a public key, as PEM text or the path of a PEM file.
         jwt_issuer: The ``iss`` that tokens must have; None: not looked at.
         jwt_audience: An ``aud`` that tokens must have; None: tokens with an audience are refused.
+        redis_url: A Redis or Valkey server that wakes the nodes; None: they look for themselves
+            every few seconds.
+        bus_key: Signs what nodes tell each other through Redis; the same on all of them.
         cors_origins: Foreign origins whose pages may use REST and sockets; a comma list in the
-            environment. Pages of the server's own origin always may.
+            environment, ``*`` for every page. Pages of the server's own origin always may.
         trusted_proxies: Addresses or networks whose ``X-Forwarded-*`` headers are believed.
         async_mode: How views of an embedded host run: ``threading`` or ``asgi``.
         ping_interval: Seconds between heartbeats to a client.
         ping_timeout: Seconds that a client has to answer one.
+        host_threads: Views and sync handlers of an embedded host that run at a time.
+        lang: Language of the texts of notifications that the server words itself.
+        firebase_credentials_path: The key file of the Firebase project that pushes; None: no push.
         limit_user_connections: Sockets one user may hold at a time.
+        limit_user_events: Events of each kind that one user's clients may send, as ``10 per minute``.
+        limit_user_devices: Devices for push that one user may have registered.
         limit_address_connections: Connections one remote address may hold at a time; 0: no limit.
         drain_s: Seconds over which clients are sent away when the server stops.
         log_format: ``console`` for people, ``json`` for machines.
@@ -79,6 +91,9 @@ class Settings(BaseSettings):
     jwt_issuer: str | None = None
     jwt_audience: str | None = None
 
+    redis_url: SecretStr | None = None
+    bus_key: SecretStr | None = None
+
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.0/8", "::1")
 
@@ -92,7 +107,15 @@ class Settings(BaseSettings):
         default=60.0, validation_alias=_guide_name("SOCKETIO_PING_TIMEOUT", "ping_timeout")
     )
 
+    host_threads: Annotated[int, Field(ge=1, le=1_000)] = 32
+    lang: Literal["en", "ko"] = "en"
+    firebase_credentials_path: Path | None = Field(
+        default=None, validation_alias=_guide_name("FIREBASE_CREDENTIALS_PATH", "firebase_credentials_path")
+    )
+
     limit_user_connections: Annotated[int, Field(ge=1)] = 20
+    limit_user_events: str = "6000 per minute"
+    limit_user_devices: Annotated[int, Field(ge=1)] = 20
     limit_address_connections: Annotated[int, Field(ge=0)] = 1_000
 
     # delivery.md gives clients 0 to 10 s to go, and the exit 30 s in all.
@@ -151,6 +174,36 @@ class Settings(BaseSettings):
             raise ValueError("must be the path of an SQLite file, as in sqlite:///tocsin.db")
         return url
 
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not re.match(r"(?:rediss?|valkeys?|unix)://.", url.get_secret_value()):
+            raise ValueError("must look like redis://localhost:6379/0 (or rediss://, valkey://, unix://)")
+        return url
+
+    @field_validator("bus_key")
+    @classmethod
+    def _check_bus_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value().encode()) < MIN_SECRET_BYTES:
+            raise ValueError(f"needs at least {MIN_SECRET_BYTES} bytes; `openssl rand -hex 32` makes one")
+        return key
+
+    @field_validator("limit_user_events")
+    @classmethod
+    def _check_rate(cls, rate: str) -> str:
+        try:
+            parse_rate(rate)
+        except Invalid as error:
+            raise ValueError(error.detail) from None
+        return rate
+
+    @field_validator("firebase_credentials_path")
+    @classmethod
+    def _check_credentials(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            raise ValueError("names no file; download the key of a service account in the Firebase console")
+        return path
+
     @field_validator("jwt_secret")
     @classmethod
     def _check_secret(cls, secret: SecretStr | None) -> SecretStr | None:
@@ -178,8 +231,10 @@ class Settings(BaseSettings):
 def _canonical_origin(origin: str) -> str:
     """Return the origin as browsers serialize it (RFC 6454, 6.2)."""
     canonical = origin.lower()
+    if canonical == ANY_ORIGIN:
+        return canonical
     if not _ORIGIN.fullmatch(canonical):
-        raise ValueError(f"{origin!r} is not an origin such as https://app.example.com (there is no wildcard)")
+        raise ValueError(f"{origin!r} is not an origin such as https://app.example.com; * allows every page")
     scheme = canonical.partition(":")[0]
     return canonical.removesuffix(_DEFAULT_PORT[scheme])
 

@@ -18,7 +18,7 @@ def event(seq):
 def test_events_arrive_in_commit_order(bus):
     """What is published in turn arrives in turn."""
     heard = []
-    bus.subscribe(lambda events: heard.extend(one.seq for one in events), lambda *_: None)
+    bus.subscribe(lambda events: heard.extend(one.seq for one in events), lambda *_: None, lambda _: None)
 
     bus.publish([event(1), event(2)])
     bus.publish([event(3)])
@@ -29,7 +29,7 @@ def test_events_arrive_in_commit_order(bus):
 def test_an_ephemeral_event_keeps_its_parts(bus):
     """User, namespace, event and payload arrive as they were published."""
     heard = []
-    bus.subscribe(lambda events: None, lambda *parts: heard.append(parts))
+    bus.subscribe(lambda events: None, lambda *parts: heard.append(parts), lambda _: None)
 
     bus.publish_ephemeral("bob", "/chat", "user_typing", {"user_id": 1, "is_typing": True})
 
@@ -42,6 +42,6 @@ def test_a_node_that_does_not_listen_misses_nothing_it_needs(bus):
     bus.publish([event(1)])
     bus.publish_ephemeral("bob", "/chat", "user_typing", {})
 
-    bus.subscribe(heard.extend, lambda *_: None)
+    bus.subscribe(heard.extend, lambda *_: None, lambda _: None)
 
     assert [] == heard

@@ -1,9 +1,10 @@
 """The bus of a single process: a call. Other nodes need a bus over the network."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from tocsin.domain.stream import StreamEvent
+from tocsin.application.ports import OnEphemeral, OnEvents, OnWake
+from tocsin.domain.stream import StreamEvent, StreamKey
 from tocsin.domain.user_id import UserId
 
 
@@ -19,22 +20,30 @@ class LocalBus:
     """
 
     def __init__(self) -> None:
-        self._on_events: Callable[[Sequence[StreamEvent]], None] = _nobody
-        self._on_ephemeral: Callable[[UserId, str, str, dict[str, Any]], None] = _nobody
+        self._on_events: OnEvents = _nobody
+        self._on_ephemeral: OnEphemeral = _nobody
+        self._on_wake: OnWake = _nobody
 
     def publish(self, events: Sequence[StreamEvent]) -> None:
         """Hand committed events to the node before returning."""
         self._on_events(events)
 
-    def publish_ephemeral(self, user_id: UserId, namespace: str, event: str, payload: dict[str, Any]) -> None:
+    def publish_ephemeral(self, user_id: UserId | None, namespace: str, event: str, payload: Any) -> None:
         """Hand an event that no stream keeps to the node before returning."""
         self._on_ephemeral(user_id, namespace, event, payload)
 
-    def subscribe(
-        self,
-        on_events: Callable[[Sequence[StreamEvent]], None],
-        on_ephemeral: Callable[[UserId, str, str, dict[str, Any]], None],
-    ) -> None:
-        """Set the two handlers, in place of earlier ones."""
+    def wake(self, keys: Sequence[StreamKey]) -> None:
+        """Tell the node before returning."""
+        self._on_wake(keys)
+
+    def subscribe(self, on_events: OnEvents, on_ephemeral: OnEphemeral, on_wake: OnWake) -> None:
+        """Set the handlers, in place of earlier ones."""
         self._on_events = on_events
         self._on_ephemeral = on_ephemeral
+        self._on_wake = on_wake
+
+    async def start(self) -> None:
+        """Nothing stands between the caller and the node."""
+
+    async def stop(self) -> None:
+        """Nothing is on its way."""

@@ -12,8 +12,10 @@ from typing import Any, Protocol
 from tocsin.domain.message import Message, MessageDraft
 from tocsin.domain.notification import InboxFilter, InboxPage, InboxStats, Notification, NotificationDraft
 from tocsin.domain.principal import Principal
-from tocsin.domain.stream import Head, Slice, StreamEvent, StreamKey
+from tocsin.domain.stream import EventDraft, Head, Slice, StreamEvent, StreamKey
 from tocsin.domain.user_id import UserId
+
+Draft = NotificationDraft | MessageDraft | EventDraft
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,15 @@ class Store(Protocol):
     ) -> list[StreamEvent]:
         """Append one event to each user's stream in one transaction, users in ascending id."""
 
+    async def write_many(self, drafts: Sequence[Draft]) -> list[list[StreamEvent]]:
+        """
+        Carry out writes in the order given, all or none, in one transaction.
+
+        Returns:
+            The events of each draft. A chat message repeated under its
+            ``client_msg_id`` has none.
+        """
+
     async def heads(self, keys: Sequence[StreamKey]) -> list[Head]:
         """Return the head of each stream, in the order asked."""
 
@@ -133,6 +144,11 @@ class Store(Protocol):
         """Begin a new life of the streams, after a restore; every cursor becomes unknown."""
 
 
+OnEvents = Callable[[Sequence[StreamEvent]], None]
+OnEphemeral = Callable[[UserId | None, str, str, Any], None]
+OnWake = Callable[[Sequence[StreamKey]], None]
+
+
 class Bus(Protocol):
     """
     Wakes the nodes that hold a user's sockets. It carries events and is not the truth.
@@ -144,15 +160,20 @@ class Bus(Protocol):
     def publish(self, events: Sequence[StreamEvent]) -> None:
         """Pass on committed events, in commit order."""
 
-    def publish_ephemeral(self, user_id: UserId, namespace: str, event: str, payload: dict[str, Any]) -> None:
-        """Pass on an event that no stream keeps."""
+    def publish_ephemeral(self, user_id: UserId | None, namespace: str, event: str, payload: Any) -> None:
+        """Pass on an event that no stream keeps, to a user or (None) to everybody on the namespace."""
 
-    def subscribe(
-        self,
-        on_events: Callable[[Sequence[StreamEvent]], None],
-        on_ephemeral: Callable[[UserId, str, str, dict[str, Any]], None],
-    ) -> None:
-        """Set the two handlers of this node."""
+    def wake(self, keys: Sequence[StreamKey]) -> None:
+        """Say that these streams may have grown; whoever holds them looks into the log."""
+
+    def subscribe(self, on_events: OnEvents, on_ephemeral: OnEphemeral, on_wake: OnWake) -> None:
+        """Set the handlers of this node."""
+
+    async def start(self) -> None:
+        """Begin to carry; returns at once, whatever state the network is in."""
+
+    async def stop(self) -> None:
+        """Pass on what was published, for a second at most, and end."""
 
 
 class TokenVerifier(Protocol):

@@ -64,6 +64,16 @@ class StreamEvent(NamedTuple):
         }
 
 
+@dataclass(frozen=True, slots=True)
+class EventDraft:
+    """One event for the streams of users, its payload encoded: a JSON object without event_id, seq and epoch."""
+
+    namespace: str
+    event: str
+    user_ids: tuple[UserId, ...]
+    payload: bytes
+
+
 class Head(NamedTuple):
     """
     The state of a stream: last seq given out, highest seq no longer kept, highest seq acked.

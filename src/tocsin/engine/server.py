@@ -172,6 +172,11 @@ class SocketServer(EngineServer):
         """
         return self.namespaces[namespace].rooms.members(room)
 
+    def has_anybody(self, namespace: str, room: Hashable = None) -> bool:
+        """Tell whether anybody is on a namespace, or in a room of it; False when there is no such namespace."""
+        place = self.namespaces.get(namespace)
+        return place is not None and bool(place.sockets if room is None else place.rooms.members(room))
+
     def emit(
         self,
         event: str,

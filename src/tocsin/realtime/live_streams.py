@@ -198,10 +198,23 @@ class LiveStreams:
             else:
                 self.read_up_to(stream, event.seq)
 
-    def on_ephemeral(self, user_id: UserId, namespace: str, event: str, payload: dict[str, Any]) -> None:
-        """Emit an event that no stream keeps to whoever is in the room now."""
-        if user_id in self._by_namespace.get(namespace, _NO_STREAMS):
+    def on_ephemeral(self, user_id: UserId | None, namespace: str, event: str, payload: Any) -> None:
+        """Emit an event that no stream keeps to whoever is there now."""
+        if self._server.has_anybody(namespace, user_id):
             self._server.emit(event, payload, namespace=namespace, room=user_id, ephemeral=True)
+
+    def on_wake(self, keys: Iterable[StreamKey]) -> None:
+        """Look into the log of streams that may have grown; never waits."""
+        for key in keys:
+            stream = self._by_namespace.get(key.namespace, _NO_STREAMS).get(key.user_id)
+            if stream is None:
+                continue
+            if stream.has_room:
+                # The read ends where the log does, however far it was told to go.
+                self.read_up_to(stream, max(stream.head, stream.wanted) + READ_EVENTS)
+            else:
+                # Who catches up may have looked a moment too early.
+                self._is_sweep_due = True
 
     def _advance(self, stream: LiveStream, event: StreamEvent) -> None:
         packet = self.packet(event)

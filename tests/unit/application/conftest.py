@@ -32,6 +32,6 @@ def bus():
 @pytest.fixture
 def heard(store, bus):
     heard = Heard()
-    bus.subscribe(heard.events.extend, lambda *parts: heard.ephemeral.append(parts))
+    bus.subscribe(heard.events.extend, lambda *parts: heard.ephemeral.append(parts), lambda _: None)
     store.on_commit = bus.publish
     return heard

@@ -139,6 +139,9 @@ class RecordingEngine:
             socket.send(packet)
         return len(sockets)
 
+    def has_anybody(self, namespace, room=None) -> bool:
+        return bool(self.rooms.get(room))
+
     def emit(self, event, *args, namespace="/", room=None, skip=None, ephemeral=False) -> int:
         sockets = list(self.rooms.get(room, ()))
         for socket in sockets:

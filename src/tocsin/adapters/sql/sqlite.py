@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from tocsin.adapters import failpoint
-from tocsin.adapters.sql import chat, inbox, inbox_queries, streams
+from tocsin.adapters.sql import chat, inbox, inbox_queries, streams, writes
 from tocsin.adapters.sql.connection import open_writer
 from tocsin.adapters.sql.group_commit import GroupCommit, Operation
 from tocsin.adapters.sql.idempotency import KEPT_MS, perform_once, unchanged
@@ -22,7 +22,7 @@ from tocsin.adapters.sql.migrate import upgrade
 from tocsin.adapters.sql.readers import HeadReader, Readers
 from tocsin.adapters.sql.statements import SQLITE as SQL
 from tocsin.adapters.sql.transaction import Transaction
-from tocsin.application.ports import Once
+from tocsin.application.ports import Draft, Once
 from tocsin.domain.message import Message, MessageDraft
 from tocsin.domain.notification import InboxFilter, InboxPage, InboxStats, Notification, NotificationDraft
 from tocsin.domain.stream import Head, Slice, StreamEvent, StreamKey
@@ -182,6 +182,13 @@ class SqliteStore:
             streams.events_to_json,
             streams.events_from_json,
             size=len(payload),
+        )
+
+    async def write_many(self, drafts: Sequence[Draft]) -> list[list[StreamEvent]]:
+        """Carry out writes in order and together."""
+        prepared = [writes.prepare(draft) for draft in drafts]
+        return await self._writer.run(
+            lambda transaction: writes.perform(transaction, prepared), sum(one.size for one in prepared)
         )
 
     async def heads(self, keys: Sequence[StreamKey]) -> list[Head]:

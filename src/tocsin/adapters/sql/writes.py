@@ -1,0 +1,48 @@
+"""Writes of any kind in one transaction, in the order given."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tocsin.adapters.sql import chat, inbox, streams
+from tocsin.adapters.sql.transaction import Transaction
+from tocsin.application.ports import Draft
+from tocsin.domain.message import MessageDraft
+from tocsin.domain.notification import NotificationDraft
+from tocsin.domain.stream import StreamEvent
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedWrite:
+    """
+    What can be done outside the writer's turn is done.
+
+    Attributes:
+        perform: Appends to the transaction's events.
+        size: Bytes that it holds, about.
+    """
+
+    perform: Callable[[Transaction], object]
+    size: int
+
+
+def prepare(draft: Draft) -> PreparedWrite:
+    """Return the write of a draft."""
+    if isinstance(draft, NotificationDraft):
+        notification = inbox.prepare(draft)
+        return PreparedWrite(lambda transaction: inbox.create(transaction, [notification]), notification.size)
+    if isinstance(draft, MessageDraft):
+        return PreparedWrite(lambda transaction: chat.send(transaction, draft), len(draft.message))
+    namespace, event, user_ids, payload = draft.namespace, draft.event, draft.user_ids, draft.payload
+    return PreparedWrite(
+        lambda transaction: streams.append_to_all(transaction, user_ids, namespace, event, payload), len(payload)
+    )
+
+
+def perform(transaction: Transaction, prepared: Sequence[PreparedWrite]) -> list[list[StreamEvent]]:
+    """Carry out each in turn and return the events of each."""
+    appended = []
+    for write in prepared:
+        before = len(transaction.events)
+        write.perform(transaction)
+        appended.append(transaction.events[before:])
+    return appended

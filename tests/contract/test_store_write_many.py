@@ -1,0 +1,51 @@
+"""What every store guarantees of writes of any kind that go together."""
+
+import orjson
+import pytest
+
+from tocsin.domain.errors import KeyReused
+from tocsin.domain.message import MessageDraft
+from tocsin.domain.stream import EventDraft
+
+
+async def test_writes_of_any_kind_keep_their_order(opened, draft):
+    """Each draft gets its events, and the streams tell them in the order given."""
+    told = await opened.store.write_many(
+        [
+            EventDraft("/orders", "order_updated", ("bob", "alice"), b'{"n":1}'),
+            draft("alice", title="second"),
+            MessageDraft(from_user_id="alice", to_user_id="bob", message="third"),
+            EventDraft("/orders", "order_updated", ("alice",), b'{"n":4}'),
+        ]
+    )
+
+    names = [[(one.user_id, one.event, one.seq) for one in events] for events in told]
+    assert names == [
+        [("alice", "order_updated", 1), ("bob", "order_updated", 1)],
+        [("alice", "notification", 1)],
+        [("alice", "message_sent", 1), ("bob", "message_received", 1)],
+        [("alice", "order_updated", 2)],
+    ]
+    assert "second" == orjson.loads(told[1][0].payload)["title"]
+    assert opened.take() == [one for events in told for one in events]
+
+
+async def test_a_repeated_message_has_no_events(store):
+    """The same client_msg_id again is the same message, in one call too."""
+    message = MessageDraft(from_user_id="alice", to_user_id="bob", message="once", client_msg_id="m-1")
+
+    told = await store.write_many([message, message])
+
+    assert [2, 0] == [len(events) for events in told]
+
+
+async def test_all_or_none(opened, draft):
+    """What is refused takes everything with it that was given together."""
+    first = MessageDraft(from_user_id="alice", to_user_id="bob", message="once", client_msg_id="m-1")
+    other = MessageDraft(from_user_id="alice", to_user_id="bob", message="other", client_msg_id="m-1")
+
+    with pytest.raises(KeyReused):
+        await opened.store.write_many([draft("carol"), first, other])
+
+    assert [] == opened.take()
+    assert 0 == (await opened.store.notification_stats("carol")).total
