@@ -51,19 +51,41 @@ class Activity:
             PayloadTooBig: ``data`` exceeds 64 KiB encoded.
             KeyReused: ``once`` was used for another request.
         """
-        kind = find_event_type(namespace, event)
-        if kind is None or not kind.publishable:
-            raise Invalid(f"there is no event '{event}' to publish on '{namespace}'")
+        kind = publishable_event(namespace, event)
         if not 1 <= len(user_ids) <= MAX_RECIPIENTS:
             raise Invalid(f"user_ids must hold 1 to {MAX_RECIPIENTS} users")
-        _check_fields(kind, data)
-        payload = data if "timestamp" in data else {**data, "timestamp": iso(now_ms())}
-        encoded = _encode(payload)
+        payload, encoded = check_payload(kind, data)
         if kind.durable if durable is None else durable:
             return await self._store.append_event(namespace, event, user_ids, encoded, once)
         for user_id in dict.fromkeys(user_ids):
             self._bus.publish_ephemeral(user_id, namespace, event, payload)
         return []
+
+
+def publishable_event(namespace: str, event: str) -> EventType:
+    """
+    Return the registered event that a back end may publish.
+
+    Raises:
+        Invalid: There is none of this name.
+    """
+    kind = find_event_type(namespace, event)
+    if kind is None or not kind.publishable:
+        raise Invalid(f"there is no event '{event}' to publish on '{namespace}'")
+    return kind
+
+
+def check_payload(kind: EventType, data: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """
+    Return the payload of an event, with a ``timestamp``, and its encoded form.
+
+    Raises:
+        Invalid: A known field has another type, or something is not JSON.
+        PayloadTooBig: It exceeds 64 KiB encoded.
+    """
+    _check_fields(kind, data)
+    payload = data if "timestamp" in data else {**data, "timestamp": iso(now_ms())}
+    return payload, _encode(payload)
 
 
 def _check_fields(kind: EventType, data: dict[str, Any]) -> None:

@@ -24,9 +24,7 @@ class Chat:
             Invalid: The text or the id breaks a rule.
             KeyReused: The ``client_msg_id`` was used for another message.
         """
-        check_text("message", draft.message, rules.MAX_MESSAGE)
-        if draft.client_msg_id is not None:
-            check_text("client_msg_id", draft.client_msg_id, rules.MAX_CLIENT_MSG_ID)
+        check_message(draft)
         return await self._store.send_message(draft)
 
     async def mark_read(self, reader_id: UserId, message_id: str) -> Message:
@@ -37,3 +35,15 @@ class Chat:
         """Tell the other user's open devices; nobody else ever hears of it."""
         payload = {"user_id": user_id_json(from_user_id), "is_typing": is_typing}
         self._bus.publish_ephemeral(to_user_id, "/chat", "user_typing", payload)
+
+
+def check_message(draft: MessageDraft) -> None:
+    """
+    Check the rules that hold for every caller, in any thread.
+
+    Raises:
+        Invalid: The text or the id breaks a rule.
+    """
+    check_text("message", draft.message, rules.MAX_MESSAGE)
+    if draft.client_msg_id is not None:
+        check_text("client_msg_id", draft.client_msg_id, rules.MAX_CLIENT_MSG_ID)

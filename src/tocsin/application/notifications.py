@@ -57,7 +57,7 @@ class Notifications:
         if not 1 <= len(drafts) <= rules.MAX_RECIPIENTS:
             raise Invalid(f"user_ids must hold 1 to {rules.MAX_RECIPIENTS} users")
         for draft in drafts:
-            _check(draft)
+            check_notification(draft)
         return await self._store.create_notifications(drafts, once)
 
     async def get(self, user_id: UserId, notification_id: str) -> Notification:
@@ -105,7 +105,14 @@ class Notifications:
         return await self._store.list_notifications(user_id, wanted, before=before, limit=limit)
 
 
-def _check(draft: NotificationDraft) -> None:
+def check_notification(draft: NotificationDraft) -> None:
+    """
+    Check the rules that hold for every caller, in any thread.
+
+    Raises:
+        Invalid: A field breaks a rule; the detail names it.
+        PayloadTooBig: ``data`` exceeds 16 KiB encoded.
+    """
     check_text("type", draft.type, rules.MAX_TYPE)
     check_text("title", draft.title, rules.MAX_TITLE)
     check_text("message", draft.message, rules.MAX_MESSAGE, least=0)

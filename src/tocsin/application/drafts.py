@@ -1,0 +1,170 @@
+"""
+What a back end's dictionaries mean: checked drafts of events, notifications and messages.
+
+Pure functions for any thread. Everything is encoded or copied at the call: a
+dictionary that changes afterwards changes nothing. Nothing is stored here.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import orjson
+
+from tocsin.application.activity import check_payload, publishable_event
+from tocsin.application.chat import check_message
+from tocsin.application.notifications import check_notification
+from tocsin.domain.errors import Invalid
+from tocsin.domain.events import EventType
+from tocsin.domain.message import MessageDraft
+from tocsin.domain.notification import MAX_RECIPIENTS, NotificationDraft, Priority
+from tocsin.domain.stream import EventDraft
+from tocsin.domain.timestamp import Milliseconds, from_datetime, now_ms
+from tocsin.domain.user_id import parse_user_id
+
+_PRIORITIES = get_args(Priority)
+# Python back ends hand over datetimes, and mean UTC by a naive one (the guide: utcnow()).
+_OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+_OWN = frozenset({"title", "message", "type", "category", "priority", "sound", "expires_at", "ttl_s", "data"})
+_MAX_TTL_S = 100 * 365 * 86_400
+
+
+def draft_event(
+    namespace: str, event: str, user_ids: Sequence[object], data: Mapping[str, Any] | None
+) -> tuple[EventType, EventDraft]:
+    """
+    Return a registered event for users, with what the registry says of it.
+
+    Raises:
+        Invalid: No such event to publish, a wrong user or field, or not JSON.
+        PayloadTooBig: ``data`` exceeds 64 KiB encoded.
+    """
+    kind = publishable_event(namespace, event)
+    if not 1 <= len(user_ids) <= MAX_RECIPIENTS:
+        raise Invalid(f"user_ids must hold 1 to {MAX_RECIPIENTS} users")
+    users = tuple(dict.fromkeys(parse_user_id(user_id) for user_id in user_ids))
+    _, encoded = check_payload(kind, copy_json(data))
+    return kind, EventDraft(namespace, event, users, encoded)
+
+
+def draft_notification(user_id: object, fields: Mapping[str, Any]) -> NotificationDraft:
+    """
+    Return a notification from one dictionary; keys that it has no field for go into its ``data``.
+
+    Raises:
+        Invalid: There is no ``title``, or a field breaks a rule.
+        PayloadTooBig: ``data`` exceeds 16 KiB encoded.
+    """
+    given = copy_json({name: value for name, value in fields.items() if name != "expires_at"})
+    data = given.get("data") or {}
+    if not isinstance(data, dict):
+        raise Invalid("data must be an object")
+    priority: Priority = given.get("priority") or "normal"
+    if priority not in _PRIORITIES:
+        raise Invalid(f"priority must be one of {', '.join(_PRIORITIES)}")
+    draft = NotificationDraft(
+        user_id=parse_user_id(user_id),
+        type=_text(given, "type") or "notification",
+        title=_text(given, "title") or "",
+        message=_text(given, "message") or "",
+        data={name: value for name, value in given.items() if name not in _OWN} | data,
+        category=_text(given, "category"),
+        priority=priority,
+        sound=_text(given, "sound"),
+        expires_at=_expiry(fields.get("expires_at"), given.get("ttl_s")),
+    )
+    check_notification(draft)
+    return draft
+
+
+def draft_message(
+    from_user_id: object, to_user_id: object, message: object, client_msg_id: str | None = None
+) -> MessageDraft:
+    """
+    Return a chat message.
+
+    Raises:
+        Invalid: A user, the text or the id breaks a rule.
+    """
+    if not isinstance(message, str):
+        raise Invalid("message must be a string")
+    if not isinstance(client_msg_id, str | None):
+        raise Invalid("client_msg_id must be a string")
+    draft = MessageDraft(
+        from_user_id=parse_user_id(from_user_id, "from_user_id"),
+        to_user_id=parse_user_id(to_user_id, "to_user_id"),
+        message=message,
+        client_msg_id=client_msg_id,
+    )
+    check_message(draft)
+    return draft
+
+
+def copy_json(data: Mapping[str, Any] | None) -> dict[str, Any]:
+    """
+    Return a deep copy of an object as JSON has it; instants become ISO 8601 UTC.
+
+    Raises:
+        Invalid: It is no object, or holds what JSON can't carry.
+    """
+    if data is None:
+        return {}
+    if not isinstance(data, Mapping):
+        raise Invalid("data must be a dictionary")
+    copied: dict[str, Any] = orjson.loads(encode_json(dict(data)))
+    moment = copied.get("timestamp")
+    if isinstance(moment, str):
+        copied["timestamp"] = _in_utc(moment)
+    return copied
+
+
+def encode_json(value: object) -> bytes:
+    """
+    Return any value as JSON; instants become ISO 8601 UTC.
+
+    Raises:
+        Invalid: It holds what JSON can't carry.
+    """
+    try:
+        return orjson.dumps(value, option=_OPTIONS)
+    except TypeError as error:
+        if "key must be str" not in str(error):
+            raise Invalid(f"data is not JSON: {error}") from None
+    try:
+        return orjson.dumps(value, option=_OPTIONS | orjson.OPT_NON_STR_KEYS)
+    except TypeError as error:
+        raise Invalid(f"data is not JSON: {error}") from None
+
+
+def _in_utc(moment: str) -> str:
+    """Mark a naive ISO 8601 instant as UTC, so that browsers do not take it for their own time."""
+    try:
+        naive = datetime.fromisoformat(moment).tzinfo is None
+    except ValueError:
+        return moment
+    return f"{moment}Z" if naive and ":" in moment else moment
+
+
+def _text(given: Mapping[str, Any], field: str) -> str | None:
+    value = given.get(field)
+    if not isinstance(value, str | None):
+        raise Invalid(f"{field} must be a string")
+    return value
+
+
+def _expiry(expires_at: object, ttl_s: object) -> Milliseconds | None:
+    if expires_at is not None and ttl_s is not None:
+        raise Invalid("give expires_at or ttl_s, not both")
+    if ttl_s is not None:
+        if isinstance(ttl_s, bool) or not isinstance(ttl_s, int | float) or not 0 < ttl_s <= _MAX_TTL_S:
+            raise Invalid("ttl_s must be a positive number of seconds")
+        return Milliseconds(now_ms() + int(ttl_s * 1000))
+    if expires_at is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(expires_at) if isinstance(expires_at, str) else expires_at
+    except ValueError:
+        moment = None
+    if not isinstance(moment, datetime):
+        raise Invalid("expires_at must be a datetime, or a string as in 2026-11-23T01:15:00Z")
+    return from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
