@@ -8,16 +8,24 @@ from tocsin.domain.user_id import UserId, user_id_json
 
 MAX_MESSAGE = 8_000
 MAX_CLIENT_MSG_ID = 64
+ADOPTED_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageDraft:
-    """What a sender asks for; the same ``client_msg_id`` of one sender is one message."""
+    """
+    What a sender asks for; the same ``client_msg_id`` of one sender is one message.
+
+    Attributes:
+        adopts_saved: A message of the same text that a host's session saved within the
+            last ``ADOPTED_MS`` is this one: it was delivered with its commit.
+    """
 
     from_user_id: UserId
     to_user_id: UserId
     message: str
     client_msg_id: str | None = None
+    adopts_saved: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,11 +19,16 @@ from tocsin.domain.user_id import UserId, user_id_json
 
 NAMESPACE = "/chat"
 
-_COLUMNS = tuple(table.c.keys())
+_COLUMNS = tuple(column.name for column in table.c if column is not table.c.claimable_until)
 
 
 def send(transaction: Transaction, draft: MessageDraft) -> Message:
-    """Insert a message with its events, or return the first of its ``client_msg_id``."""
+    """
+    Insert a message with its events, or return the one that is stored already.
+
+    That is the first of its ``client_msg_id``, or with ``adopts_saved`` the
+    oldest that a host's session saved and no other broadcast has claimed.
+    """
     if draft.client_msg_id is not None:
         row = transaction.row(
             SQL.sent_message, {"from_user_id": draft.from_user_id, "client_msg_id": draft.client_msg_id}
@@ -33,7 +38,22 @@ def send(transaction: Transaction, draft: MessageDraft) -> Message:
             if (sent.to_user_id, sent.message) != (draft.to_user_id, draft.message):
                 raise KeyReused("this client_msg_id was used for another message")
             return sent
-    return _insert(transaction, draft)
+    return (draft.adopts_saved and _claim_saved(transaction, draft)) or _insert(transaction, draft)
+
+
+def _claim_saved(transaction: Transaction, draft: MessageDraft) -> Message | None:
+    row = transaction.row(
+        SQL.claim_message,
+        {
+            "from_user_id": draft.from_user_id,
+            "to_user_id": draft.to_user_id,
+            "message": draft.message,
+            "client_msg_id": draft.client_msg_id,
+            "now": transaction.now,
+            "limit": 1,
+        },
+    )
+    return None if row is None else _from_row(row)
 
 
 def _insert(transaction: Transaction, draft: MessageDraft) -> Message:
@@ -50,7 +70,7 @@ def _insert(transaction: Transaction, draft: MessageDraft) -> Message:
         seq=seqs["message_received"],
         created_at=transaction.now,
     )
-    transaction.execute(SQL.insert_message, asdict(message))
+    transaction.execute(SQL.insert_message, {**asdict(message), "claimable_until": None})
     payload = orjson.dumps(message.json())
     streams.put_events(
         transaction,

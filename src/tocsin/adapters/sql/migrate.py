@@ -13,9 +13,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, create_engine, event, inspect, text
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
+
+from tocsin.adapters.sql.schema import VERSION_TABLE
 
 _LOCK_TIMEOUT_S = 60.0
 
@@ -48,12 +50,22 @@ def upgrade(path: str) -> str:
     event.listen(engine, "begin", _lock)
     config = _config()
     with engine.begin() as connection:
+        _follow_rename(connection)
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
         except CommandError as error:
             raise SchemaTooNew(f"{path} was written by a later release of tocsin ({error})") from error
     return latest()
+
+
+def _follow_rename(connection: Connection) -> None:
+    # Before 0002 no table had the prefix, the one with the revision neither.
+    tables = inspect(connection)
+    if not (tables.has_table("alembic_version") and tables.has_table("life") and tables.has_table("stream_event")):
+        return
+    if connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0001"]:
+        connection.execute(text(f"ALTER TABLE alembic_version RENAME TO {VERSION_TABLE}"))
 
 
 def _config() -> Config:

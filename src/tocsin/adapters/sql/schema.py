@@ -3,12 +3,25 @@ The tables, defined once for every database.
 
 Migrations bring a database here (a test compares the two); statements are
 compiled from here. No statement and no connection lives in this module.
+They may stand in a host's database, among its own: names begin with tocsin_.
 
 Instants are milliseconds since 1970. JSON is stored as the bytes that go over
 the wire, so that an event is encoded once in its life.
 """
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -21,7 +34,7 @@ metadata = MetaData(
 
 # The life of the streams: one row, whose epoch is part of every cursor.
 life = Table(
-    "life",
+    "tocsin_life",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("epoch", Text, nullable=False),
@@ -31,7 +44,7 @@ life = Table(
 # One row a stream. The counter is raised in the transaction that appends the
 # event: the lock on this row is what makes commit order and seq order one.
 stream = Table(
-    "stream",
+    "tocsin_stream",
     metadata,
     Column("user_id", Text, primary_key=True),
     Column("namespace", Text, primary_key=True),
@@ -42,7 +55,7 @@ stream = Table(
 )
 
 stream_event = Table(
-    "stream_event",
+    "tocsin_stream_event",
     metadata,
     Column("user_id", Text, primary_key=True),
     Column("namespace", Text, primary_key=True),
@@ -52,10 +65,10 @@ stream_event = Table(
     Column("payload", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
 )
-Index("ix_stream_event_created_at", stream_event.c.created_at)
+Index("ix_tocsin_stream_event_created_at", stream_event.c.created_at)
 
 notification = Table(
-    "notification",
+    "tocsin_notification",
     metadata,
     Column("id", Text, primary_key=True),
     Column("user_id", Text, nullable=False),
@@ -74,7 +87,7 @@ notification = Table(
 )
 # The list of an inbox, and its total without touching the rows.
 Index(
-    "ix_notification_inbox",
+    "ix_tocsin_notification_inbox",
     notification.c.user_id,
     notification.c.seq,
     notification.c.expires_at,
@@ -82,7 +95,7 @@ Index(
 # Badge, stats, the unread list and read-all: small, for it holds the unread only.
 # read_at stands in it, always NULL, or SQLite would not see that it covers a count.
 Index(
-    "ix_notification_unread",
+    "ix_tocsin_notification_unread",
     notification.c.user_id,
     notification.c.read_at,
     notification.c.seq,
@@ -93,14 +106,14 @@ Index(
     postgresql_where=notification.c.read_at.is_(None),
 )
 Index(
-    "ix_notification_expires_at",
+    "ix_tocsin_notification_expires_at",
     notification.c.expires_at,
     sqlite_where=notification.c.expires_at.is_not(None),
     postgresql_where=notification.c.expires_at.is_not(None),
 )
 
 message = Table(
-    "message",
+    "tocsin_message",
     metadata,
     Column("id", Text, primary_key=True),
     Column("from_user_id", Text, nullable=False),
@@ -110,9 +123,20 @@ message = Table(
     Column("seq", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("read_at", BigInteger),
+    # Set on a message that a host's session saved: till then a broadcast of the
+    # same text is this message and no second one. NULL once it was claimed.
+    Column("claimable_until", BigInteger),
 )
 Index(
-    "ix_message_client_msg_id",
+    "ix_tocsin_message_claimable",
+    message.c.from_user_id,
+    message.c.to_user_id,
+    message.c.claimable_until,
+    sqlite_where=message.c.claimable_until.is_not(None),
+    postgresql_where=message.c.claimable_until.is_not(None),
+)
+Index(
+    "ix_tocsin_message_client_msg_id",
     message.c.from_user_id,
     message.c.client_msg_id,
     unique=True,
@@ -121,7 +145,7 @@ Index(
 )
 
 idempotency_key = Table(
-    "idempotency_key",
+    "tocsin_idempotency_key",
     metadata,
     Column("owner", Text, primary_key=True),
     Column("key", Text, primary_key=True),
@@ -129,4 +153,39 @@ idempotency_key = Table(
     Column("result", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
 )
-Index("ix_idempotency_key_created_at", idempotency_key.c.created_at)
+Index("ix_tocsin_idempotency_key_created_at", idempotency_key.c.created_at)
+
+# An address for push. A token belongs to the user who registered it last.
+device = Table(
+    "tocsin_device",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("platform", Text, nullable=False),
+    Column("device_name", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger, nullable=False),
+)
+Index("ix_tocsin_device_token", device.c.kind, device.c.token, unique=True)
+Index("ix_tocsin_device_user_id", device.c.user_id)
+
+topic_subscription = Table(
+    "tocsin_topic_subscription",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("created_at", BigInteger, nullable=False),
+)
+Index("ix_tocsin_topic_subscription_topic", topic_subscription.c.topic)
+
+# Alembic's, as it makes it. Here so that a host's autogenerate keeps it; it has
+# a row where the migrations of tocsin are at work, none where the host's are.
+VERSION_TABLE = "tocsin_version"
+version = Table(
+    VERSION_TABLE,
+    metadata,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="tocsin_version_pkc"),
+)

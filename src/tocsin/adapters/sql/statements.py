@@ -185,14 +185,33 @@ class Statements:
 
     def _chat(self) -> None:
         self.insert_message = self._compile(_inserted(message))
+        fields = tuple(column for column in message.c if column is not message.c.claimable_until)
         self.sent_message = self._compile(
-            select(message).where(
+            select(*fields).where(
                 message.c.from_user_id == bindparam("from_user_id"),
                 message.c.client_msg_id == bindparam("client_msg_id"),
             )
         )
         self.received_message = self._compile(
-            select(message).where(message.c.id == bindparam("id"), message.c.to_user_id == bindparam("to_user_id"))
+            select(*fields).where(message.c.id == bindparam("id"), message.c.to_user_id == bindparam("to_user_id"))
+        )
+        saved = (
+            select(message.c.id)
+            .where(
+                message.c.from_user_id == bindparam("from_user_id"),
+                message.c.to_user_id == bindparam("to_user_id"),
+                message.c.claimable_until > bindparam("now"),
+                message.c.message == bindparam("message"),
+            )
+            .order_by(message.c.claimable_until, message.c.seq)
+        )
+        self.claim_message = self._compile(
+            update(message)
+            .values(
+                claimable_until=None, client_msg_id=func.coalesce(message.c.client_msg_id, bindparam("client_msg_id"))
+            )
+            .where(message.c.id == _limited(saved).scalar_subquery())
+            .returning(*fields)
         )
         self.set_message_read = self._compile(
             update(message).values(read_at=bindparam("read_at")).where(message.c.id == bindparam("id"))

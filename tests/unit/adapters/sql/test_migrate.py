@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -18,7 +19,7 @@ def definitions(path):
     connection = sqlite3.connect(path)
     found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name").fetchall()
     connection.close()
-    return {name: " ".join(sql.split()) for name, sql in found if name != "alembic_version"}
+    return {name: " ".join(sql.split()) for name, sql in found if name != "tocsin_version"}
 
 
 def test_migrations_lead_to_the_schema(tmp_path):
@@ -62,7 +63,7 @@ def test_a_later_schema_is_refused(tmp_path):
     path = str(tmp_path / "t.db")
     upgrade(path)
     connection = sqlite3.connect(path)
-    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.execute("UPDATE tocsin_version SET version_num = '9999'")
     connection.commit()
     connection.close()
 
@@ -74,9 +75,81 @@ def test_a_failed_migration_leaves_the_old_schema(tmp_path):
     """All steps are one transaction: with a table in the way, nothing of them stays."""
     path = tmp_path / "t.db"
     connection = sqlite3.connect(path)
-    connection.execute("CREATE TABLE message (other INTEGER)")
+    connection.execute("CREATE TABLE tocsin_message (other INTEGER)")
     connection.close()
 
     with pytest.raises(Exception, match="already exists"):
         upgrade(str(path))
-    assert {"message"} == set(definitions(path))
+    assert {"tocsin_message"} == set(definitions(path))
+
+
+@pytest.fixture
+def unprefixed(tmp_path):
+    """Return the path of a database from before the prefix, with a row in each table."""
+    path = tmp_path / "old.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(Path(__file__).with_name("schema_0001.sql").read_text(encoding="utf-8"))
+    for table, row in OLD_ROWS.items():
+        connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+    connection.commit()
+    connection.close()
+    return str(path)
+
+
+OLD_ROWS = {
+    "life": (1, "e" * 16),
+    "stream": ("7", "/chat", 2, 1, 1),
+    "stream_event": ("7", "/chat", 2, "e-2", "message_received", b"{}", 5),
+    "notification": ("n-1", "7", 1, "t", "Title", "", b"{}", None, "normal", None, 5, None, None, None),
+    "message": ("m-1", "8", "7", "Hi", "c-1", 2, 5, None),
+    "idempotency_key": ("owner", "key", b"f", b"r", 5),
+}
+
+
+def rows(path, table):
+    connection = sqlite3.connect(path)
+    found = connection.execute(f"SELECT * FROM {table}").fetchall()
+    connection.close()
+    return found
+
+
+def test_tables_without_the_prefix_are_moved_over(unprefixed):
+    """A database of the first revision keeps its rows and gets what a new one has."""
+    assert latest() == upgrade(unprefixed)
+
+    assert [(latest(),)] == rows(unprefixed, "tocsin_version")
+    for table, row in OLD_ROWS.items():
+        assert [row] == [found[: len(row)] for found in rows(unprefixed, f"tocsin_{table}")]
+    with create_engine(f"sqlite:///{unprefixed}", poolclass=NullPool).connect() as connection:
+        # With the table of the revision: nothing of the old names is left.
+        options = {"version_table": "another"}
+        assert [] == compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+
+
+def test_a_move_that_fails_leaves_the_old_tables(unprefixed):
+    """The renames are part of the one transaction, the table of the revision's too."""
+    connection = sqlite3.connect(unprefixed)
+    connection.execute("CREATE TABLE tocsin_device (other INTEGER)")
+    connection.close()
+
+    with pytest.raises(Exception, match="already exists"):
+        upgrade(unprefixed)
+    assert [("0001",)] == rows(unprefixed, "alembic_version")
+    assert [OLD_ROWS["message"]] == rows(unprefixed, "message")
+
+
+def test_tables_of_a_host_are_left_alone(tmp_path):
+    """A host may have tables of the names that ours once had, and migrations of its own."""
+    path = str(tmp_path / "host.db")
+    connection = sqlite3.connect(path)
+    host = {"message": "A", "notification": "B", "stream": "C", "life": "D", "alembic_version": "0001"}
+    for table, value in host.items():
+        connection.execute(f"CREATE TABLE {table} (host TEXT)")
+        connection.execute(f"INSERT INTO {table} VALUES (?)", (value,))
+    connection.commit()
+    connection.close()
+
+    upgrade(path)
+
+    assert host == {table: rows(path, table)[0][0] for table in host}
+    assert [(latest(),)] == rows(path, "tocsin_version")

@@ -196,7 +196,7 @@ async def test_too_many_reads_are_refused(store, monkeypatch):
 async def test_readers_cannot_write(store):
     """A reading connection refuses a write, whatever a query says."""
     with pytest.raises(Overloaded):
-        await store._readers.run(lambda reader: reader.execute("DELETE FROM notification"))
+        await store._readers.run(lambda reader: reader.execute("DELETE FROM tocsin_notification"))
 
 
 async def test_commits_are_on_disk(store):

@@ -2,7 +2,12 @@
 
 from alembic import context
 
-from tocsin.adapters.sql.schema import metadata
+from tocsin.adapters.sql.schema import VERSION_TABLE, metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=True)
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    version_table=VERSION_TABLE,
+    transactional_ddl=True,
+)
 context.run_migrations()

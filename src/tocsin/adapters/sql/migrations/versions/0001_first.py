@@ -1,4 +1,9 @@
-"""Streams, inboxes, chat messages and idempotency keys."""
+"""
+Streams, inboxes, chat messages and idempotency keys.
+
+The names had no prefix once: 0002 moves such a database over. They are made
+with it, for a host may have a table ``message`` of its own.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,40 +15,40 @@ down_revision = None
 def upgrade() -> None:
     """Create the first tables."""
     op.create_table(
-        "life",
+        "tocsin_life",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("epoch", sa.Text(), nullable=False),
-        sa.CheckConstraint("id = 1", name=op.f("ck_life_single_row")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_life")),
+        sa.CheckConstraint("id = 1", name=op.f("ck_tocsin_life_single_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tocsin_life")),
     )
     _create_streams()
     _create_inboxes()
     _create_messages()
     op.create_table(
-        "idempotency_key",
+        "tocsin_idempotency_key",
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
         sa.Column("result", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("owner", "key", name=op.f("pk_idempotency_key")),
+        sa.PrimaryKeyConstraint("owner", "key", name=op.f("pk_tocsin_idempotency_key")),
     )
-    op.create_index("ix_idempotency_key_created_at", "idempotency_key", ["created_at"])
+    op.create_index("ix_tocsin_idempotency_key_created_at", "tocsin_idempotency_key", ["created_at"])
 
 
 def _create_streams() -> None:
     op.create_table(
-        "stream",
+        "tocsin_stream",
         sa.Column("user_id", sa.Text(), nullable=False),
         sa.Column("namespace", sa.Text(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("pruned", sa.BigInteger(), nullable=False),
         sa.Column("acked", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("user_id", "namespace", name=op.f("pk_stream")),
+        sa.PrimaryKeyConstraint("user_id", "namespace", name=op.f("pk_tocsin_stream")),
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "stream_event",
+        "tocsin_stream_event",
         sa.Column("user_id", sa.Text(), nullable=False),
         sa.Column("namespace", sa.Text(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
@@ -51,14 +56,14 @@ def _create_streams() -> None:
         sa.Column("event", sa.Text(), nullable=False),
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("user_id", "namespace", "seq", name=op.f("pk_stream_event")),
+        sa.PrimaryKeyConstraint("user_id", "namespace", "seq", name=op.f("pk_tocsin_stream_event")),
     )
-    op.create_index("ix_stream_event_created_at", "stream_event", ["created_at"])
+    op.create_index("ix_tocsin_stream_event_created_at", "tocsin_stream_event", ["created_at"])
 
 
 def _create_inboxes() -> None:
     op.create_table(
-        "notification",
+        "tocsin_notification",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("user_id", sa.Text(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
@@ -73,19 +78,19 @@ def _create_inboxes() -> None:
         sa.Column("seen_at", sa.BigInteger()),
         sa.Column("read_at", sa.BigInteger()),
         sa.Column("expires_at", sa.BigInteger()),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_notification")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tocsin_notification")),
     )
-    op.create_index("ix_notification_inbox", "notification", ["user_id", "seq", "expires_at"])
+    op.create_index("ix_tocsin_notification_inbox", "tocsin_notification", ["user_id", "seq", "expires_at"])
     op.create_index(
-        "ix_notification_unread",
-        "notification",
+        "ix_tocsin_notification_unread",
+        "tocsin_notification",
         ["user_id", "read_at", "seq", "category", "seen_at", "expires_at"],
         sqlite_where=sa.text("read_at IS NULL"),
         postgresql_where=sa.text("read_at IS NULL"),
     )
     op.create_index(
-        "ix_notification_expires_at",
-        "notification",
+        "ix_tocsin_notification_expires_at",
+        "tocsin_notification",
         ["expires_at"],
         sqlite_where=sa.text("expires_at IS NOT NULL"),
         postgresql_where=sa.text("expires_at IS NOT NULL"),
@@ -94,7 +99,7 @@ def _create_inboxes() -> None:
 
 def _create_messages() -> None:
     op.create_table(
-        "message",
+        "tocsin_message",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("from_user_id", sa.Text(), nullable=False),
         sa.Column("to_user_id", sa.Text(), nullable=False),
@@ -103,11 +108,11 @@ def _create_messages() -> None:
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("read_at", sa.BigInteger()),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tocsin_message")),
     )
     op.create_index(
-        "ix_message_client_msg_id",
-        "message",
+        "ix_tocsin_message_client_msg_id",
+        "tocsin_message",
         ["from_user_id", "client_msg_id"],
         unique=True,
         sqlite_where=sa.text("client_msg_id IS NOT NULL"),
