@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tocsin.application.ports import OnEphemeral, OnEvents, OnWake
+from tocsin.application.ports import OnEphemeral, OnEvents, OnGap, OnWake
 from tocsin.domain.stream import StreamEvent, StreamKey
 from tocsin.domain.user_id import UserId
 
@@ -36,8 +36,10 @@ class LocalBus:
         """Tell the node before returning."""
         self._on_wake(keys)
 
-    def subscribe(self, on_events: OnEvents, on_ephemeral: OnEphemeral, on_wake: OnWake) -> None:
-        """Set the handlers, in place of earlier ones."""
+    def subscribe(
+        self, on_events: OnEvents, on_ephemeral: OnEphemeral, on_wake: OnWake, on_gap: OnGap | None = None
+    ) -> None:
+        """Set the handlers, in place of earlier ones; a call leaves no gap to tell of."""
         self._on_events = on_events
         self._on_ephemeral = on_ephemeral
         self._on_wake = on_wake

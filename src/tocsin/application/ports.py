@@ -147,6 +147,7 @@ class Store(Protocol):
 OnEvents = Callable[[Sequence[StreamEvent]], None]
 OnEphemeral = Callable[[UserId | None, str, str, Any], None]
 OnWake = Callable[[Sequence[StreamKey]], None]
+OnGap = Callable[[], None]
 
 
 class Bus(Protocol):
@@ -166,8 +167,15 @@ class Bus(Protocol):
     def wake(self, keys: Sequence[StreamKey]) -> None:
         """Say that these streams may have grown; whoever holds them looks into the log."""
 
-    def subscribe(self, on_events: OnEvents, on_ephemeral: OnEphemeral, on_wake: OnWake) -> None:
-        """Set the handlers of this node."""
+    def subscribe(
+        self, on_events: OnEvents, on_ephemeral: OnEphemeral, on_wake: OnWake, on_gap: OnGap | None = None
+    ) -> None:
+        """
+        Set the handlers of this node, in place of earlier ones.
+
+        ``on_gap`` is called when wake-ups may have been missed: whatever the
+        node holds is to be compared with the log soon.
+        """
 
     async def start(self) -> None:
         """Begin to carry; returns at once, whatever state the network is in."""

@@ -65,7 +65,7 @@ class Realtime:
         self._authenticator = Authenticator(tokens, self._wheel, user_connections=user_connections)
         self._live = LiveStreams(engine, store, sweep_s=sweep_s)
         self._resumer = Resumer(self._live, store)
-        bus.subscribe(self._live.on_events, self._live.on_ephemeral, self._live.on_wake)
+        bus.subscribe(self._live.on_events, self._live.on_ephemeral, self._live.on_wake, self._live.on_gap)
         for namespace in NAMESPACES:
             engine.on_connect(namespace)(self._on_connect)
             engine.on_ready(namespace)(self._on_ready)

@@ -14,6 +14,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -123,6 +124,7 @@ class LiveStreams:
         self._by_namespace: dict[str, dict[UserId, LiveStream]] = {namespace: {} for namespace in NAMESPACES}
         self._sweeper: asyncio.Task[None] | None = None
         self._is_sweep_due = False
+        self._hurry = asyncio.Event()
         self.epoch = ""
         self.repairs = 0
         self.resyncs = 0
@@ -216,6 +218,11 @@ class LiveStreams:
                 # Who catches up may have looked a moment too early.
                 self._is_sweep_due = True
 
+    def on_gap(self) -> None:
+        """Sweep now: wake-ups may have been missed; never waits."""
+        self._is_sweep_due = True
+        self._hurry.set()
+
     def _advance(self, stream: LiveStream, event: StreamEvent) -> None:
         packet = self.packet(event)
         if stream.catching_up is not None:
@@ -288,7 +295,11 @@ class LiveStreams:
     async def _sweep_for_ever(self) -> None:
         swept_at = time.monotonic()
         while True:
-            await asyncio.sleep(self._sweep_s * random.uniform(0.75, 1.0))  # noqa: S311 - spreads load, hides nothing
+            with suppress(TimeoutError):
+                # The jitter spreads the load of many nodes.
+                async with asyncio.timeout(self._sweep_s * random.uniform(0.75, 1.0)):  # noqa: S311 - no secret
+                    await self._hurry.wait()
+            self._hurry.clear()
             try:
                 self._is_sweep_due |= await self._store.changed_elsewhere() or self.epoch != self._store.epoch
                 if self._is_sweep_due or time.monotonic() - swept_at >= FULL_SWEEP_S:

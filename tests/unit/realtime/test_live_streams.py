@@ -133,6 +133,21 @@ async def test_the_sweep_is_made_when_another_process_wrote(node, socket):
     assert [4] == socket.seqs
 
 
+async def test_a_gap_is_swept_at_once(node, socket):
+    """Where wake-ups may have been missed nobody waits for the periodic look."""
+    node.live._sweep_s = 3600
+    node.live.start()
+    await asyncio.sleep(0)
+    node.log.commit()
+    node.live.on_gap()
+    async with asyncio.timeout(5):
+        while not socket.seqs:  # noqa: ASYNC110 - the double raises no event
+            await asyncio.sleep(0.001)
+    await node.live.stop()
+
+    assert [4] == socket.seqs
+
+
 async def test_a_room_that_fell_behind_the_kept_log_is_told_to_resync(node, socket):
     """Events that are pruned before they were sent show as a resync, and live goes on."""
     node.log.commit_many(10)
