@@ -10,7 +10,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
@@ -23,9 +23,11 @@ from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store, TokenVerifier
+from tocsin.application.rate_limits import RateLimits
 from tocsin.application.retention import Retention
 from tocsin.application.streams import Streams
 from tocsin.domain.errors import TocsinError
+from tocsin.domain.rate import parse_rate
 from tocsin.engine import Limits, SocketServer
 from tocsin.engine.origins import allow_list
 from tocsin.realtime import Realtime
@@ -37,6 +39,8 @@ from tocsin.settings import Settings
 
 # Few objects die in a server at rest: looking for cycles less often cuts the pauses of a broadcast.
 _GC_THRESHOLDS = (50_000, 20, 100)
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class StartError(Exception):
@@ -129,6 +133,8 @@ class Service(Core):
             chat=self.chat,
             activity=self.activity,
             streams=self.streams,
+            limits=RateLimits(parse_rate(settings.limit_user_events)),
+            host_threads=settings.host_threads,
             user_connections=settings.limit_user_connections,
         )
         self.rest = RestApp(
@@ -146,6 +152,38 @@ class Service(Core):
         self.app = self.asgi()
         self.is_accepting = False
         self._server: HttpServer | None = None
+
+    def on(self, event: str, namespace: str = "/", *, limit: str | None = None) -> Callable[[F], F]:
+        """
+        Register a handler of a client event, on any namespace; a decorator.
+
+        A function of one parameter gets the data of the event, one of more gets
+        ``(user_id, data, …)``, one of none nothing. The user is the token's. What it
+        returns is acked: ``{ok: true, …}`` with an object, ``{ok: true, result}`` with
+        other JSON; a TocsinError that it raises is acked as its problem.
+
+        A sync handler runs in one of ``settings.host_threads`` threads; those of
+        one socket run one after another, in the order of the wire. An async one runs
+        on the service's loop. Safe from any thread, also while clients are connected.
+
+        Args:
+            event: Its name; events that the server takes itself can't be replaced,
+                except for ``publish_start`` on ``/sns``.
+            namespace: Where; clients need a token for every namespace.
+            limit: How often a user may send it, as ``10 per minute``; None: as the function
+                is marked, else as ``settings.limit_user_events`` says.
+
+        Raises:
+            Invalid: The event or the namespace can't be used, the event has a handler
+                already, or the function can't be called by position.
+        """
+        rate = None if limit is None else parse_rate(limit)
+
+        def register(function: F) -> F:
+            self.realtime.add_host_handler(namespace, event, function, limit=rate)
+            return function
+
+        return register
 
     async def start(self) -> None:
         """

@@ -260,7 +260,7 @@ async def answer_async(user_id, data):
 @pytest.mark.parametrize("handler", [answer_sync, answer_async])
 async def test_publish_start_goes_to_the_hosts_handler(server, handler):
     """A handler, sync or async, gets the user and the data; its object is added to the ack."""
-    server.service.realtime.host_handlers["/sns", "publish_start"] = handler
+    server.service.on("publish_start", namespace="/sns")(handler)
     request = {"post_id": "p1", "platforms": ["x"]}
     async with connected(server.url, "/sns", server.mint(32)) as socket:
         ack = await socket.ask("/sns", "publish_start", request)
@@ -276,7 +276,7 @@ async def test_a_host_handler_that_fails_is_an_internal_error(server, caplog):
     def fail(user_id, data):
         raise RuntimeError("database password")
 
-    server.service.realtime.host_handlers["/sns", "publish_start"] = fail
+    server.service.on("publish_start", namespace="/sns")(fail)
     async with connected(server.url, "/sns", server.mint(33)) as socket:
         ack = await socket.ask("/sns", "publish_start", {"post_id": 1, "platforms": []})
 

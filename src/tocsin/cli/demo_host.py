@@ -85,7 +85,7 @@ class DemoHost:
         self._posts: dict[str, str] = {}
         self._refused: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        service.realtime.host_handlers["/sns", "publish_start"] = self.publish_start
+        service.on("publish_start", namespace="/sns")(self.publish_start)
 
     # The page's routes
 

@@ -12,6 +12,11 @@ type. Durable payloads also carry ``event_id``, ``seq`` and ``epoch``.
 from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, TypedDict, get_args
 
+from tocsin.domain.errors import Invalid
+
+MAX_NAMESPACE = 128
+MAX_EVENT_NAME = 128
+
 Namespace = Literal["/sns", "/orders", "/chat", "/notifications"]
 NAMESPACES: tuple[Namespace, ...] = get_args(Namespace)
 
@@ -239,3 +244,51 @@ _BY_NAME: dict[tuple[str, str], EventType] = {(kind.namespace, kind.name): kind 
 def find_event_type(namespace: str, name: str) -> EventType | None:
     """Return the registered event, or None."""
     return _BY_NAME.get((namespace, name))
+
+
+# What the Socket.IO library raises by itself, on either side; no packet may carry these.
+LIBRARY_EVENTS = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
+
+# Where the host's functions publish an event of the registry; the others the server makes itself.
+_PUBLISHED_BY = {
+    "/sns": "broadcast_sns_event",
+    "/orders": "broadcast_order_event",
+    "notification": "broadcast_notification",
+    "message_received": "broadcast_chat_message",
+    "message_sent": "broadcast_chat_message",
+}
+
+
+def check_namespace(namespace: object) -> None:
+    """Raise Invalid unless it is ``/`` or ``/name``, printable and without a comma or question mark."""
+    if not isinstance(namespace, str) or not namespace.startswith("/") or set(namespace) & set(",?"):
+        raise Invalid(f"{namespace!r} is not a namespace such as '/' or '/orders'")
+    if len(namespace) > MAX_NAMESPACE or not namespace.isprintable():
+        raise Invalid(f"a namespace has at most {MAX_NAMESPACE} characters, all of them printable")
+
+
+def check_event_name(event: object) -> None:
+    """Raise Invalid unless it is a name that an application may give to an event of its own."""
+    if not isinstance(event, str) or not 0 < len(event) <= MAX_EVENT_NAME or not event.isprintable():
+        raise Invalid(f"the name of an event has 1 to {MAX_EVENT_NAME} characters, all of them printable")
+    if event in LIBRARY_EVENTS:
+        raise Invalid(f"{event!r} is raised by Socket.IO itself; give the event another name")
+
+
+def check_live_event(namespace: object, event: object) -> None:
+    """
+    Raise Invalid unless the application may send the event live, to whoever is connected.
+
+    The names of the registry and the control events are the server's own: a
+    client that keeps a cursor must never see one that stands in no stream.
+    """
+    check_namespace(namespace)
+    check_event_name(event)
+    assert isinstance(namespace, str)
+    assert isinstance(event, str)
+    if event in CONTROL_EVENTS:
+        raise Invalid(f"{event!r} is the server's own; give the event another name")
+    if find_event_type(namespace, event) is not None:
+        call = _PUBLISHED_BY.get(event) or _PUBLISHED_BY.get(namespace)
+        way = f"publish it with {call}" if call else "give the event another name"
+        raise Invalid(f"{event!r} on {namespace} is the server's own; {way}")

@@ -8,8 +8,8 @@ from tocsin.application.chat import Chat
 from tocsin.domain.message import MAX_CLIENT_MSG_ID, MAX_MESSAGE, MessageDraft
 from tocsin.domain.timestamp import iso, iso_or_none
 from tocsin.domain.user_id import parse_user_id
-from tocsin.engine import Socket, SocketServer
-from tocsin.realtime.client_events import AnyUserId, Arguments, ObjectId, Result, identity_of, take, take_async
+from tocsin.engine import Socket
+from tocsin.realtime.client_events import AnyUserId, Arguments, ClientEvents, ObjectId, Result, identity_of
 
 NAMESPACE = "/chat"
 
@@ -35,7 +35,7 @@ class MarkRead(Arguments):
     message_id: ObjectId
 
 
-def register(server: SocketServer, chat: Chat) -> None:
+def register(events: ClientEvents, chat: Chat) -> None:
     """Let ``/chat`` take its client events; the sender is always the token's user."""
 
     async def send_message(socket: Socket, given: SendMessage) -> Result:
@@ -58,6 +58,6 @@ def register(server: SocketServer, chat: Chat) -> None:
         message = await chat.mark_read(identity_of(socket).user_id, given.message_id)
         return {"id": message.id, "read_at": iso_or_none(message.read_at)}
 
-    take_async(server, NAMESPACE, "send_message", SendMessage, send_message)
-    take(server, NAMESPACE, "typing", Typing, typing)
-    take_async(server, NAMESPACE, "mark_read", MarkRead, mark_read)
+    events.take_async(NAMESPACE, "send_message", SendMessage, send_message)
+    events.take(NAMESPACE, "typing", Typing, typing)
+    events.take_async(NAMESPACE, "mark_read", MarkRead, mark_read)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tocsin.application.rate_limits import RateLimits
 from tocsin.domain.errors import Invalid, TocsinError
 from tocsin.engine import EventRefused, Socket, SocketServer
 from tocsin.realtime.authenticate import Identity
@@ -28,6 +29,7 @@ ArgumentsT = TypeVar("ArgumentsT", bound=Arguments)
 Result = dict[str, Any] | None
 Use = Callable[[Socket, ArgumentsT], Result]
 AsyncUse = Callable[[Socket, ArgumentsT], Awaitable[Result]]
+RawUse = Callable[[Socket, tuple[Any, ...]], Awaitable[Result]]
 
 
 def refusal_of(error: TocsinError) -> EventRefused:
@@ -63,27 +65,49 @@ def parse_arguments(model: type[ArgumentsT], args: tuple[Any, ...]) -> Arguments
         raise Invalid(f"{field[:64]}: {first['msg']}") from None
 
 
-def take(server: SocketServer, namespace: str, event: str, model: type[ArgumentsT], use: Use[ArgumentsT]) -> None:
-    """Register a client event whose use never waits; it runs inline, with no task."""
+class ClientEvents:
+    """
+    Registers what clients may ask, each event within its user's rate.
 
-    def handle(socket: Socket, *args: Any) -> dict[str, Any]:
-        try:
-            return {"ok": True, **(use(socket, parse_arguments(model, args)) or {})}
-        except TocsinError as error:
-            raise refusal_of(error) from None
+    Args:
+        server: The engine that the events come from.
+        limits: Rates of the events; one that is refused for its rate is not looked at.
+    """
 
-    server.on(event, namespace=namespace)(handle)
+    def __init__(self, server: SocketServer, limits: RateLimits) -> None:
+        self._server = server
+        self._limits = limits
 
+    def take(self, namespace: str, event: str, model: type[ArgumentsT], use: Use[ArgumentsT]) -> None:
+        """Register a client event whose use never waits; it runs inline, with no task."""
+        limit = self._limits.of(namespace, event)
 
-def take_async(
-    server: SocketServer, namespace: str, event: str, model: type[ArgumentsT], use: AsyncUse[ArgumentsT]
-) -> None:
-    """Register a client event whose use waits for a commit."""
+        def handle(socket: Socket, *args: Any) -> dict[str, Any]:
+            try:
+                limit.spend(socket.connection.data.user_id)
+                return {"ok": True, **(use(socket, parse_arguments(model, args)) or {})}
+            except TocsinError as error:
+                raise refusal_of(error) from None
 
-    async def handle(socket: Socket, *args: Any) -> dict[str, Any]:
-        try:
+        self._server.on(event, namespace=namespace)(handle)
+
+    def take_async(self, namespace: str, event: str, model: type[ArgumentsT], use: AsyncUse[ArgumentsT]) -> None:
+        """Register a client event whose use waits for a commit."""
+
+        async def use_parsed(socket: Socket, args: tuple[Any, ...]) -> Result:
             return {"ok": True, **(await use(socket, parse_arguments(model, args)) or {})}
-        except TocsinError as error:
-            raise refusal_of(error) from None
 
-    server.on(event, namespace=namespace)(handle)
+        self.take_raw(namespace, event, use_parsed)
+
+    def take_raw(self, namespace: str, event: str, use: RawUse) -> None:
+        """Register a client event whose arguments nobody has looked at; what the use returns is the ack."""
+        limit = self._limits.of(namespace, event)
+
+        async def handle(socket: Socket, *args: Any) -> Result:
+            try:
+                limit.spend(socket.connection.data.user_id)
+                return await use(socket, args)
+            except TocsinError as error:
+                raise refusal_of(error) from None
+
+        self._server.on(event, namespace=namespace)(handle)

@@ -1,4 +1,4 @@
-"""Client events that every namespace takes: ``ack``, ``replay`` and ``reauth``."""
+"""Client events that every namespace takes: ``ack`` and ``replay`` of its stream, and ``reauth``."""
 
 from typing import Annotated
 
@@ -7,9 +7,9 @@ from pydantic import Field
 from tocsin.application.streams import Streams
 from tocsin.domain.events import NAMESPACES
 from tocsin.domain.timestamp import iso
-from tocsin.engine import Socket, SocketServer
+from tocsin.engine import Socket
 from tocsin.realtime.authenticate import Authenticator
-from tocsin.realtime.client_events import Arguments, Result, take
+from tocsin.realtime.client_events import Arguments, ClientEvents, Result
 from tocsin.realtime.live_streams import LiveStream
 from tocsin.realtime.resume import MAX_SEQ, Resumer
 
@@ -34,8 +34,12 @@ class Reauth(Arguments):
     token: str
 
 
-def register(server: SocketServer, streams: Streams, resumer: Resumer, authenticator: Authenticator) -> None:
-    """Let every namespace take the control events."""
+# A host may not take these for its own, wherever: also on a namespace that has no stream today.
+CONTROL_REQUESTS = frozenset({"ack", "replay", "watch", "reauth"})
+
+
+def register(events: ClientEvents, streams: Streams, resumer: Resumer, authenticator: Authenticator) -> None:
+    """Let every namespace that has a stream take the control events."""
 
     def ack(socket: Socket, given: Ack) -> Result:
         stream: LiveStream = socket.data
@@ -46,11 +50,17 @@ def register(server: SocketServer, streams: Streams, resumer: Resumer, authentic
         resumer.replay(socket, socket.data, given.after)
         return None
 
+    for namespace in NAMESPACES:
+        events.take(namespace, "ack", Ack, ack)
+        events.take(namespace, "replay", Replay, replay)
+        register_reauth(events, namespace, authenticator)
+
+
+def register_reauth(events: ClientEvents, namespace: str, authenticator: Authenticator) -> None:
+    """Let a namespace, with a stream or without, take a newer token."""
+
     def reauth(socket: Socket, given: Reauth) -> Result:
         identity = authenticator.reauthenticate(socket.connection, given.token)
         return {"expires_at": iso(int(identity.expires_at * 1000))}
 
-    for namespace in NAMESPACES:
-        take(server, namespace, "ack", Ack, ack)
-        take(server, namespace, "replay", Replay, replay)
-        take(server, namespace, "reauth", Reauth, reauth)
+    events.take(namespace, "reauth", Reauth, reauth)

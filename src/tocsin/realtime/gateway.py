@@ -1,31 +1,35 @@
 """
-The four namespaces on an engine: users in, their streams out.
+The four namespaces and the host's own on an engine: users in, their streams out.
 
 This module only wires: who may connect is ``authenticate``, what a socket is
 sent is ``resume`` and ``live_streams``, what it may ask is in the modules of
-the namespaces.
+the namespaces, and in ``host_events`` where the host decides.
 """
 
-import logging
 from typing import Any
 
 from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store, TokenVerifier
+from tocsin.application.rate_limits import RateLimits
 from tocsin.application.streams import Streams
-from tocsin.domain.errors import TocsinError
-from tocsin.domain.events import NAMESPACES
+from tocsin.domain.errors import Invalid, TocsinError
+from tocsin.domain.events import NAMESPACES, check_event_name, check_namespace
+from tocsin.domain.rate import Rate
 from tocsin.engine import Connection, ConnectRefused, Socket, SocketServer, TimerWheel
+from tocsin.engine.namespace import Handler, Namespace
 from tocsin.realtime import chat as chat_events
 from tocsin.realtime import control, sns
 from tocsin.realtime import notifications as notification_events
 from tocsin.realtime.authenticate import USER_CONNECTIONS, Authenticator
-from tocsin.realtime.drain import DRAIN_S, drain
+from tocsin.realtime.client_events import ClientEvents, Result, identity_of
+from tocsin.realtime.drain import ANSWERS_S, DRAIN_S, drain
+from tocsin.realtime.host_events import HostEvents, HostFunction, find_rate
 from tocsin.realtime.live_streams import SWEEP_S, LiveStream, LiveStreams
 from tocsin.realtime.resume import Cursor, Resumer, parse_cursor
 
-log = logging.getLogger(__name__)
+FORGET_IDLE_S = 60.0
 
 
 class Realtime:
@@ -33,16 +37,15 @@ class Realtime:
     Serves ``/sns``, ``/orders``, ``/chat`` and ``/notifications`` on an engine.
 
     Every CONNECT needs ``auth: {token, epoch?, last_seq?}`` and is answered by
-    ``synced``; other fields of ``auth`` are the host's and not looked at.
-    Belongs to the event loop's thread.
+    ``synced``; other fields of ``auth`` are the host's and not looked at. A
+    namespace of the host needs the token too; its sockets are in the room of
+    their user and follow no stream. Belongs to the event loop's thread.
 
     Args:
+        limits: How often a user may send each client event.
+        host_threads: Sync handlers of the host that run at a time.
         user_connections: Connections that one user may hold at a time.
         sweep_s: Seconds between looks for what other processes committed.
-
-    Attributes:
-        host_handlers: The host's own handlers, by namespace and event:
-            ``("/sns", "publish_start")`` is the one that is asked for.
     """
 
     def __init__(
@@ -56,12 +59,16 @@ class Realtime:
         chat: Chat,
         activity: Activity,
         streams: Streams,
+        limits: RateLimits,
+        host_threads: int,
         user_connections: int = USER_CONNECTIONS,
         sweep_s: float = SWEEP_S,
     ) -> None:
-        self.host_handlers: dict[tuple[str, str], sns.HostHandler] = {}
         self._engine = engine
         self._wheel = TimerWheel()
+        self._limits = limits
+        self._events = ClientEvents(engine, limits)
+        self._host = HostEvents(host_threads)
         self._authenticator = Authenticator(tokens, self._wheel, user_connections=user_connections)
         self._live = LiveStreams(engine, store, sweep_s=sweep_s)
         self._resumer = Resumer(self._live, store)
@@ -71,21 +78,84 @@ class Realtime:
             engine.on_ready(namespace)(self._on_ready)
             engine.on_disconnect(namespace)(self._on_disconnect)
         engine.on_connection_closed(self._on_connection_closed)
-        control.register(engine, streams, self._resumer, self._authenticator)
-        notification_events.register(engine, notifications)
-        chat_events.register(engine, chat)
-        sns.register(engine, activity, self.host_handlers)
+        control.register(self._events, streams, self._resumer, self._authenticator)
+        notification_events.register(self._events, notifications)
+        chat_events.register(self._events, chat)
+        sns.register(self._events, activity, self._host)
+        self._own_events = {(place.name, event) for place in engine.namespaces.values() for event in place.events}
+
+    # The host's own
+
+    def add_namespace(self, namespace: str) -> None:
+        """
+        Let users connect to a namespace of the host; without effect where they may already.
+
+        Safe from any thread, also while clients are connected.
+
+        Raises:
+            Invalid: It is not ``/`` or ``/name``.
+        """
+        check_namespace(namespace)
+        if namespace in self._engine.namespaces:
+            return
+        # Whole before clients can see it: on a half-made one they would be let in without a token.
+        place = Namespace(namespace)
+        place.connect = Handler(self._on_host_connect, 2)
+        self._engine.namespaces.setdefault(namespace, place)
+        control.register_reauth(self._events, namespace, self._authenticator)
+
+    def add_host_handler(self, namespace: str, event: str, handler: HostFunction, *, limit: Rate | None = None) -> None:
+        """
+        Let a handler of the host take a client event, on any namespace.
+
+        It gets what its signature asks for (see ``HostHandler``), and what it
+        returns is the ack (see ``ack_of``); how calls are ordered and bounded is
+        told by ``HostEvents``. ``publish_start`` on ``/sns`` comes with its arguments
+        checked. Safe from any thread, also while clients are connected.
+
+        Args:
+            namespace: Where.
+            event: Its name.
+            handler: A function or other callable, sync or async.
+            limit: How often a user may send it; None: as the handler is marked
+                (see ``host_events.limit``), else as every event.
+
+        Raises:
+            Invalid: The namespace or the name can't be used, the server takes this event
+                itself, it has a handler already, or the handler can't be called by position.
+        """
+        check_namespace(namespace)
+        check_event_name(event)
+        is_publish_start = (namespace, event) == (sns.NAMESPACE, sns.PUBLISH_START)
+        if not is_publish_start and ((namespace, event) in self._own_events or event in control.CONTROL_REQUESTS):
+            raise Invalid(f"{event!r} on {namespace} is taken by the server itself; give the event another name")
+        added = self._host.add(namespace, event, handler)
+        self._limits.set_rate(namespace, event, lambda: limit or find_rate(handler))
+        if is_publish_start:
+            return
+
+        async def call(socket: Socket, args: tuple[Any, ...]) -> Result:
+            return await self._host.call(added, socket, identity_of(socket).user_id, args)
+
+        self.add_namespace(namespace)
+        self._events.take_raw(namespace, event, call)
 
     async def start(self) -> None:
         """Begin to look for what other processes commit; the store runs already."""
         self._live.start()
+        self._forget_idle()
+
+    def _forget_idle(self) -> None:
+        self._limits.forget_idle()
+        self._wheel.call_later(FORGET_IDLE_S, self._forget_idle)
 
     async def drain(self, window_s: float = DRAIN_S) -> None:
         """Send the clients away over ``window_s`` seconds; they come back by themselves."""
         await drain(self._engine, window_s)
 
     async def stop(self) -> None:
-        """End all work; what is not sent stands in the log."""
+        """End all work, that of the host's threads within ``ANSWERS_S``; what is not sent stands in the log."""
+        await self._host.stop(ANSWERS_S)
         await self._resumer.stop()
         await self._live.stop()
         self._wheel.stop()
@@ -108,6 +178,13 @@ class Realtime:
         except TocsinError as refusal:
             raise ConnectRefused(refusal.detail, data=refusal.problem()) from None
         socket.data = cursor
+
+    def _on_host_connect(self, socket: Socket, auth: dict[str, Any]) -> None:
+        try:
+            user_id = self._authenticator.authenticate(socket.connection, auth.get("token"))
+        except TocsinError as refusal:
+            raise ConnectRefused(refusal.detail, data=refusal.problem()) from None
+        socket.join(user_id)
 
     def _on_ready(self, socket: Socket) -> None:
         cursor: Cursor | None = socket.data

@@ -7,8 +7,8 @@ from pydantic import Field
 from tocsin.application.notifications import Notifications
 from tocsin.domain.notification import MAX_CATEGORY
 from tocsin.domain.timestamp import iso_or_none
-from tocsin.engine import Socket, SocketServer
-from tocsin.realtime.client_events import Arguments, ObjectId, Result, identity_of, take_async
+from tocsin.engine import Socket
+from tocsin.realtime.client_events import Arguments, ClientEvents, ObjectId, Result, identity_of
 
 NAMESPACE = "/notifications"
 MAX_SEEN_IDS = 200
@@ -32,7 +32,7 @@ class MarkSeen(Arguments):
     notification_ids: Annotated[list[ObjectId], Field(max_length=MAX_SEEN_IDS)] | None = None
 
 
-def register(server: SocketServer, notifications: Notifications) -> None:
+def register(events: ClientEvents, notifications: Notifications) -> None:
     """Let ``/notifications`` take its client events; each acts on the own inbox only."""
 
     async def mark_read(socket: Socket, given: OneNotification) -> Result:
@@ -49,7 +49,7 @@ def register(server: SocketServer, notifications: Notifications) -> None:
         await notifications.delete(identity_of(socket).user_id, given.notification_id)
         return {"id": given.notification_id}
 
-    take_async(server, NAMESPACE, "mark_read", OneNotification, mark_read)
-    take_async(server, NAMESPACE, "mark_all_read", MarkAllRead, mark_all_read)
-    take_async(server, NAMESPACE, "mark_seen", MarkSeen, mark_seen)
-    take_async(server, NAMESPACE, "delete", OneNotification, delete)
+    events.take_async(NAMESPACE, "mark_read", OneNotification, mark_read)
+    events.take_async(NAMESPACE, "mark_all_read", MarkAllRead, mark_all_read)
+    events.take_async(NAMESPACE, "mark_seen", MarkSeen, mark_seen)
+    events.take_async(NAMESPACE, "delete", OneNotification, delete)

@@ -1,0 +1,149 @@
+"""
+How often a user may do a thing: rates of client events, counted on this node.
+
+The clients' connections have a bound of their own in the engine, which knows
+no users; whether a refusal closes anything is decided there.
+"""
+
+import math
+import time
+from collections.abc import Callable
+
+from tocsin.domain.errors import RateLimited
+from tocsin.domain.rate import Rate
+from tocsin.domain.user_id import UserId
+
+MAX_USERS = 100_000
+
+FindRate = Callable[[], Rate]
+
+
+class EventLimit:
+    """
+    The rate of one event, kept for each user on its own (GCRA: one float a user).
+
+    All of a period's events may come at once; what is spent comes back evenly.
+    Belongs to the event loop's thread. A user who is idle for two periods costs
+    nothing. Beyond ``max_users`` of them in a period those who were quiet longest are
+    forgotten, and may start anew: a full table never refuses anybody.
+
+    Args:
+        find_rate: Asked once, at the first event.
+        clock: Monotonic seconds.
+    """
+
+    __slots__ = (
+        "_burst_s",
+        "_clock",
+        "_find_rate",
+        "_interval_s",
+        "_max_users",
+        "_older",
+        "_period_s",
+        "_recent",
+        "_rotated_at",
+    )
+
+    def __init__(self, find_rate: FindRate, clock: Callable[[], float], *, max_users: int = MAX_USERS) -> None:
+        self._find_rate: FindRate | None = find_rate
+        self._clock = clock
+        self._max_users = max_users
+        self._interval_s = self._burst_s = self._period_s = 0.0
+        # When the user will be owed nothing, by user; who is in neither may do all.
+        self._recent: dict[UserId, float] = {}
+        self._older: dict[UserId, float] = {}
+        self._rotated_at = clock()
+
+    def __len__(self) -> int:
+        return len(self._recent) + len(self._older)
+
+    def replace(self, find_rate: FindRate) -> None:
+        """Take another rate from the next event on; everybody starts anew."""
+        self._recent, self._older = {}, {}
+        self._find_rate = find_rate
+
+    def spend(self, user_id: UserId) -> None:
+        """
+        Count one event of the user. O(1).
+
+        Raises:
+            RateLimited: It is one too many and was not counted; ``retry_after_s``
+                seconds from now it is not.
+        """
+        now = self._clock()
+        free_at = self._recent.get(user_id)
+        if free_at is None:
+            free_at = self._recall(user_id)
+        if free_at <= now:
+            self._recent[user_id] = now + self._interval_s
+        elif free_at - now <= self._burst_s:
+            self._recent[user_id] = free_at + self._interval_s
+        else:
+            wait_s = math.ceil((free_at - now - self._burst_s) * 1_000) / 1_000
+            raise RateLimited("too many of these events from this user", retry_after_s=wait_s)
+
+    def forget_idle(self) -> None:
+        """Let go of those who have been idle for a period."""
+        if self._clock() - self._rotated_at >= self._period_s:
+            self._rotate()
+
+    def _recall(self, user_id: UserId) -> float:
+        if self._find_rate is not None:
+            self._adopt(self._find_rate())
+            self._find_rate = None
+        if len(self._recent) >= self._max_users:
+            self._rotate()
+        return self._older.get(user_id, 0.0)
+
+    def _adopt(self, rate: Rate) -> None:
+        self._period_s = rate.period_s
+        self._interval_s = rate.period_s / rate.count
+        # A clock of many digits rounds: the last event of a burst must not depend on that.
+        self._burst_s = (rate.count - 1 + 1e-3) * self._interval_s
+
+    def _rotate(self) -> None:
+        # A state is at most a period ahead of the clock: one that stood in ``older`` for a period has run out.
+        self._older, self._recent = self._recent, {}
+        self._rotated_at = self._clock()
+
+
+class RateLimits:
+    """
+    The limits of all client events. Belongs to the event loop's thread.
+
+    Args:
+        default: The rate of an event that has none of its own.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, default: Rate, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._default = default
+        self._clock = clock
+        self._limits: dict[tuple[str, str], EventLimit] = {}
+
+    def of(self, namespace: str, event: str) -> EventLimit:
+        """Return the limit of an event, always the same one."""
+        limit = self._limits.get((namespace, event))
+        if limit is None:
+            limit = self._limits[namespace, event] = EventLimit(lambda: self._default, self._clock)
+        return limit
+
+    def set_rate(self, namespace: str, event: str, find_rate: Callable[[], Rate | None]) -> None:
+        """
+        Give an event a rate of its own.
+
+        Args:
+            namespace: Where.
+            event: Its name.
+            find_rate: Asked at the first event, so that what is registered may still
+                be given its rate; None stands for the default.
+        """
+        self.of(namespace, event).replace(lambda: find_rate() or self._default)
+
+    def forget_idle(self) -> None:
+        """Let go of idle users; call it every minute or so."""
+        for limit in self._limits.values():
+            limit.forget_idle()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._limits.values()))
