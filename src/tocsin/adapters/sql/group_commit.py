@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from tocsin.adapters.failpoint import Failpoints
 from tocsin.adapters.sql.connection import refusal
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import Transaction, WriterTransaction
 from tocsin.domain.errors import Overloaded, StorageFull, TocsinError
 from tocsin.domain.stream import StreamEvent
 
@@ -177,7 +177,7 @@ class GroupCommit:
 
     def _carry_out(self, job: _Job) -> None:
         before = self._connection.total_changes
-        transaction = Transaction(self._connection, self._clock())
+        transaction = WriterTransaction(self._connection, self._clock())
         try:
             job.result = job.operation(transaction)
         except TocsinError as error:

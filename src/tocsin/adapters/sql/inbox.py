@@ -67,7 +67,7 @@ def create(transaction: Transaction, prepared: Sequence[Prepared]) -> list[Notif
         payload["data"] = orjson.Fragment(one.data)
         rows.append((*_BEFORE_DATA(notification), one.data, *_AFTER_DATA(notification)))
         events.append(streams.stamped(transaction, key, notification.seq, "notification", orjson.dumps(payload)))
-    transaction.connection.executemany(SQL.insert_notification, rows)
+    transaction.execute_many(SQL.insert_notification, rows)
     streams.put_events(transaction, events)
     return [created[index] for index in range(len(prepared))]
 

@@ -31,7 +31,7 @@ def stamped(transaction: Transaction, key: StreamKey, seq: int, event: str, payl
 
 def put_events(transaction: Transaction, events: Sequence[StreamEvent]) -> None:
     """Write events whose seqs were taken in this order."""
-    transaction.connection.executemany(SQL.insert_event, events)
+    transaction.execute_many(SQL.insert_event, events)
     transaction.events += events
 
 
@@ -86,7 +86,10 @@ def heads(connection: sqlite3.Connection, keys: Sequence[StreamKey]) -> list[Hea
 
 def head(connection: sqlite3.Connection, key: StreamKey) -> Head:
     """Return one head; all zeros when the stream was never written."""
-    row = connection.execute(SQL.head, key._asdict()).fetchone()
+    return _head(connection.execute(SQL.head, key._asdict()).fetchone())
+
+
+def _head(row: Sequence[int] | None) -> Head:
     return _NEVER_WRITTEN if row is None else Head(*row)
 
 
@@ -119,7 +122,7 @@ def prune(transaction: Transaction, key: StreamKey, now: int, most: int) -> int:
     An event with an old stamp that stands after a younger one (the clock was
     set) stays until that one goes.
     """
-    state = head(transaction.connection, key)
+    state = _head(transaction.row(SQL.head, key._asdict()))
     kept = transaction.row(SQL.first_kept_by_age, {**key._asdict(), "cutoff": _cutoff(now), "limit": 1})
     too_old = state.seq if kept is None else kept[0] - 1
     pruned = min(max(too_old, state.seq - KEPT_EVENTS), state.pruned + most)

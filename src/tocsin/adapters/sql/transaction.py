@@ -1,15 +1,27 @@
-"""What an operation sees of the transaction that it runs in."""
+"""What an operation sees of the transaction that it runs in, whoever began it."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
+
+from sqlalchemy import Connection
 
 from tocsin.domain.stream import StreamEvent
 
+Values = Mapping[str, Any] | Sequence[Any]
 
-class Transaction:
+
+class Outcome(Protocol):
+    """What came of a statement."""
+
+    @property
+    def rowcount(self) -> int:
+        """Return how many rows it changed."""
+
+
+class Transaction(Protocol):
     """
-    One operation's part of a write transaction. Belongs to the writer thread.
+    One operation's part of a write transaction. Belongs to one thread.
 
     An operation raises its refusals before its first write; then the others
     that share the transaction are not disturbed.
@@ -19,17 +31,72 @@ class Transaction:
         events: What the operation appended to streams, in order.
     """
 
-    __slots__ = ("connection", "events", "now")
+    now: int
+    events: list[StreamEvent]
+
+    def execute(self, statement: str, values: Values) -> Outcome:
+        """Run one statement."""
+
+    def row(self, statement: str, values: Values) -> Any:
+        """Run one statement and return its first row, or None."""
+
+    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run one statement for each row."""
+
+
+class WriterTransaction:
+    """A ``Transaction`` on the writer's own connection, in its thread."""
+
+    __slots__ = ("_connection", "events", "now")
 
     def __init__(self, connection: sqlite3.Connection, now: int) -> None:
-        self.connection = connection
+        self._connection = connection
         self.now = now
         self.events: list[StreamEvent] = []
 
-    def execute(self, statement: str, values: Mapping[str, Any] | Sequence[Any]) -> sqlite3.Cursor:
+    def execute(self, statement: str, values: Values) -> Outcome:
         """Run one statement."""
-        return self.connection.execute(statement, values)
+        return self._connection.execute(statement, values)
 
-    def row(self, statement: str, values: Mapping[str, Any] | Sequence[Any]) -> Any:
-        """Return the first row, or None."""
-        return self.connection.execute(statement, values).fetchone()
+    def row(self, statement: str, values: Values) -> Any:
+        """Run one statement and return its first row, or None."""
+        return self._connection.execute(statement, values).fetchone()
+
+    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run one statement for each row."""
+        self._connection.executemany(statement, rows)
+
+
+class HostTransaction:
+    """
+    A ``Transaction`` on a connection of SQLAlchemy, which a host began and will end.
+
+    Attributes:
+        has_written: Something was sent that may have changed rows.
+    """
+
+    def __init__(self, connection: Connection, now: int) -> None:
+        self._connection = connection
+        self.now = now
+        self.events: list[StreamEvent] = []
+        self.has_written = False
+
+    def execute(self, statement: str, values: Values) -> Outcome:
+        """Run one statement."""
+        self.has_written = True
+        return self._connection.exec_driver_sql(statement, _plain(values))
+
+    def row(self, statement: str, values: Values) -> Any:
+        """Run one statement and return its first row, or None."""
+        self.has_written |= not statement.startswith("SELECT")
+        return self._connection.exec_driver_sql(statement, _plain(values)).first()
+
+    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run one statement for each row."""
+        if rows:  # none would be one statement without values
+            self.has_written = True
+            self._connection.exec_driver_sql(statement, [_plain(row) for row in rows])
+
+
+def _plain(values: Values) -> Any:
+    return dict(values) if isinstance(values, Mapping) else tuple(values)
