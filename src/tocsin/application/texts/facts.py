@@ -1,0 +1,92 @@
+"""What the data of an event says, ready to stand in a sentence of any language."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from tocsin.domain.notification import MAX_MESSAGE
+from tocsin.domain.text import cut, on_one_line, storable
+
+# Of a name, a place, a number of an order: more would crowd the sentence out.
+MAX_NAME = 100
+
+_SPELLINGS = {"canceled": "cancelled"}
+
+
+class Text(NamedTuple):
+    """Title and message of a notification, within the limits of both."""
+
+    title: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """
+    The fields of an event's data; empty where one is missing or no text.
+
+    Attributes:
+        platforms: As they were given, each once.
+        name: Of the user who liked, commented or wrote.
+        status_key: The status in lower case with underscores, to look it up.
+    """
+
+    platforms: tuple[str, ...]
+    error: str
+    name: str
+    comment: str
+    message: str
+    order_id: str
+    status: str
+    status_key: str
+    location: str
+    carrier: str
+    tracking_number: str
+
+
+def facts_of(data: Mapping[str, Any]) -> Facts:
+    """Return the facts; values of wrong types count as missing."""
+    platforms = data.get("platforms")
+    named = [_name(platform) for platform in platforms] if isinstance(platforms, list | tuple) else []
+    status = _name(data.get("status"))
+    status_key = key_of(status)
+    return Facts(
+        platforms=tuple(dict.fromkeys(platform for platform in named if platform)),
+        error=on_one_line(_text(data.get("error"))),
+        name=_name(data.get("user_name")) or _name(data.get("from_name")),
+        comment=on_one_line(_text(data.get("comment"))),
+        message=storable(_text(data.get("message"))),
+        order_id=_name(data.get("order_id")).removeprefix("#"),
+        status=status,
+        status_key=_SPELLINGS.get(status_key, status_key),
+        location=_name(data.get("location")),
+        carrier=_name(data.get("carrier")),
+        tracking_number=_name(data.get("tracking_number")),
+    )
+
+
+def key_of(name: str) -> str:
+    """Return what tables of names look up: ``Out for delivery`` is ``out_for_delivery``."""
+    return name.lower().replace("-", "_").replace(" ", "_")
+
+
+def names_of(platforms: tuple[str, ...], known: Mapping[str, str]) -> list[str]:
+    """Return each platform's name once: ``twitter`` and ``x`` are one."""
+    return list(dict.fromkeys(known.get(key_of(platform), platform) for platform in platforms))
+
+
+def filled(before: str, quote: str, after: str = "") -> str:
+    """Return a message around a text of a user, of which as much stands there as fits."""
+    return before + cut(quote, MAX_MESSAGE - len(before) - len(after)) + after
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    # Python refuses to print the longest integers.
+    is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**MAX_NAME
+    return str(value) if is_number else ""
+
+
+def _name(value: object) -> str:
+    return cut(on_one_line(_text(value)), MAX_NAME)
