@@ -237,7 +237,7 @@ def test_any_data_gives_a_text_that_can_be_stored(event, lang, data, much):
     check_text("message", text.message, MAX_MESSAGE, least=0)
 
 
-@pytest.mark.parametrize("order", [10**6000, True, None, 1.5, [7], {"id": 7}])
+@pytest.mark.parametrize("order", [10**6000, True, None, 1.5, [7], {"id": 7}], ids=lambda value: type(value).__name__)
 def test_what_is_no_id_counts_as_missing(order):
     """A sentence without the number is better than none."""
     assert "Your order has arrived. Enjoy!" == message("delivery_confirmed", order_id=order)
