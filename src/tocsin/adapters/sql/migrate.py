@@ -3,27 +3,42 @@ Brings a database to the schema of this release.
 
 Forward only, numbered steps in ``migrations/versions``. Which tables there are
 is said in ``schema``.
+
+Who made the tables is told by the table of the revision: a row in it, and the
+steps here are at work; none, and the migrations of a host are (Flask-Migrate),
+which alone change them then.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, create_engine, event, inspect, text
+from sqlalchemy import Connection, create_engine, event, inspect, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
-from tocsin.adapters.sql.schema import VERSION_TABLE
+from tocsin.adapters.sql.schema import VERSION_TABLE, metadata, version
 
 _LOCK_TIMEOUT_S = 60.0
 
 
-class SchemaTooNew(Exception):
+class SchemaError(Exception):
+    """The tables are not what this release works with; the message is one line."""
+
+
+class SchemaTooNew(SchemaError):
     """The database was written by a later release of tocsin than this one."""
+
+
+class SchemaOfHost(SchemaError):
+    """A host's migrations made the tables, and not as this release needs them."""
 
 
 def latest() -> str:
@@ -39,9 +54,11 @@ def upgrade(path: str) -> str:
 
     All steps run in one transaction: a crash leaves the old schema, and of
     several processes that start at once one upgrades while the others wait.
+    Tables that a host's migrations made are looked at and left alone.
 
     Raises:
         SchemaTooNew: A later release has been at work; nothing was changed.
+        SchemaOfHost: The host's migrations are behind; nothing was changed.
     """
     engine = create_engine(
         URL.create("sqlite", database=path), poolclass=NullPool, connect_args={"timeout": _LOCK_TIMEOUT_S}
@@ -51,6 +68,9 @@ def upgrade(path: str) -> str:
     config = _config()
     with engine.begin() as connection:
         _follow_rename(connection)
+        if _is_of_host(connection):
+            _check_shape(connection, path)
+            return latest()
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
@@ -66,6 +86,35 @@ def _follow_rename(connection: Connection) -> None:
         return
     if connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0001"]:
         connection.execute(text(f"ALTER TABLE alembic_version RENAME TO {VERSION_TABLE}"))
+
+
+def _is_of_host(connection: Connection) -> bool:
+    there = set(inspect(connection).get_table_names()) & metadata.tables.keys()
+    if VERSION_TABLE in there and connection.execute(select(version)).first() is not None:
+        return False
+    return bool(there)
+
+
+def _check_shape(connection: Connection, path: str) -> None:
+    context = MigrationContext.configure(connection, opts={"include_name": _is_ours, "compare_type": True})
+    for difference in compare_metadata(context, metadata):
+        kind, *what = difference if isinstance(difference, tuple) else difference[0]
+        # What a host or a later release has added besides disturbs nothing.
+        if not kind.startswith("remove_"):
+            raise SchemaOfHost(
+                f"the tables of tocsin that the host's migrations made in {path} are of another release "
+                f"({kind} {_name(kind, what)}): run `flask db migrate` and `flask db upgrade`"
+            )
+
+
+def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    return kind != "table" or name in metadata.tables
+
+
+def _name(kind: str, what: Sequence[Any]) -> str:
+    if kind.startswith("modify_"):
+        return f"{what[1]}.{what[2]}"
+    return f"{what[1]}.{what[2].name}" if kind == "add_column" else str(what[0].name)
 
 
 def _config() -> Config:

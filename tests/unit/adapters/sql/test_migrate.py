@@ -1,6 +1,7 @@
 """Migrations lead to the schema, once, whoever starts them."""
 
 import asyncio
+import re
 import sqlite3
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from tocsin.adapters.sql.migrate import SchemaTooNew, latest, upgrade
+from tocsin.adapters.sql.migrate import SchemaOfHost, SchemaTooNew, latest, upgrade
 from tocsin.adapters.sql.schema import metadata
 from tocsin.adapters.sql.sqlite import SqliteStore
 
@@ -72,10 +73,10 @@ def test_a_later_schema_is_refused(tmp_path):
 
 
 def test_a_failed_migration_leaves_the_old_schema(tmp_path):
-    """All steps are one transaction: with a table in the way, nothing of them stays."""
+    """All steps are one transaction: with a view in the way, nothing of them stays."""
     path = tmp_path / "t.db"
     connection = sqlite3.connect(path)
-    connection.execute("CREATE TABLE tocsin_message (other INTEGER)")
+    connection.execute("CREATE VIEW tocsin_message AS SELECT 1")
     connection.close()
 
     with pytest.raises(Exception, match="already exists"):
@@ -153,3 +154,71 @@ def test_tables_of_a_host_are_left_alone(tmp_path):
 
     assert host == {table: rows(path, table)[0][0] for table in host}
     assert [(latest(),)] == rows(path, "tocsin_version")
+
+
+@pytest.fixture
+def host_made(tmp_path):
+    """Return the path of a database whose tables were made by a host's own migrations."""
+    path = tmp_path / "host.db"
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    metadata.create_all(engine)
+    return str(path)
+
+
+def execute(path, statement):
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def test_tables_that_a_host_made_are_left_to_it(host_made):
+    """An upgrade finds them right and changes nothing, not even the revision."""
+    before = definitions(host_made)
+
+    assert latest() == upgrade(host_made)
+    assert before == definitions(host_made)
+    assert [] == rows(host_made, "tocsin_version")
+
+
+async def test_a_store_works_on_tables_that_a_host_made(host_made):
+    """It begins the life of the streams there."""
+    store = SqliteStore(host_made)
+    await store.start()
+    await store.stop()
+
+    assert [(1, store.epoch)] == rows(host_made, "tocsin_life")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("ALTER TABLE tocsin_message DROP COLUMN read_at", "add_column tocsin_message.read_at"),
+        ("DROP TABLE tocsin_topic_subscription", "add_table tocsin_topic_subscription"),
+        ("DROP INDEX ix_tocsin_device_token", "add_index ix_tocsin_device_token"),
+        ("DROP TABLE tocsin_version", "add_table tocsin_version"),
+    ],
+)
+def test_a_host_that_is_behind_is_told_so(host_made, change, told):
+    """Its migrations are the ones to run; nothing is mended behind its back."""
+    execute(host_made, change)
+    before = definitions(host_made)
+
+    with pytest.raises(SchemaOfHost, match=rf"\({re.escape(told)}\): run `flask db migrate` and `flask db upgrade`"):
+        upgrade(host_made)
+    assert before == definitions(host_made)
+
+
+@pytest.mark.parametrize(
+    "addition",
+    [
+        "CREATE TABLE orders (id INTEGER)",
+        "ALTER TABLE tocsin_message ADD COLUMN edited_at BIGINT",
+        "CREATE INDEX mine ON tocsin_message (created_at)",
+    ],
+)
+def test_what_a_host_has_besides_is_no_difference(host_made, addition):
+    """Tables of its own, a column of a later release, an index: the server starts."""
+    execute(host_made, addition)
+
+    assert latest() == upgrade(host_made)
