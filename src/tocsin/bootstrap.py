@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from tocsin.adapters.bus_local import LocalBus
 from tocsin.adapters.jwt_tokens import JwtVerifier
 from tocsin.adapters.sql import open_store
-from tocsin.adapters.sql.migrate import SchemaTooNew
+from tocsin.adapters.sql.migrate import SchemaError
 from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
 from tocsin.application.notifications import Notifications
@@ -322,7 +322,7 @@ def explained(database_url: str) -> Generator[None, None, None]:
     """Turn what a database says when it can't be opened into a StartError."""
     try:
         yield
-    except (sqlite3.Error, SQLAlchemyError, OSError, TocsinError, SchemaTooNew) as error:
+    except (sqlite3.Error, SQLAlchemyError, OSError, TocsinError, SchemaError) as error:
         reason = str(error).partition("\n")[0]
         raise StartError(f"the database {database_url} can't be opened: {reason}; see TOCSIN_DATABASE_URL") from error
 
