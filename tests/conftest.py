@@ -1,6 +1,7 @@
 """Fixtures for every test: a real server on a free port, and tokens for it."""
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -13,6 +14,7 @@ import pytest
 import uvloop
 from hypothesis import settings as hypothesis_settings
 
+from tests.valkey import Valkey, valkey
 from tocsin import Service, Settings, build
 from tocsin.adapters.jwt_tokens import issue_token
 from tocsin.domain.user_id import UserId
@@ -147,3 +149,21 @@ def start_shared_server(tmp_path_factory) -> Iterator[Callable[..., RunningServe
 def shared_server(start_shared_server) -> RunningServer:
     """Return a running server that all tests of a module share: each uses users of its own."""
     return start_shared_server()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory) -> Iterator[str]:
+    """Return where a Redis or Valkey server is that all tests share: that of ``TEST_REDIS_URL``, else one of ours."""
+    if url := os.environ.get("TEST_REDIS_URL"):
+        yield url
+        return
+    with valkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server.url
+
+
+@pytest.fixture
+def own_valkey(tmp_path) -> Iterator[Valkey]:
+    """Return a running Valkey server of one test's own, to be killed and started again."""
+    (tmp_path / "valkey").mkdir()
+    with valkey(tmp_path / "valkey") as server:
+        yield server

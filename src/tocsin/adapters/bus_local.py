@@ -23,6 +23,7 @@ class LocalBus:
         self._on_events: OnEvents = _nobody
         self._on_ephemeral: OnEphemeral = _nobody
         self._on_wake: OnWake = _nobody
+        self._on_gap: OnGap = _nobody
 
     def publish(self, events: Sequence[StreamEvent]) -> None:
         """Hand committed events to the node before returning."""
@@ -36,13 +37,18 @@ class LocalBus:
         """Tell the node before returning."""
         self._on_wake(keys)
 
+    def gap(self) -> None:
+        """Tell the node that it may have missed something; for what brings it the events of other nodes."""
+        self._on_gap()
+
     def subscribe(
         self, on_events: OnEvents, on_ephemeral: OnEphemeral, on_wake: OnWake, on_gap: OnGap | None = None
     ) -> None:
-        """Set the handlers, in place of earlier ones; a call leaves no gap to tell of."""
+        """Set the handlers, in place of earlier ones."""
         self._on_events = on_events
         self._on_ephemeral = on_ephemeral
         self._on_wake = on_wake
+        self._on_gap = on_gap or _nobody
 
     async def start(self) -> None:
         """Nothing stands between the caller and the node."""
