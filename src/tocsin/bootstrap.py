@@ -66,7 +66,7 @@ class Core:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.store = open_store(settings.database_url)
-        self.bus = _open_bus(settings)
+        self.bus = _open_bus(settings, self.store)
         self.store.on_commit = self.bus.publish
         self.notifications = Notifications(self.store)
         self.chat = Chat(self.store, self.bus)
@@ -91,8 +91,24 @@ class Core:
         await self.bus.stop()
 
 
-def _open_bus(_settings: Settings) -> Bus:
-    return LocalBus()
+def _open_bus(settings: Settings, store: Store) -> Bus:
+    if settings.redis_url is None:
+        return LocalBus()
+    try:
+        from tocsin.adapters.bus_redis import RedisBus  # noqa: PLC0415 the package is an extra
+    except ModuleNotFoundError as error:
+        raise StartError(
+            f"TOCSIN_REDIS_URL is set and the package {error.name} is missing: pip install 'tocsin[redis]'"
+        ) from error
+    key = settings.bus_key
+    try:
+        return RedisBus(
+            settings.redis_url.get_secret_value(),
+            epoch=lambda: store.epoch,
+            key=None if key is None else key.get_secret_value(),
+        )
+    except ValueError as error:
+        raise StartError(f"TOCSIN_REDIS_URL {error}") from error
 
 
 class Service(Core):
