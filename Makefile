@@ -1,11 +1,14 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs lock clean
+.PHONY: help demo softfactory test check bench docs lock clean
 
 help: ## List the commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 13
 
 demo: ## Set everything up and open a live page (TOCSIN_PORT changes the port)
 	@scripts/demo
+
+softfactory: ## Set everything up and serve the guide's Flask application (TOCSIN_PORT changes the port)
+	@scripts/softfactory
 
 test: ## Run every test; ARGS="tests/unit -k seq" narrows it
 	@scripts/test $(ARGS)
@@ -24,4 +27,5 @@ lock: ## Pin the Python packages again (needs uv)
 
 clean: ## Remove what the commands above made
 	@rm -rf .venv .cache build web/dist src/tocsin/static web/node_modules tests/browser/node_modules \
-	  tests/acceptance/node/node_modules bench/peers/node/node_modules
+	  tests/acceptance/node/node_modules bench/peers/node/node_modules \
+	  examples/softfactory/node_modules examples/softfactory/web/dist
