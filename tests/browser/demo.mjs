@@ -23,10 +23,7 @@ export class DemoServer {
   /** Start it and wait for its line; later starts come up on the port of the first. */
   async start(...options) {
     const port = this.url === null ? "0" : new URL(this.url).port;
-    const child = spawn(COMMAND, ["demo", "--state", this.state, ...options], {
-      env: { ...process.env, TOCSIN_PORT: port },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = this.spawn(port, options);
     this.#process = child;
     const hear = (chunk) => {
       this.#output += chunk;
@@ -35,11 +32,19 @@ export class DemoServer {
     child.stderr.on("data", hear);
     const before = this.#output.length;
     await until(() => {
-      const line = /Tocsin demo on (\S+)/.exec(this.#output.slice(before));
-      if (child.exitCode !== null) throw new Error(`the demo ended:\n${this.#output}`);
+      const line = /Tocsin(?: demo)? on (\S+)/.exec(this.#output.slice(before));
+      if (child.exitCode !== null) throw new Error(`the server ended:\n${this.#output}`);
       this.url = line?.[1] ?? this.url;
       return line !== null;
     }, START_MS);
+  }
+
+  /** Start the process; another server's tests have one of their own. */
+  spawn(port, options) {
+    return spawn(COMMAND, ["demo", "--state", this.state, ...options], {
+      env: { ...process.env, TOCSIN_PORT: port },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
   }
 
   /** What it has printed since the first start. */
