@@ -1,0 +1,1 @@
+"""What SoftFactory does; nothing here knows of HTTP."""
