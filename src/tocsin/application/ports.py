@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tocsin.domain.device import Device, DeviceDraft, DeviceKind
 from tocsin.domain.message import Message, MessageDraft
 from tocsin.domain.notification import InboxFilter, InboxPage, InboxStats, Notification, NotificationDraft
 from tocsin.domain.principal import Principal
@@ -134,6 +135,33 @@ class Store(Protocol):
 
     async def changed_elsewhere(self) -> bool:
         """Return whether another process may have written since the last call."""
+
+    # Devices and topics
+
+    async def register_device(self, draft: DeviceDraft, most: int, once: Once | None = None) -> Device:
+        """
+        Insert a device or update the user's own of this token; another user's becomes this user's.
+
+        Of the user's other devices those seen last stay, ``most - 1`` of them.
+        """
+
+    async def list_devices(self, user_id: UserId) -> list[Device]:
+        """Return the user's devices, the one seen last first."""
+
+    async def unregister_device(self, user_id: UserId, token: str, kind: DeviceKind, once: Once | None = None) -> None:
+        """Delete one of the user's own; NotFound also for another's."""
+
+    async def unregister_all_devices(self, user_id: UserId, once: Once | None = None) -> int:
+        """Delete all of the user's own and return how many they were."""
+
+    async def subscribe_topic(self, user_id: UserId, topic: str, once: Once | None = None) -> None:
+        """Make the user follow a topic, if it is not so; Conflict beyond 2,000 topics."""
+
+    async def unsubscribe_topic(self, user_id: UserId, topic: str, once: Once | None = None) -> None:
+        """Make the user follow a topic no more, if it is so."""
+
+    async def list_topics(self, user_id: UserId) -> list[str]:
+        """Return the topics that the user follows, by name."""
 
     # Upkeep
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from tocsin.adapters import failpoint
-from tocsin.adapters.sql import chat, inbox, inbox_queries, streams, writes
+from tocsin.adapters.sql import chat, devices, inbox, inbox_queries, streams, writes
 from tocsin.adapters.sql.connection import open_writer
 from tocsin.adapters.sql.group_commit import GroupCommit, Operation
 from tocsin.adapters.sql.idempotency import KEPT_MS, perform_once, unchanged
@@ -23,6 +23,7 @@ from tocsin.adapters.sql.readers import HeadReader, Readers
 from tocsin.adapters.sql.statements import SQLITE as SQL
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.application.ports import Draft, Once
+from tocsin.domain.device import Device, DeviceDraft, DeviceKind
 from tocsin.domain.message import Message, MessageDraft
 from tocsin.domain.notification import InboxFilter, InboxPage, InboxStats, Notification, NotificationDraft
 from tocsin.domain.stream import Head, Slice, StreamEvent, StreamKey
@@ -209,6 +210,49 @@ class SqliteStore:
         changed = data_version != self._data_version
         self.epoch, self._data_version = epoch, data_version
         return changed
+
+    # Devices and topics
+
+    async def register_device(self, draft: DeviceDraft, most: int, once: Once | None = None) -> Device:
+        """Insert, update or take over a device."""
+        return await self._write_once(
+            once,
+            lambda transaction: devices.register(transaction, draft, most),
+            devices.to_json,
+            lambda saved: devices.from_json(saved, draft.token),
+        )
+
+    async def list_devices(self, user_id: UserId) -> list[Device]:
+        """Return a user's devices."""
+        return await self._readers.run(lambda reader: devices.of_user(reader, user_id))
+
+    async def unregister_device(self, user_id: UserId, token: str, kind: DeviceKind, once: Once | None = None) -> None:
+        """Delete one device."""
+        await self._write_once(
+            once, lambda transaction: devices.unregister(transaction, user_id, token, kind), unchanged, unchanged
+        )
+
+    async def unregister_all_devices(self, user_id: UserId, once: Once | None = None) -> int:
+        """Delete all devices of a user."""
+        return await self._write_once(
+            once, lambda transaction: devices.unregister_all(transaction, user_id), unchanged, unchanged
+        )
+
+    async def subscribe_topic(self, user_id: UserId, topic: str, once: Once | None = None) -> None:
+        """Make a user follow a topic."""
+        await self._write_once(
+            once, lambda transaction: devices.subscribe(transaction, user_id, topic), unchanged, unchanged
+        )
+
+    async def unsubscribe_topic(self, user_id: UserId, topic: str, once: Once | None = None) -> None:
+        """Make a user follow a topic no more."""
+        await self._write_once(
+            once, lambda transaction: devices.unsubscribe(transaction, user_id, topic), unchanged, unchanged
+        )
+
+    async def list_topics(self, user_id: UserId) -> list[str]:
+        """Return a user's topics."""
+        return await self._readers.run(lambda reader: devices.topics_of_user(reader, user_id))
 
     # Upkeep
 

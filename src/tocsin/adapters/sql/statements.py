@@ -28,7 +28,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.base import Executable
 
-from tocsin.adapters.sql.schema import idempotency_key, life, message, notification, stream, stream_event
+from tocsin.adapters.sql.schema import (
+    device,
+    idempotency_key,
+    life,
+    message,
+    notification,
+    stream,
+    stream_event,
+    topic_subscription,
+)
 from tocsin.domain.stream import StreamEvent, StreamKey
 
 _ZERO: ColumnElement[int] = literal_column("0")
@@ -70,6 +79,8 @@ class Statements:
         self._inbox_lists()
         self._chat()
         self._idempotency()
+        self._devices()
+        self._topics()
 
     def _compile(self, statement: Executable) -> str:
         compiled = statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]
@@ -235,6 +246,36 @@ class Statements:
         name = (keys.c.owner, keys.c.key)
         old = _limited(select(*name).where(keys.c.created_at < bindparam("cutoff")))
         self.delete_old_keys = self._compile(delete(keys).where(tuple_(*name).in_(old)))
+
+    def _devices(self) -> None:
+        one = device.c.id == bindparam("id")
+        mine = device.c.user_id == bindparam("user_id")
+        address = and_(device.c.kind == bindparam("kind"), device.c.token == bindparam("token"))
+        latest_first = (device.c.last_seen_at.desc(), device.c.id.desc())
+        self.find_device = self._compile(select(device).where(address))
+        self.list_devices = self._compile(select(device).where(mine).order_by(*latest_first))
+        self.insert_device = self._compile(_inserted(device))
+        changed = ("platform", "device_name", "last_seen_at")
+        self.update_device = self._compile(
+            update(device).values({name: bindparam(name) for name in changed}).where(one)
+        )
+        self.delete_device = self._compile(delete(device).where(one))
+        self.delete_own_device = self._compile(delete(device).where(address, mine))
+        self.delete_all_devices = self._compile(delete(device).where(mine))
+        others = and_(mine, device.c.id != bindparam("id"))
+        kept = _limited(select(device.c.id).where(others).order_by(*latest_first))
+        self.delete_oldest_devices = self._compile(delete(device).where(others, device.c.id.not_in(kept)))
+
+    def _topics(self) -> None:
+        mine = topic_subscription.c.user_id == bindparam("user_id")
+        one = and_(mine, topic_subscription.c.topic == bindparam("topic"))
+        self.find_subscription = self._compile(select(topic_subscription).where(one))
+        self.count_topics = self._compile(select(func.count()).select_from(topic_subscription).where(mine))
+        self.list_topics = self._compile(
+            select(topic_subscription.c.topic).where(mine).order_by(topic_subscription.c.topic)
+        )
+        self.insert_subscription = self._compile(_inserted(topic_subscription))
+        self.delete_subscription = self._compile(delete(topic_subscription).where(one))
 
 
 def _inbox_list(is_unread: bool | None, has_category: bool, has_type: bool) -> Select[tuple[object, ...]]:
