@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from tocsin import Settings, SettingsError, build
+from tocsin.bootstrap import StartError
 from tocsin.domain.errors import Unauthenticated
 
 SECRET = "a secret of thirty-two bytes or so"
@@ -80,3 +81,27 @@ def test_an_unknown_name_is_an_attribute_error():
 
     with pytest.raises(AttributeError, match="no attribute 'biuld'"):
         _ = tocsin.biuld
+
+
+def test_a_missing_redis_package_stops_the_start_with_what_to_install(monkeypatch):
+    """One line, not a traceback of an import."""
+    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
+    monkeypatch.delitem(sys.modules, "tocsin.adapters.bus_redis", raising=False)
+    monkeypatch.delitem(sys.modules, "tocsin.adapters.redis_link", raising=False)
+
+    with pytest.raises(StartError, match=r"pip install 'tocsin\[redis\]'"):
+        build(jwt_secret=SECRET, redis_url="redis://localhost")
+
+
+def test_a_redis_url_that_cannot_be_read_stops_the_start():
+    """The line names the setting and holds no password."""
+    with pytest.raises(StartError, match=r"^TOCSIN_REDIS_URL must look like") as refused:
+        build(jwt_secret=SECRET, redis_url="redis://:geheim/wort@localhost")
+
+    assert "geheim" not in str(refused.value)
+
+
+def test_without_a_redis_url_nothing_of_it_is_imported():
+    """The package is an extra."""
+    code = "import sys, tocsin; tocsin.build(jwt_secret='x' * 32); assert 'redis' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
