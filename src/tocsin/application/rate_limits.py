@@ -99,7 +99,7 @@ class EventLimit:
         self._period_s = rate.period_s
         self._interval_s = rate.period_s / rate.count
         # A clock of many digits rounds: the last event of a burst must not depend on that.
-        self._burst_s = (rate.count - 1 + 1e-3) * self._interval_s
+        self._burst_s = (rate.count - 1) * self._interval_s + min(self._interval_s, 1.0) * 1e-3
 
     def _rotate(self) -> None:
         # A state is at most a period ahead of the clock: one that stood in ``older`` for a period has run out.

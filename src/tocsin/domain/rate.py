@@ -12,7 +12,7 @@ _SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3_600.0, "day": 86_400.0}
 @dataclass(frozen=True, slots=True)
 class Rate:
     """
-    So many in any one period; all of them may come at once.
+    So many a period: all of them may come at once, and what is spent comes back evenly.
 
     Attributes:
         count: How many.

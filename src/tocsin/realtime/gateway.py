@@ -6,6 +6,7 @@ sent is ``resume`` and ``live_streams``, what it may ask is in the modules of
 the namespaces, and in ``host_events`` where the host decides.
 """
 
+import asyncio
 from typing import Any
 
 from tocsin.application.activity import Activity
@@ -69,6 +70,7 @@ class Realtime:
         self._limits = limits
         self._events = ClientEvents(engine, limits)
         self._host = HostEvents(host_threads)
+        self._forgetting: asyncio.TimerHandle | None = None
         self._authenticator = Authenticator(tokens, self._wheel, user_connections=user_connections)
         self._live = LiveStreams(engine, store, sweep_s=sweep_s)
         self._resumer = Resumer(self._live, store)
@@ -147,15 +149,18 @@ class Realtime:
 
     def _forget_idle(self) -> None:
         self._limits.forget_idle()
-        self._wheel.call_later(FORGET_IDLE_S, self._forget_idle)
+        # Not on the wheel: it would turn for this alone while nobody is connected.
+        self._forgetting = asyncio.get_running_loop().call_later(FORGET_IDLE_S, self._forget_idle)
 
     async def drain(self, window_s: float = DRAIN_S) -> None:
         """Send the clients away over ``window_s`` seconds; they come back by themselves."""
         await drain(self._engine, window_s)
 
     async def stop(self) -> None:
-        """End all work, that of the host's threads within ``ANSWERS_S``; what is not sent stands in the log."""
-        await self._host.stop(ANSWERS_S)
+        """End all work, handlers that run within ``ANSWERS_S``; what is not sent stands in the log."""
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+        await asyncio.gather(self._host.stop(ANSWERS_S), self._engine.finish_handlers(ANSWERS_S))
         await self._resumer.stop()
         await self._live.stop()
         self._wheel.stop()

@@ -226,7 +226,7 @@ async def _guarded(answer: Any) -> Any:
         if task is not None and task.cancelling():
             raise
         raise as_exception(error) from error
-    except (SystemExit, StopAsyncIteration) as error:
+    except SystemExit as error:
         raise as_exception(error) from error
 
 

@@ -5,6 +5,7 @@ What is run in them and for whom is told by ``host_events``.
 """
 
 import asyncio
+import contextvars
 import logging
 import threading
 import time
@@ -32,18 +33,20 @@ def as_exception(error: BaseException) -> Exception:
 
 
 class _Job:
-    __slots__ = ("call", "error", "future", "lane", "result")
+    __slots__ = ("call", "context", "error", "future", "lane", "result")
 
     def __init__(self, lane: Hashable, call: Callable[[], Any], future: asyncio.Future[Any]) -> None:
         self.lane = lane
         self.call = call
+        # What one call leaves in context variables must not be there for the next one of its thread.
+        self.context = contextvars.copy_context()
         self.future = future
         self.result: Any = None
         self.error: Exception | None = None
 
     def run(self) -> None:
         try:
-            self.result = self.call()
+            self.result = self.context.run(self.call)
         except BaseException as error:  # noqa: BLE001 raised again where the result is awaited
             self.error = as_exception(error)
 

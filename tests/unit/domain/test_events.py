@@ -4,7 +4,18 @@ from typing import get_type_hints
 
 import pytest
 
-from tocsin.domain.events import CONTROL_EVENTS, NAMESPACES, REGISTRY, find_event_type
+from tocsin.domain.errors import Invalid
+from tocsin.domain.events import (
+    CONTROL_EVENTS,
+    LIBRARY_EVENTS,
+    NAMESPACES,
+    REGISTRY,
+    check_event_name,
+    check_live_event,
+    check_namespace,
+    find_event_type,
+)
+from tocsin.engine.packets import RESERVED_EVENTS
 
 GUIDE = {
     "/sns": "publish_started publish_success publish_failed post_liked post_commented user_online user_offline",
@@ -49,3 +60,49 @@ def test_no_payload_claims_a_field_of_the_stream():
     """event_id, seq and epoch are put in by the server."""
     for kind in REGISTRY:
         assert not get_type_hints(kind.payload).keys() & {"event_id", "seq", "epoch"}
+
+
+@pytest.mark.parametrize(
+    ("namespace", "event"), [("/", "joke"), ("/sns", "joke"), ("/종", "농담 🔔"), ("/orders", "post_liked")]
+)
+def test_an_application_may_send_any_other_event_live(namespace, event):
+    """A name is taken on the namespace where it is registered only."""
+    check_live_event(namespace, event)
+
+
+@pytest.mark.parametrize("kind", REGISTRY, ids=lambda kind: f"{kind.namespace} {kind.name}")
+def test_no_event_of_the_registry_is_sent_live(kind):
+    """A client would take it for one of its stream; the refusal is a line that tells the way."""
+    with pytest.raises(Invalid, match=r"publish it with broadcast_|another name") as refusal:
+        check_live_event(kind.namespace, kind.name)
+
+    assert "\n" not in refusal.value.detail
+
+
+@pytest.mark.parametrize("event", sorted({*CONTROL_EVENTS, *LIBRARY_EVENTS}))
+@pytest.mark.parametrize("namespace", ["/", "/sns", "/game"])
+def test_no_control_event_is_sent_live(namespace, event):
+    """On any namespace, the host's own too."""
+    with pytest.raises(Invalid, match="another name"):
+        check_live_event(namespace, event)
+
+
+def test_the_events_of_the_library_are_those_that_the_engine_refuses():
+    """What no packet may carry is refused where it is registered or sent."""
+    assert RESERVED_EVENTS == LIBRARY_EVENTS
+
+
+@pytest.mark.parametrize("name", ["", "x" * 129, "line\nbreak", "\x00", "\ud800", None, 5, b"bytes"])
+def test_names_that_cannot_be_used_are_refused(name):
+    """For events as for namespaces."""
+    with pytest.raises(Invalid):
+        check_event_name(name)
+    with pytest.raises(Invalid):
+        check_namespace(f"/{name}" if isinstance(name, str) and name else name)
+
+
+@pytest.mark.parametrize("namespace", ["sns", "", "/a,b", "/a?b", "/a\u2028"])
+def test_a_namespace_has_the_form_of_the_wire(namespace):
+    """``/`` or ``/name``; a comma or question mark would end it."""
+    with pytest.raises(Invalid):
+        check_namespace(namespace)
