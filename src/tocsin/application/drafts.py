@@ -14,6 +14,7 @@ import orjson
 from tocsin.application.activity import check_payload, publishable_event
 from tocsin.application.chat import check_message
 from tocsin.application.notifications import check_notification
+from tocsin.application.texts import Lang, text_of
 from tocsin.domain.errors import Invalid
 from tocsin.domain.events import EventType
 from tocsin.domain.message import MessageDraft
@@ -30,10 +31,13 @@ _MAX_TTL_S = 100 * 365 * 86_400
 
 
 def draft_event(
-    namespace: str, event: str, user_ids: Sequence[object], data: Mapping[str, Any] | None
+    namespace: str, event: str, user_ids: Sequence[object], data: Mapping[str, Any] | None, lang: Lang = "en"
 ) -> tuple[EventType, EventDraft]:
     """
     Return a registered event for users, with what the registry says of it.
+
+    An event that may have a ``message`` and comes without one gets the words
+    that the server has for it.
 
     Raises:
         Invalid: No such event to publish, a wrong user or field, or not JSON.
@@ -43,7 +47,12 @@ def draft_event(
     if not 1 <= len(user_ids) <= MAX_RECIPIENTS:
         raise Invalid(f"user_ids must hold 1 to {MAX_RECIPIENTS} users")
     users = tuple(dict.fromkeys(parse_user_id(user_id) for user_id in user_ids))
-    _, encoded = check_payload(kind, copy_json(data))
+    given = copy_json(data)
+    if "message" not in given and "message" in kind.payload.__annotations__:
+        words = text_of(event, given, lang)
+        if words is not None:
+            given["message"] = words.message
+    _, encoded = check_payload(kind, given)
     return kind, EventDraft(namespace, event, users, encoded)
 
 
@@ -78,10 +87,15 @@ def draft_notification(user_id: object, fields: Mapping[str, Any]) -> Notificati
 
 
 def draft_message(
-    from_user_id: object, to_user_id: object, message: object, client_msg_id: str | None = None
+    from_user_id: object,
+    to_user_id: object,
+    message: object,
+    client_msg_id: str | None = None,
+    *,
+    adopts_saved: bool = False,
 ) -> MessageDraft:
     """
-    Return a chat message.
+    Return a chat message; ``adopts_saved`` as in ``MessageDraft``.
 
     Raises:
         Invalid: A user, the text or the id breaks a rule.
@@ -95,6 +109,7 @@ def draft_message(
         to_user_id=parse_user_id(to_user_id, "to_user_id"),
         message=message,
         client_msg_id=client_msg_id,
+        adopts_saved=adopts_saved,
     )
     check_message(draft)
     return draft

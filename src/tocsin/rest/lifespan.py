@@ -1,12 +1,18 @@
 """
-The ASGI lifespan of the service with a host application's own inside it.
+The ASGI lifespan: of the service with a host application's own inside it, and of a host alone.
 
 What starting and stopping means is handed in.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_log = logging.getLogger(__name__)
 
 Step = Callable[[], Awaitable[None]]
 
@@ -65,3 +71,53 @@ class Lifespan:
         if message["type"].startswith("lifespan.shutdown."):
             await self._stop()
         await self._send(message)
+
+
+class HostNotStarted(Exception):
+    """The host application's lifespan said that it can't start; the message is its reason, in one line."""
+
+
+@asynccontextmanager
+async def hosting(host: ASGIApp | None) -> AsyncGenerator[dict[str, Any], None]:
+    """
+    Run a host application's lifespan around the body; give the state that it hands to requests.
+
+    A host that knows no lifespan raises or returns, and is served without one.
+    What its shutdown fails with is logged.
+
+    Raises:
+        HostNotStarted: It can't start.
+    """
+    state: dict[str, Any] = {}
+    if host is None:
+        yield state
+        return
+    questions: asyncio.Queue[Message] = asyncio.Queue()
+    answers: asyncio.Queue[Message | None] = asyncio.Queue()
+
+    async def live() -> None:
+        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": state}
+        try:
+            await host(scope, questions.get, answers.put)
+        except Exception as error:  # noqa: BLE001 told by the answer, or there is no lifespan
+            _log.debug("the application's lifespan ended: %r", error)
+        finally:
+            answers.put_nowait(None)
+
+    task = asyncio.create_task(live(), name="lifespan of the host")
+    try:
+        questions.put_nowait({"type": "lifespan.startup"})
+        answer = await answers.get()
+        if answer is not None and answer["type"] == "lifespan.startup.failed":
+            reason = str(answer.get("message") or "its lifespan failed").strip()
+            _log.error("the application did not start: %s", reason)
+            raise HostNotStarted(reason.splitlines()[-1])
+        yield state
+        if answer is not None:
+            questions.put_nowait({"type": "lifespan.shutdown"})
+            answer = await answers.get()
+            if answer is not None and answer["type"] == "lifespan.shutdown.failed":
+                _log.error("the application's shutdown failed: %s", answer.get("message", ""))
+    finally:
+        task.cancel()
+        await asyncio.wait({task})

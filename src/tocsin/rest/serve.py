@@ -60,6 +60,7 @@ class HttpServer(uvicorn.Server):
         websocket: uvicorn's ``ws`` option: a protocol class.
         drain: Awaited after the signal and before the listener closes.
         on_ready: Called once requests are answered and signals are taken.
+        state: What the application's lifespan, which has run already, hands to its requests.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class HttpServer(uvicorn.Server):
         websocket: Any,
         drain: Callable[[], Awaitable[None]],
         on_ready: Callable[[], None],
+        state: dict[str, Any] | None = None,
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -88,10 +90,12 @@ class HttpServer(uvicorn.Server):
         super().__init__(config)
         self._drain = drain
         self._on_ready = on_ready
+        self._state = state or {}
         self._draining: asyncio.Future[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve, then tell so."""
+        self.lifespan.state.update(self._state)
         await super().startup(sockets)
         self._on_ready()
 

@@ -1,0 +1,87 @@
+"""
+The settings of a Flask application's server: keywords, environment, ``app.config``.
+
+Precedence: keyword, environment, ``.env``, ``app.config``, default. Nothing is
+opened here; the host's database is looked up when it is needed, because
+``db.init_app`` may come after ``init_websocket``.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import AliasChoices
+
+from tocsin.settings import MIN_SECRET_BYTES, Settings, SettingsError
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+# What Flask-SocketIO calls them.
+_RENAMED = {"message_queue": "redis_url", "cors_allowed_origins": "cors_origins"}
+# Which of them signs the users' tokens is told by which is there: Flask-JWT-Extended falls back likewise.
+_SECRETS = ("JWT_SECRET_KEY", "SECRET_KEY")
+
+
+def check_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return settings from keywords, with Flask-SocketIO's names translated; None stands for the default.
+
+    Raises:
+        SettingsError: There is no such setting.
+    """
+    settings = {}
+    for name, value in given.items():
+        field = _RENAMED.get(name, name)
+        if field not in Settings.model_fields:
+            raise SettingsError(f"{name}: there is no such setting; see the page 'migrate-from-flask-socketio'")
+        if callable(value):
+            raise SettingsError(f"{name} must be a value, not a function")
+        if value is not None:
+            settings[field] = value
+    return settings
+
+
+def read_settings(app: "Flask", given: Mapping[str, Any]) -> Settings:
+    """
+    Return the settings of an application, whose database may be found only now.
+
+    Raises:
+        SettingsError: One has a value that can't work.
+    """
+    told = Settings(**given)
+    found: dict[str, Any] = {"async_mode": "threading"} | {
+        field: value for field in Settings.model_fields if (value := app.config.get(_name(field))) not in {None, ""}
+    }
+    found = {field: value for field, value in found.items() if field not in told.model_fields_set}
+    if not {"jwt_secret", "jwt_public_key"} & (told.model_fields_set | found.keys()):
+        found |= _secret(app)
+    if "database_url" not in told.model_fields_set | found.keys():
+        found |= _database(app)
+    return Settings(**given, **found)
+
+
+def _name(field: str) -> str:
+    alias = Settings.model_fields[field].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"TOCSIN_{field.upper()}"
+
+
+def _secret(app: "Flask") -> dict[str, str]:
+    for name in _SECRETS:
+        value = app.config.get(name)
+        if not value:
+            continue
+        secret = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        if len(secret.encode()) >= MIN_SECRET_BYTES:
+            return {"jwt_secret": secret}
+    return {}
+
+
+def _database(app: "Flask") -> dict[str, str]:
+    database = app.extensions.get("sqlalchemy")
+    if database is None:
+        return {}
+    with app.app_context():
+        url = database.engine.url
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:" or url.query:
+        return {}
+    return {"database_url": f"sqlite:///{url.database}"}
