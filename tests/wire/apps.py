@@ -2,7 +2,7 @@
 The two little apps of the official conformance suites.
 
 ``python -m tests.wire.apps engine.io|socket.io [--port 3000] [--ping-interval 0.3]
-[--ping-timeout 0.2] [--connect-timeout 1] [--loop asyncio] [--ws-only]`` serves one of them until it is stopped.
+[--ping-timeout 0.2] [--connect-timeout 1] [--loop asyncio] [--door ws]`` serves one of them until it is stopped.
 """
 
 import argparse
@@ -122,10 +122,22 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
+def doors(server: EngineServer, door: str) -> dict[str, Any]:
+    """
+    Return uvicorn's options for one way in.
+
+    Args:
+        server: What is served.
+        door: ``both`` of the server's own, ``ws`` without its HTTP, or one of uvicorn's
+            WebSocket implementations, behind which the server is an ASGI application.
+    """
+    if door == "both":
+        return {"http": server.http_protocol, "ws": server.websocket_protocol}
+    return {"http": "auto", "ws": server.websocket_protocol if door == "ws" else door}
+
+
 @contextmanager
-def serving(
-    server: EngineServer, loop: str = "uvloop", *, app: Any = None, recognises_upgrades: bool = True
-) -> Iterator[int]:
+def serving(server: EngineServer, loop: str = "uvloop", *, app: Any = None, door: str = "both") -> Iterator[int]:
     """
     Serve on a free port, on a loop of its own in a thread; yield the port.
 
@@ -133,13 +145,12 @@ def serving(
         server: What to serve.
         loop: ``uvloop`` or ``asyncio``.
         app: An ASGI application behind it.
-        recognises_upgrades: Use both doors of the server, else only uvicorn's ``ws``.
+        door: See ``doors``.
     """
     config = uvicorn.Config(
         server.asgi(app),
         port=0,
-        http=server.http_protocol if recognises_upgrades else "auto",
-        ws=server.websocket_protocol,
+        **doors(server, door),
         loop=loop,
         log_config=None,  # so that pytest sees what is logged
     )
@@ -169,7 +180,7 @@ def main() -> None:
     parser.add_argument("--ping-timeout", type=float, default=0.2)
     parser.add_argument("--connect-timeout", type=float, default=1.0)
     parser.add_argument("--loop", default="uvloop", help="uvloop or asyncio")
-    parser.add_argument("--ws-only", action="store_true", help="leave HTTP to uvicorn's own class")
+    parser.add_argument("--door", default="both", help="both, ws, websockets-sansio, websockets or wsproto")
     args = parser.parse_args()
     timers = {"ping_interval": args.ping_interval, "ping_timeout": args.ping_timeout}
     if args.app == "engine.io":
@@ -181,8 +192,7 @@ def main() -> None:
         server.asgi(),
         host="localhost",
         port=args.port,
-        http="auto" if args.ws_only else server.http_protocol,
-        ws=server.websocket_protocol,
+        **doors(server, args.door),
         loop=args.loop,
         log_level="error",
     )

@@ -50,6 +50,7 @@ class TestDefaultBounds:
 
             assert 1009 == await socket.close_code()
 
+    @pytest.mark.own_doors
     async def test_a_flood_of_fragments_closes(self, sockets: Client):
         """A message of endless empty fragments is cut."""
         async with await sockets.socket() as socket:
@@ -116,21 +117,25 @@ class TestDefaultBounds:
         assert ("message", "half") not in calls
 
     @pytest.mark.parametrize("transport", ["websocket", "polling"])
+    @pytest.mark.own_doors
     async def test_huge_headers_are_refused(self, sockets: Client, transport):
         """200 KB of request head open no session."""
         async with await sockets.upgrade(f"EIO=4&transport={transport}", X_Padding="x" * 200_000) as socket:
             assert socket.answer.status in (0, 400, 413, 431)
 
+    @pytest.mark.own_doors
     async def test_many_headers_are_refused(self, sockets: Client):
         """The head counts as a whole, also in many small lines."""
         async with await sockets.upgrade(**{f"X_Padding_{n}": "x" * 100 for n in range(400)}) as socket:
             assert socket.answer.status in (0, 400, 413, 431)
 
+    @pytest.mark.own_doors
     async def test_long_queries_are_refused(self, sockets: Client):
         """A query belongs to the head."""
         async with await sockets.upgrade("EIO=4&transport=websocket&x=" + "x" * 100_000) as socket:
             assert socket.answer.status in (0, 400, 413, 414, 431)
 
+    @pytest.mark.own_doors
     async def test_a_flood_of_frames_closes(self, sockets: Client):
         """More frames at once than the burst allows close with 1008; pings count as well."""
         async with await sockets.socket() as socket:
@@ -141,6 +146,7 @@ class TestDefaultBounds:
 
             assert (CLOSE, 1008) == (opcode, int.from_bytes(payload[:2], "big"))
 
+    @pytest.mark.own_doors
     async def test_a_flood_of_pongs_closes(self, sockets: Client):
         """Unasked pongs are legal, a flood of them isn't."""
         async with await sockets.socket() as socket:
@@ -287,6 +293,7 @@ async def test_handshakes_are_bounded(serve: Serve):
         assert "4hello" == await socket.receive()
 
 
+@pytest.mark.own_doors
 async def test_an_unfinished_request_is_cut(serve: Serve):
     """A client that sends its request head byte by byte, for ever, is cut."""
     client = serve(engine_app())
@@ -308,6 +315,7 @@ async def test_an_unfinished_request_is_cut(serve: Serve):
     writer.close()
 
 
+@pytest.mark.own_doors
 async def test_a_silent_connection_is_cut(serve: Serve):
     """Who connects and asks for nothing is cut."""
     client = serve(engine_app(limits=Limits(head_deadline_s=0.2)))

@@ -155,6 +155,7 @@ async def test_only_get_upgrades(engine: Client):
         assert socket.answer.status in (400, 405)
 
 
+@pytest.mark.own_doors
 async def test_compression_is_not_negotiated(engine: Client):
     """An offer of permessage-deflate is answered without it."""
     async with await engine.websocket(Sec_WebSocket_Extensions="permessage-deflate; client_max_window_bits") as socket:
@@ -162,6 +163,7 @@ async def test_compression_is_not_negotiated(engine: Client):
         assert str(await socket.receive()).startswith("0{")
 
 
+@pytest.mark.own_doors
 async def test_a_first_frame_may_ride_along(engine: Client):
     """What an impatient client sends behind its request head already belongs to the WebSocket."""
     request = (

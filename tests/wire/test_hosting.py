@@ -26,9 +26,9 @@ async def host_app(scope, receive, send) -> None:
         await send({"type": "websocket.send", "text": message["text"]})
 
 
-@pytest.fixture(params=[True, False], ids=["http and ws", "ws only"])
+@pytest.fixture(params=["both", "ws", "websockets-sansio"])
 def host(request, loop_name):
-    with serving(socket_app(), loop_name, app=host_app, recognises_upgrades=request.param) as port:
+    with serving(socket_app(), loop_name, app=host_app, door=request.param) as port:
         yield Client(port, "/socket.io/")
 
 

@@ -14,6 +14,8 @@ from tests.wire.conftest import eventually
 from tocsin.engine.engine_server import EngineServer
 from tocsin.engine.limits import Limits
 
+pytestmark = pytest.mark.own_doors
+
 SHORT_S = 0.3
 UPGRADE = (
     "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

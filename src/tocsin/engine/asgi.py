@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tocsin.engine.polling import Receive, Scope, Send
+from tocsin.engine.polling import Receive, Send
+from tocsin.engine.request import Scope
 
 if TYPE_CHECKING:
     from tocsin.engine.engine_server import EngineServer
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
 
 class EngineApp:
     """
-    Serves long-polling on the engine's path and passes everything else on.
+    Serves long-polling and WebSocket on the engine's path and passes everything else on.
 
     Args:
         server: The engine; sessions are closed when the lifespan ends.
@@ -25,7 +26,8 @@ class EngineApp:
         """Answer or pass on."""
         kind = scope["type"]
         if kind != "lifespan" and self._server.owns(scope["path"].encode()):
-            await self._server.polling(scope, receive, send)
+            transport = self._server.websocket if kind == "websocket" else self._server.polling
+            await transport(scope, receive, send)
         elif self._app is not None:
             await self._app(scope, receive, send)
         elif kind == "lifespan":

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.engine import request as rq
 from tocsin.engine.asgi import EngineApp
+from tocsin.engine.asgi_websocket import AsgiWebSocket
 from tocsin.engine.limits import Limits, Pace
 from tocsin.engine.origins import AllowOrigin, same_origin
 from tocsin.engine.packets import EncodedPacket, encode_handshake
@@ -49,6 +50,7 @@ class EngineServer:
         sessions: By sid, those that live.
         turn: Number of the current loop turn; changes after anything was written in it.
         polling: ASGI application for the HTTP requests on ``path``.
+        websocket: ASGI application for the WebSockets on ``path`` that ``websocket_protocol`` has not taken.
         loop: The event loop, known from the first connection on.
         time: Its clock.
     """
@@ -86,6 +88,7 @@ class EngineServer:
         self.turn_ends = False
         self.corked: list[WebSocketTransport] = []
         self.polling = Polling(self)
+        self.websocket = AsgiWebSocket(self)
         self._session_class = session_class
         self._counters: Counter[str] = Counter()
         self._handshake_pace = Pace(self.limits.handshakes_per_s, self.limits.handshakes_burst)
@@ -253,7 +256,11 @@ class EngineServer:
     # Doors, for uvicorn and other ASGI servers.
 
     def websocket_protocol(self, config: Any, server_state: Any, app_state: dict[str, Any]) -> asyncio.Protocol:
-        """Serve upgrades on ``path``, leave others to uvicorn: for its ``ws`` option."""
+        """
+        Serve upgrades on ``path``, leave others to uvicorn: for its ``ws`` option.
+
+        Without it ``asgi`` serves them, as on any ASGI server, with more work for each message.
+        """
         self.bind()
         return WebSocketDoor(self, config, server_state, app_state)
 
@@ -270,5 +277,5 @@ class EngineServer:
         return FirstBytesDoor(self, config, server_state, app_state)
 
     def asgi(self, app: Any = None) -> EngineApp:
-        """Return an ASGI application: polling on ``path``, else ``app`` or 404."""
+        """Return an ASGI application: polling and WebSocket on ``path``, else ``app`` or 404."""
         return EngineApp(self, app)

@@ -281,8 +281,12 @@ def encode_frame(opcode: int, payload: bytes) -> bytes:
 
 def encode_close(code: int, reason: str = "") -> bytes:
     """Return a close frame (section 5.5.1); the reason is cut to what fits in 123 bytes."""
-    text = reason.encode()[:123].decode(errors="ignore").encode()
-    return encode_frame(CLOSE, code.to_bytes(2, "big") + text)
+    return encode_frame(CLOSE, code.to_bytes(2, "big") + cut_reason(reason).encode())
+
+
+def cut_reason(reason: str) -> str:
+    """Return what fits in a close frame beside its code: 123 bytes, whole characters."""
+    return reason.encode()[:123].decode(errors="ignore")
 
 
 def accept_key(key: bytes) -> bytes:

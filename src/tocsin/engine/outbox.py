@@ -29,7 +29,7 @@ class Outbox(Generic[Item]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def add(self, item: Item, size: int, *, ephemeral: bool, beside: int = 0) -> bool | None:
+    def add(self, item: Item, size: int, *, ephemeral: bool, beside: int = 0, room: int = 1) -> bool | None:
         """
         Queue an item.
 
@@ -38,18 +38,19 @@ class Outbox(Generic[Item]):
             size: Its bytes.
             ephemeral: It may be dropped when there is no room.
             beside: Bytes that wait for the same client elsewhere.
+            room: How many times the bounds there is room for.
 
         Returns:
             True when queued, False when dropped as ephemeral, None when there is no
             room for what must not be dropped: the client is too slow.
         """
-        if self._is_full(size + beside):
+        if self._is_full(size + beside, room):
             if ephemeral:
                 return False
             kept = [entry for entry in self._entries if not entry[2]]
             self.size -= sum(entry[1] for entry in self._entries if entry[2])
             self._entries = kept
-            if self._is_full(size + beside):
+            if self._is_full(size + beside, room):
                 return None
         self._entries.append((item, size, ephemeral))
         self.size += size
@@ -62,8 +63,9 @@ class Outbox(Generic[Item]):
         self.size -= sum(entry[1] for entry in entries)
         return [entry[0] for entry in entries]
 
-    def _is_full(self, more: int) -> bool:
+    def _is_full(self, more: int, room: int) -> bool:
         # One packet bigger than the whole queue still goes to a client that owes nothing.
         return bool(self._entries) and (
-            len(self._entries) >= self._limits.queue_packets or self.size + more > self._limits.queue_bytes
+            len(self._entries) >= self._limits.queue_packets * room
+            or self.size + more > self._limits.queue_bytes * room
         )

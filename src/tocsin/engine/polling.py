@@ -14,14 +14,13 @@ from tocsin.engine import request as rq
 from tocsin.engine.outbox import Outbox
 from tocsin.engine.packets import CLOSE, NOOP, EncodedPacket, MalformedPacket
 from tocsin.engine.payload import decode_payload, encode_payload
-from tocsin.engine.request import Refused, Request, parse_query
+from tocsin.engine.request import Refused, Request, Scope, check_size, parse_scope
 from tocsin.engine.session import SLOW, TRANSPORT_CLOSE, TRANSPORT_ERROR, Session
 
 if TYPE_CHECKING:
     from tocsin.engine.engine_server import EngineServer
 
 Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
@@ -180,16 +179,12 @@ class Polling:
         self._server = server
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request; any other kind of scope is closed."""
-        if scope["type"] != "http":
-            # Upgrades never come this way: the server's ``websocket_protocol`` takes them.
-            await send({"type": "websocket.close", "code": 1011})
-            return
+        """Answer one HTTP request."""
         self._server.bind()
-        request = _request(scope)
+        request = parse_scope(scope)
         cors: Headers = [(b"vary", b"Origin")]
         try:
-            self._check_head(scope)
+            check_size(scope, self._server.limits.max_header)
             origin = self._server.check_origin(request)
             if origin is not None:
                 cors.append((b"access-control-allow-origin", origin.encode("latin-1")))
@@ -202,11 +197,6 @@ class Polling:
             self._server.count(f"refused:{refused.label}")
             retry: Headers = [(b"retry-after", b"%d" % refused.retry_after_s)] if refused.retry_after_s else []
             await _answer(send, refused.status, refused.body, _JSON, cors + retry)
-
-    def _check_head(self, scope: Scope) -> None:
-        size = len(scope["query_string"]) + sum(len(name) + len(value) for name, value in scope["headers"])
-        if size > self._server.limits.max_header:
-            raise Refused(431, rq.BAD_REQUEST, "Request head too big", "header")
 
     async def _serve(self, request: Request, receive: Receive, send: Send, cors: Headers) -> None:
         server = self._server
@@ -286,22 +276,6 @@ _PREFLIGHT: Final[Headers] = [
     (b"access-control-allow-headers", b"Content-Type, Authorization"),
     (b"access-control-max-age", b"86400"),
 ]
-
-
-def _request(scope: Scope) -> Request:
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    client = scope.get("client")
-    return Request(
-        method=scope["method"],
-        path=scope["path"],
-        query=parse_query(scope["query_string"].decode("latin-1")),
-        headers=headers,
-        peer=client[0] if client else "",
-        scheme=scope.get("scheme", "http"),
-    )
 
 
 async def _read(receive: Receive, request: Request, max_bytes: int) -> bytes | None:

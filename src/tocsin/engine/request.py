@@ -1,12 +1,17 @@
 """
 The HTTP request that asks for a session: parsing and judging it, without I/O.
 
-Serves the WebSocket handshake, which comes as bytes, and polling, which comes
-from ASGI. What an accepted request leads to lives in ``engine_server.py``.
+Serves the WebSocket handshake, which comes as bytes or from ASGI, and polling,
+which comes from ASGI. What an accepted request leads to lives in
+``engine_server.py``.
 """
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+Scope = MutableMapping[str, Any]
+"""Of one ASGI request (ASGI, "HTTP & WebSocket")."""
 
 
 class Refused(Exception):
@@ -101,6 +106,31 @@ def parse_head(data: bytes, peer: str, scheme: str) -> Request:
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     path, _, query = start[1].partition("?")
     return Request(start[0], path, parse_query(query), headers, peer, scheme)
+
+
+def parse_scope(scope: Scope) -> Request:
+    """Return what matters of an HTTP or WebSocket scope."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    client = scope.get("client")
+    scheme: str = scope.get("scheme") or "http"
+    return Request(
+        method=scope.get("method", "GET"),
+        path=scope["path"],
+        query=parse_query(scope["query_string"].decode("latin-1")),
+        headers=headers,
+        peer=client[0] if client else "",
+        scheme={"ws": "http", "wss": "https"}.get(scheme, scheme),
+    )
+
+
+def check_size(scope: Scope, max_bytes: int) -> None:
+    """Raise Refused when the head of a request is too big."""
+    size = len(scope["query_string"]) + sum(len(name) + len(value) for name, value in scope["headers"])
+    if size > max_bytes:
+        raise Refused(431, BAD_REQUEST, "Request head too big", "header")
 
 
 def check_websocket(request: Request) -> bytes:

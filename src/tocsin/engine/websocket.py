@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from tocsin.engine import frames
 from tocsin.engine.frames import FrameError, FrameParser
 from tocsin.engine.outbox import Outbox
-from tocsin.engine.packets import PROBE_PONG, EncodedPacket
+from tocsin.engine.packets import EncodedPacket
+from tocsin.engine.probe import start_probe, take_probe
 from tocsin.engine.session import (
     CONNECT_TIMEOUT,
     OVER_LIMIT,
@@ -25,18 +26,19 @@ from tocsin.engine.session import (
     TRANSPORT_CLOSE,
     TRANSPORT_ERROR,
     Session,
-    Upgradable,
 )
 
 if TYPE_CHECKING:
     from tocsin.engine.engine_server import EngineServer
 
-_CLOSE_CODES: Final = {
+CLOSE_CODES: Final = {
     PARSE_ERROR: frames.PROTOCOL_ERROR,
     SHUTTING_DOWN: frames.GOING_AWAY,
     OVER_LIMIT: frames.POLICY_VIOLATION,
     CONNECT_TIMEOUT: frames.POLICY_VIOLATION,
 }
+"""Close codes of the reasons for which the server ends a session; any other is a normal closure."""
+
 _CORK_PACKETS: Final = 64
 _CORK_FRAME: Final = 16_384
 
@@ -108,10 +110,7 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
             self.pause_writing()
         self._connections.add(self)
         if self._is_probe:
-            if self.session.upgrading is not None or self.session.transport_name == self.name:
-                self._close(frames.POLICY_VIOLATION, "session already upgraded")
-            else:
-                self._server.wheel.schedule(self, self._server.limits.upgrade_deadline_s)
+            start_probe(self._server, self)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the client, in any cut."""
@@ -172,7 +171,7 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
         """Close with 1001; called by uvicorn when it exits."""
         self._server.end_polls()
         if self._is_probe:
-            self._close(frames.GOING_AWAY, SHUTTING_DOWN)
+            self.close_with(frames.GOING_AWAY, SHUTTING_DOWN)
         else:
             self.session.close(SHUTTING_DOWN)
 
@@ -245,7 +244,29 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
 
     def close(self, reason: str, *, is_asked_for: bool = False) -> None:
         """Flush, then start the closing handshake; it has a deadline."""
-        self._close(frames.NORMAL_CLOSURE if is_asked_for else _CLOSE_CODES.get(reason, frames.NORMAL_CLOSURE), reason)
+        self.close_with(
+            frames.NORMAL_CLOSURE if is_asked_for else CLOSE_CODES.get(reason, frames.NORMAL_CLOSURE), reason
+        )
+
+    def close_with(self, code: int, reason: str) -> None:
+        """Flush, then start the closing handshake with this code."""
+        if self._is_closing:
+            return
+        self.uncork()
+        data = frames.encode_close(code, reason)
+        if self._outbox is not None:
+            data = b"".join(self._outbox.take()) + data
+        self._is_closing = True
+        self._tcp.write(data)
+        if self._unread is not None:
+            self._unread = None
+            self._tcp.resume_reading()
+        self._server.wheel.schedule(self, self._server.limits.close_deadline_s)
+
+    def confirmed(self) -> None:
+        """Be no probe any more: the session is about to go on with it."""
+        self._is_probe = False
+        self._server.wheel.cancel(self)
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -281,7 +302,7 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
                 if self._is_closing:
                     continue
                 if self._is_probe:
-                    self._probe_received(payload)
+                    take_probe(self._server, self, payload)
                 else:
                     self.session.packet_received(payload)
             elif isinstance(payload, str):
@@ -303,26 +324,6 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
         else:
             self.uncork()
 
-    def _probe_received(self, packet: str | bytes) -> None:
-        """Go through the upgrade of a polling session (Engine.IO v4, "Upgrade")."""
-        session = self.session
-        polling = session.transport
-        if session.closed or not isinstance(polling, Upgradable):
-            self._close(frames.POLICY_VIOLATION, "session is over")
-        elif packet == "2probe" and session.upgrading is None:
-            session.upgrading = self
-            self._tcp.write(PROBE_PONG.frame)
-            polling.release()
-        elif packet == "5" and session.upgrading is self:
-            self._is_probe = False
-            self._server.wheel.cancel(self)
-            session.upgrade(self)
-            for waiting in polling.hand_over():
-                self.defer(waiting)
-        else:
-            self._server.count("refused:malformed")
-            self._close(frames.PROTOCOL_ERROR, PARSE_ERROR)
-
     def _pong(self, payload: bytes) -> None:
         if self._outbox is not None:
             self._queue(frames.encode_frame(frames.PONG, payload), True)
@@ -340,25 +341,11 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
         self._tcp.close()
         self._server.wheel.schedule(self, self._server.limits.close_deadline_s)
 
-    def _close(self, code: int, reason: str) -> None:
-        if self._is_closing:
-            return
-        self.uncork()
-        data = frames.encode_close(code, reason)
-        if self._outbox is not None:
-            data = b"".join(self._outbox.take()) + data
-        self._is_closing = True
-        self._tcp.write(data)
-        if self._unread is not None:
-            self._unread = None
-            self._tcp.resume_reading()
-        self._server.wheel.schedule(self, self._server.limits.close_deadline_s)
-
     def _broken(self, error: FrameError) -> None:
         if self._is_closing:
             return
         self._server.count("refused:malformed")
-        self._close(error.code, error.reason)
+        self.close_with(error.code, error.reason)
         if not self._is_probe:
             self.session.lost(self, PARSE_ERROR)
         # After a fault no closing handshake can be read any more.
