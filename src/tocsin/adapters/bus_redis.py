@@ -75,6 +75,8 @@ class RedisBus:
         self._has_work = asyncio.Event()
         self._is_settled = asyncio.Event()
         self._is_settled.set()
+        # Nobody waits for a server that isn't there.
+        self._link.on_lost = lambda _name: self._is_settled.set()
         self._is_up = False
         self._is_heard = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -87,7 +89,7 @@ class RedisBus:
     def stats(self) -> dict[str, int]:
         """Return counts since the start, and whether every connection is up now."""
         return {
-            "is_connected": int(bool(self._tasks) and not self._link.lost),
+            "is_connected": int(self._is_up and not self._link.lost),
             "waiting": len(self._waiting),
             "published": self.published,
             "received": self.received,
@@ -184,7 +186,6 @@ class RedisBus:
             self._is_up = False
             self._waiting.extendleft(reversed(batch))
             self._keep_keys()
-            self._is_settled.set()
 
     def _keep_keys(self) -> None:
         # Late an event is old news and an ephemeral one wrong: who holds the streams looks into the log.

@@ -36,6 +36,7 @@ class RedisLink:
 
     Attributes:
         lost: Which of the connections that are kept are down.
+        on_lost: Called with the name whenever one goes down or can't be made.
         reconnects: How often one had to be made again.
 
     Raises:
@@ -64,6 +65,7 @@ class RedisLink:
         self._password = str(self._options.get("password") or "")
         self._lost_at = 0.0
         self.lost: set[str] = set()
+        self.on_lost: Callable[[str], None] = lambda _name: None
         self.reconnects = 0
 
     def connection(self) -> Connection:
@@ -112,6 +114,7 @@ class RedisLink:
                 reason = reason.replace(self._password, "***")
             log.warning("Redis can't be reached (%s): nodes find each other's events by looking into the log", reason)
         self.lost.add(name)
+        self.on_lost(name)
 
 
 def disconnected(reason: str) -> RedisConnectionError:
