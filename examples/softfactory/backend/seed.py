@@ -4,7 +4,7 @@ import click
 from flask.cli import with_appcontext
 from werkzeug.security import generate_password_hash
 
-from .models import User, db
+from .models import Post, User, db
 from .services.chat import send_message
 from .services.orders import place_order
 
@@ -24,9 +24,15 @@ def seed() -> None:
         User(id=number, login=login, name=name, lang=lang, password_hash=password_hash)
         for number, login, name, lang in USERS
     ]
-    db.session.add_all(users)
-    db.session.commit()
     mina, junho = users
+    db.session.add_all(
+        [
+            *users,
+            Post(author=mina, text="Glazed the first bowls today 🏺"),
+            Post(author=junho, text="새 작업실에서 첫 촬영 📸"),
+        ]
+    )
+    db.session.commit()
     place_order(mina, "teapot")
     place_order(junho, "lamp")
     send_message(junho.id, mina.id, "점심 같이 먹을래요? 🍜")

@@ -19,10 +19,9 @@ def send_message(from_user_id: int, to_user_id: int, message_text: str) -> None:
 
 def list_messages(user_id: int, other_id: int, limit: int = 50) -> list[dict[str, Any]]:
     """Return the last messages between two users, oldest first; the model is an ordinary SQLAlchemy one."""
-    here, there = str(user_id), str(other_id)
     between = db.or_(
-        db.and_(ChatMessage.from_user_id == here, ChatMessage.to_user_id == there),
-        db.and_(ChatMessage.from_user_id == there, ChatMessage.to_user_id == here),
+        db.and_(ChatMessage.from_user_id == user_id, ChatMessage.to_user_id == other_id),
+        db.and_(ChatMessage.from_user_id == other_id, ChatMessage.to_user_id == user_id),
     )
     newest = db.select(ChatMessage).where(between).order_by(ChatMessage.id.desc()).limit(limit)
     return [message.to_dict() for message in reversed(db.session.scalars(newest).all())]

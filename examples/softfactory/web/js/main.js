@@ -33,6 +33,8 @@ function showLogin() {
 async function showShop() {
   const { user, others, catalog, platforms } = await api("/api/me");
   speak(user.lang);
+  find("who").textContent = user.name;
+  find("who").hidden = false;
   find("sign-out").hidden = false;
   find("sign-out").addEventListener("click", signOut);
   find("shop").hidden = false;

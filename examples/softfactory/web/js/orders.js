@@ -57,6 +57,7 @@ function orderItem(order) {
       reached < STEPS.length - 1 && el("button", button, texts.advance),
     ),
     el("ol", { class: "steps" }, ...steps),
-    el("small", {}, [order.location, order.carrier, order.tracking_number].filter(Boolean).join(" · ")),
+    order.location &&
+      el("small", {}, [order.location, order.carrier, order.tracking_number].filter(Boolean).join(" · ")),
   );
 }
