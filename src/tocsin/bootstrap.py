@@ -122,7 +122,8 @@ class Service(Core):
     Attributes:
         engine: The Socket.IO server, for host handlers and counters.
         rest: The FastAPI application, for more routes.
-        app: The ASGI application; serve it with ``ws=service.engine.websocket_protocol``.
+        app: The ASGI application, for any server; under uvicorn ``ws=service.engine.websocket_protocol``
+            makes WebSockets cheaper.
 
     Raises:
         SettingsError: There is no usable key for tokens.
@@ -239,13 +240,14 @@ class Service(Core):
         """
         Return one ASGI application of this service and a host's own.
 
-        Its lifespan starts and stops the service. Serve it with uvicorn's option
-        ``ws=service.engine.websocket_protocol``; WebSockets of the host go on working.
+        Its lifespan starts and stops the service. Any ASGI server serves it, WebSockets
+        included; uvicorn's option ``ws=service.engine.websocket_protocol`` makes those of the service
+        cheaper, and leaves those of the host alone.
 
         Args:
             host: Gets every path that is not of the API; its lifespan runs inside the service's.
         """
-        return Front(self.rest, self.engine.polling, self.engine.path, start=self.start, stop=self.stop, host=host)
+        return Front(self.rest, self.engine.asgi(), self.engine.path, start=self.start, stop=self.stop, host=host)
 
     async def serve(self, *, on_ready: Callable[[str], None] | None = None) -> None:
         """

@@ -1,5 +1,5 @@
 """
-One ASGI application out of three: the engine's polling, REST, and a host's own.
+One ASGI application out of three: the engine's transports, REST, and a host's own.
 
 No route is defined here.
 """
@@ -16,8 +16,8 @@ class Front:
 
     Args:
         rest: REST, docs and static files.
-        polling: The engine's long-polling transport.
-        polling_path: Its path, with a slash at the end.
+        engine: The engine's transports: long-polling, and WebSocket where the server leaves it to ASGI.
+        engine_path: Their path, with a slash at the end.
         start: Awaited at the lifespan's start, before the host's own.
         stop: Awaited at its end, after the host's own.
         host: The application that this one is added to: it gets every path that is not
@@ -27,16 +27,16 @@ class Front:
     def __init__(
         self,
         rest: RestApp,
-        polling: ASGIApp,
-        polling_path: str,
+        engine: ASGIApp,
+        engine_path: str,
         *,
         start: Step,
         stop: Step,
         host: ASGIApp | None = None,
     ) -> None:
         self._rest = rest
-        self._polling = polling
-        self._polling_paths = {polling_path, polling_path.rstrip("/")}
+        self._engine = engine
+        self._engine_paths = {engine_path, engine_path.rstrip("/")}
         self._start = start
         self._stop = stop
         self._host = host
@@ -46,8 +46,8 @@ class Front:
         kind = scope["type"]
         if kind == "lifespan":
             await Lifespan(self._start, self._stop, receive, send).run(self._host, scope)
-        elif kind == "http" and scope["path"] in self._polling_paths:
-            await self._polling(scope, receive, send)
+        elif scope["path"] in self._engine_paths:
+            await self._engine(scope, receive, send)
         elif self._host is not None and (kind != "http" or not self._rest.is_api(scope["path"])):
             await self._host(scope, receive, send)
         elif kind == "http":
