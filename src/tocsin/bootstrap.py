@@ -21,6 +21,7 @@ from tocsin.adapters.sql import open_store
 from tocsin.adapters.sql.migrate import SchemaError
 from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
+from tocsin.application.devices import Devices
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store, TokenVerifier
 from tocsin.application.rate_limits import RateLimits
@@ -60,6 +61,7 @@ class Core:
         notifications: The inbox, for back ends in Python: ``await service.notifications.create(...)``.
         activity: Events of posts and orders.
         chat: Messages.
+        devices: Where push goes, and who follows which topic.
         streams: The log that every reader reads.
     """
 
@@ -71,6 +73,7 @@ class Core:
         self.notifications = Notifications(self.store)
         self.chat = Chat(self.store, self.bus)
         self.activity = Activity(self.store, self.bus)
+        self.devices = Devices(self.store, settings.limit_user_devices)
         self.streams = Streams(self.store)
 
     async def start(self) -> None:
@@ -160,6 +163,7 @@ class Service(Core):
                 tokens=self.tokens,
                 notifications=self.notifications,
                 activity=self.activity,
+                devices=self.devices,
                 streams=self.streams,
                 is_accepting=lambda: self.is_accepting,
                 allow_origin=allow_origin,

@@ -17,6 +17,7 @@ _PROBLEMS = {
     403: "The token lacks the scope, or the page's origin is foreign.",
     404: "There is no such thing, or it is somebody else's.",
     408: "The body did not arrive in time.",
+    409: "The state of the thing does not allow this now.",
     413: "The body is too big.",
     415: "The body is not application/json.",
     422: "A field breaks a rule, or the idempotency key was used with other content.",

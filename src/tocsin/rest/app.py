@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tocsin import __version__
 from tocsin.engine import TimerWheel
 from tocsin.engine.proxies import TrustedProxies
-from tocsin.rest import events, health, notifications, streams
+from tocsin.rest import events, fcm, health, notifications, streams
 from tocsin.rest.edge import Edge
 from tocsin.rest.endpoint import Endpoint
 from tocsin.rest.models import ProblemView
@@ -25,8 +25,8 @@ Notifications, order and social events that are committed before they are answer
 and reach every device of a user over Socket.IO. Errors are `application/problem+json`
 with a stable `code`.
 """
-_API = ("/api/notifications", "/api/events", "/api/stream/", "/js/websocket.js", "/healthz", "/readyz")
-_ROUTED = (notifications, events, streams, health)
+_API = ("/api/notifications", "/api/events", "/api/stream/", "/api/fcm/", "/js/websocket.js", "/healthz", "/readyz")
+_ROUTED = (notifications, events, streams, fcm, health)
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 

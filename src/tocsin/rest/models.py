@@ -19,7 +19,9 @@ from pydantic import (
     model_validator,
 )
 
+from tocsin.domain import device as device_rules
 from tocsin.domain import notification as rules
+from tocsin.domain.device import DeviceKind, Platform
 from tocsin.domain.events import NAMESPACES
 from tocsin.domain.notification import NotificationDraft, Priority
 from tocsin.domain.timestamp import from_datetime, now_ms
@@ -170,6 +172,34 @@ class StreamQuery(Strict):
     limit: Annotated[int, Field(ge=1, le=1_000)] = 200
 
 
+class NoFields(Strict):
+    """Nothing can be chosen: the token says whose it is."""
+
+
+class RegisteredDevice(Strict):
+    """Which device: its address, as the vendor gave it to the app."""
+
+    token: Annotated[
+        str, Field(min_length=1, max_length=device_rules.MAX_TOKEN, pattern=r"^[!-~]+$", description="Never shown.")
+    ]
+    kind: Annotated[DeviceKind, Field(description="FCM registration token, or Firebase installation id.")] = "token"
+
+
+class NewDevice(RegisteredDevice):
+    """A device to register for push."""
+
+    platform: Platform
+    device_name: Annotated[str, Field(min_length=1, max_length=device_rules.MAX_DEVICE_NAME)] | None = None
+
+
+class TopicName(Strict):
+    """Which topic."""
+
+    topic: Annotated[
+        str, Field(min_length=1, max_length=device_rules.MAX_TOPIC, pattern=r"^[a-zA-Z0-9\-_.~%]+$", examples=["news"])
+    ]
+
+
 class NotificationView(BaseModel):
     """A stored notification."""
 
@@ -212,6 +242,38 @@ class MarkedView(BaseModel):
     """How many became read."""
 
     marked: int
+
+
+class DeviceView(BaseModel):
+    """A registered device; at most the last four characters of its token are shown."""
+
+    id: str
+    token: str
+    kind: DeviceKind
+    platform: Platform
+    device_name: str | None
+    created_at: str
+    last_seen_at: str
+
+
+class DevicesView(BaseModel):
+    """Devices and topics of one user."""
+
+    devices: list[DeviceView]
+    topics: list[str]
+
+
+class RemovedView(BaseModel):
+    """How many devices were removed."""
+
+    removed: int
+
+
+class SubscriptionView(BaseModel):
+    """Whether the user follows the topic now."""
+
+    topic: str
+    subscribed: bool
 
 
 class Job(BaseModel):

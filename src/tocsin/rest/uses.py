@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tocsin.application.activity import Activity
+from tocsin.application.devices import Devices
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Store, TokenVerifier
 from tocsin.application.streams import Streams
@@ -23,6 +24,7 @@ class Uses:
     tokens: TokenVerifier
     notifications: Notifications
     activity: Activity
+    devices: Devices
     streams: Streams
     is_accepting: Callable[[], bool]
     allow_origin: Callable[[str, str, str], bool]
