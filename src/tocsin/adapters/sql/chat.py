@@ -14,7 +14,7 @@ from tocsin.domain.errors import KeyReused, NotFound
 from tocsin.domain.identifier import new_id
 from tocsin.domain.message import Message, MessageDraft
 from tocsin.domain.stream import StreamKey
-from tocsin.domain.timestamp import iso
+from tocsin.domain.timestamp import iso_or_none
 from tocsin.domain.user_id import UserId, user_id_json
 
 NAMESPACE = "/chat"
@@ -88,16 +88,20 @@ def mark_read(transaction: Transaction, reader_id: UserId, message_id: str) -> M
     if message.read_at is not None:
         return message
     transaction.execute(SQL.set_message_read, {"id": message_id, "read_at": transaction.now})
-    payload: dict[str, Any] = {
-        "message_id": message_id,
+    message = replace(message, read_at=transaction.now)
+    payload = orjson.dumps(read_payload(message))
+    streams.append_to_all(transaction, (message.from_user_id, message.to_user_id), NAMESPACE, "message_read", payload)
+    return message
+
+
+def read_payload(message: Message) -> dict[str, Any]:
+    """Return what ``message_read`` says of a message that was read."""
+    return {
+        "message_id": message.id,
         "from_user_id": user_id_json(message.from_user_id),
         "to_user_id": user_id_json(message.to_user_id),
-        "read_at": iso(transaction.now),
+        "read_at": iso_or_none(message.read_at),
     }
-    streams.append_to_all(
-        transaction, (message.from_user_id, message.to_user_id), NAMESPACE, "message_read", orjson.dumps(payload)
-    )
-    return replace(message, read_at=transaction.now)
 
 
 def _from_row(row: Sequence[Any]) -> Message:

@@ -96,7 +96,7 @@ def mark_read(transaction: Transaction, user_id: UserId, notification_id: str) -
         return notification
     now = transaction.now
     transaction.execute(SQL.set_read, {"id": notification_id, "read_at": now})
-    _tell(transaction, user_id, "notification_read", {"id": notification_id, "read_at": iso(now)})
+    _tell(transaction, user_id, "notification_read", read_payload(notification_id, now))
     return replace(notification, read_at=now, seen_at=now if notification.seen_at is None else notification.seen_at)
 
 
@@ -122,7 +122,7 @@ def mark_seen(transaction: Transaction, user_id: UserId, notification_ids: Seque
         return seen
     changed = [one for one in notification_ids if transaction.execute(SQL.set_seen, {**wanted, "id": one}).rowcount]
     if changed:
-        _tell(transaction, user_id, "notification_updated", {"ids": changed, "seen_at": iso(now)})
+        _tell(transaction, user_id, "notification_updated", seen_payload(changed, now))
     return len(changed)
 
 
@@ -130,7 +130,22 @@ def delete(transaction: Transaction, user_id: UserId | None, notification_id: st
     """Delete one of the user's own, or (None) anybody's."""
     notification = _own(transaction, user_id, notification_id)
     transaction.execute(SQL.delete_notification, {"id": notification_id})
-    _tell(transaction, notification.user_id, "notification_deleted", {"id": notification_id})
+    _tell(transaction, notification.user_id, "notification_deleted", deleted_payload(notification_id))
+
+
+def read_payload(notification_id: str, read_at: int) -> dict[str, Any]:
+    """Return what ``notification_read`` says of one."""
+    return {"id": notification_id, "read_at": iso(read_at)}
+
+
+def seen_payload(notification_ids: Sequence[str], seen_at: int) -> dict[str, Any]:
+    """Return what ``notification_updated`` says of some that were seen."""
+    return {"ids": notification_ids, "seen_at": iso(seen_at)}
+
+
+def deleted_payload(notification_id: str) -> dict[str, Any]:
+    """Return what ``notification_deleted`` says."""
+    return {"id": notification_id}
 
 
 def _own(transaction: Transaction, user_id: UserId | None, notification_id: str) -> Notification:

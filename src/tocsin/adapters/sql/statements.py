@@ -161,6 +161,8 @@ class Statements:
         see = update(notification).values(seen_at=bindparam("seen_at"))
         self.set_seen = self._compile(see.where(one, unseen))
         self.set_all_seen = self._compile(see.where(unseen))
+        self.set_unread_read = self._compile(unread.where(one))
+        self.marks = self._compile(select(notification.c.seen_at, notification.c.read_at).where(one))
         self.delete_notification = self._compile(delete(notification).where(one))
         expired = select(notification.c.id).where(notification.c.expires_at <= bindparam("now"))
         self.delete_expired = self._compile(
@@ -224,9 +226,10 @@ class Statements:
             .where(message.c.id == _limited(saved).scalar_subquery())
             .returning(*fields)
         )
-        self.set_message_read = self._compile(
-            update(message).values(read_at=bindparam("read_at")).where(message.c.id == bindparam("id"))
-        )
+        read = update(message).values(read_at=bindparam("read_at")).where(message.c.id == bindparam("id"))
+        self.set_message_read = self._compile(read)
+        self.message_read_at = self._compile(select(message.c.read_at).where(message.c.id == bindparam("id")))
+        self.set_unread_message_read = self._compile(read.where(message.c.read_at.is_(None)))
 
     def _idempotency(self) -> None:
         keys = idempotency_key

@@ -1,0 +1,112 @@
+"""``ChatMessage``: what a session adds, both users' devices hear."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from sqlalchemy.orm import Mapped
+
+from tocsin.adapters.sql import chat, schema
+from tocsin.adapters.sql.statements import SQLITE as SQL
+from tocsin.adapters.sql.transaction import Transaction
+from tocsin.application.drafts import draft_message
+from tocsin.domain import message as domain
+from tocsin.domain.errors import Invalid
+from tocsin.domain.identifier import new_id
+from tocsin.domain.stream import StreamKey
+from tocsin.domain.timestamp import from_datetime, now_ms
+from tocsin.domain.user_id import parse_user_id
+from tocsin.models.columns import to_datetime, typed
+from tocsin.models.model import Model, Telling, take_over
+
+
+class ChatMessage(Model):
+    """
+    A stored message; to add one to a session delivers it when the session commits.
+
+    A ``broadcast_chat_message`` of the same users and text within the next
+    minute is this message and makes no second one. Setting ``read_at`` of a
+    stored one tells both users; nothing else of it can change.
+
+    Args:
+        from_user_id: Who says it.
+        to_user_id: Who hears it.
+        message: 1 to 8,000 characters.
+        client_msg_id: At most one message of a sender may have it.
+
+    Raises:
+        Invalid: The text or a user breaks a rule.
+    """
+
+    __table__ = typed(schema.message)
+    _changeable = frozenset({"read_at", "_claimable_until"})
+
+    if TYPE_CHECKING:
+        id: Mapped[str]
+        from_user_id: Mapped[int | str]
+        to_user_id: Mapped[int | str]
+        message: Mapped[str]
+        client_msg_id: Mapped[str | None]
+        seq: Mapped[int]
+        created_at: Mapped[datetime]
+        read_at: Mapped[datetime | None]
+        _claimable_until: Mapped[int | None]
+    else:
+        _claimable_until = __table__.c.claimable_until
+
+    def __init__(
+        self, *, from_user_id: int | str, to_user_id: int | str, message: str, client_msg_id: str | None = None
+    ) -> None:
+        draft = draft_message(from_user_id, to_user_id, message, client_msg_id)
+        super().__init__(
+            id=new_id(),
+            from_user_id=draft.from_user_id,
+            to_user_id=draft.to_user_id,
+            message=draft.message,
+            client_msg_id=draft.client_msg_id,
+            created_at=to_datetime(now_ms()),
+            read_at=None,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of ``message_received``."""
+        return self._entity().json()
+
+    def _entity(self) -> domain.Message:
+        return domain.Message(
+            id=self.id,
+            from_user_id=parse_user_id(self.from_user_id),
+            to_user_id=parse_user_id(self.to_user_id),
+            message=self.message,
+            client_msg_id=self.client_msg_id,
+            seq=self.seq,
+            created_at=from_datetime(self.created_at),
+            read_at=None if self.read_at is None else from_datetime(self.read_at),
+        )
+
+    def _created(self, transaction: Transaction) -> Sequence[Telling]:
+        draft_message(self.from_user_id, self.to_user_id, self.message, self.client_msg_id)  # it may have changed since
+        self._claimable_until = transaction.now + domain.ADOPTED_MS
+        message = self._entity()
+        payload = orjson.dumps(message.json())
+        return [
+            Telling(StreamKey(message.to_user_id, chat.NAMESPACE), "message_received", payload, self),
+            Telling(StreamKey(message.from_user_id, chat.NAMESPACE), "message_sent", payload),
+        ]
+
+    def _changed(self, transaction: Transaction, names: Sequence[str]) -> Sequence[Telling]:
+        for name in names:
+            if name not in self._changeable or getattr(self, name) is None:
+                self._refuse_change(name, getattr(self, name))
+        is_news = transaction.execute(SQL.set_unread_message_read, {"id": self.id, "read_at": transaction.now}).rowcount
+        take_over(self, transaction.row(SQL.message_read_at, {"id": self.id}), "read_at")
+        if not is_news:
+            return []
+        message = self._entity()
+        payload = orjson.dumps(chat.read_payload(message))
+        users = {message.from_user_id, message.to_user_id}
+        return [Telling(StreamKey(user_id, chat.NAMESPACE), "message_read", payload) for user_id in users]
+
+    def _deleted(self, _transaction: Transaction) -> Sequence[Telling]:
+        raise Invalid("a stored ChatMessage can't be deleted: the clients that show it would not hear of it")

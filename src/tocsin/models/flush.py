@@ -1,0 +1,98 @@
+"""
+What a flush stores is told by the streams, in its transaction.
+
+Counters are taken in ascending user id over the whole flush, see
+``streams.append_to_all``. What each model tells is said there.
+"""
+
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection, event, inspect
+from sqlalchemy.orm import InstanceState, Mapper, ORMExecuteState, Session, object_session
+
+from tocsin.adapters.sql import streams
+from tocsin.adapters.sql.transaction import Transaction
+from tocsin.domain.errors import Invalid
+from tocsin.models.host_session import HostSession
+from tocsin.models.model import Model, Telling
+
+_BY_KEY = attrgetter("key")
+
+
+def _before_insert(_mapper: Mapper[Any], connection: Connection, target: Model) -> None:
+    _tell(connection, target)
+
+
+def _before_update(_mapper: Mapper[Any], connection: Connection, target: Model) -> None:
+    _tell(connection, target)
+
+
+def _before_delete(_mapper: Mapper[Any], connection: Connection, target: Model) -> None:
+    _tell(connection, target, is_orphan=True)
+
+
+def _tell(connection: Connection, target: Model, *, is_orphan: bool = False) -> None:
+    """Tell of the whole flush at its first row, and of what was not foreseen then at its own."""
+    session = object_session(target)
+    if session is None:
+        return
+    host = HostSession.of(session)
+    is_first = host.told is None
+    told = host.told = set() if host.told is None else host.told
+    if id(target) in told:
+        return
+    with host.writing(session, connection) as transaction:
+        tellings: list[Telling] = []
+        for model, found in _flushed(session, transaction) if is_first else ():
+            tellings += found
+            told.add(id(model))
+        if id(target) not in told and is_orphan:
+            tellings += target._deleted(transaction)  # noqa: SLF001 ours
+        told.add(id(target))
+        _append(transaction, tellings)
+
+
+def _flushed(session: Session, transaction: Transaction) -> Iterator[tuple[Model, Sequence[Telling]]]:
+    for model in session.new:
+        if isinstance(model, Model):
+            yield model, model._created(transaction)  # noqa: SLF001 ours
+    for model in session.dirty:
+        if isinstance(model, Model) and (names := _changed_names(model)):
+            yield model, model._changed(transaction, names)  # noqa: SLF001 ours
+    for model in session.deleted:
+        if isinstance(model, Model):
+            yield model, model._deleted(transaction)  # noqa: SLF001 ours
+
+
+def _changed_names(model: Model) -> list[str]:
+    state: InstanceState[Any] = inspect(model)
+    return [attribute.key for attribute in state.attrs if attribute.history.has_changes()]
+
+
+def _append(transaction: Transaction, tellings: Sequence[Telling]) -> None:
+    events = []
+    for telling in sorted(tellings, key=_BY_KEY):
+        seq = streams.take_seq(transaction, telling.key)
+        if telling.owner is not None:
+            telling.owner.seq = seq  # type: ignore[attr-defined]
+        events.append(streams.stamped(transaction, telling.key, seq, telling.event, telling.payload))
+    streams.put_events(transaction, events)
+
+
+def _refuse_bulk(state: ORMExecuteState) -> None:
+    if not (state.is_insert or state.is_update or state.is_delete):
+        return
+    mapper = state.bind_mapper
+    if mapper is not None and issubclass(mapper.class_, Model) and mapper.class_._is_told():  # noqa: SLF001 ours
+        kind = mapper.class_.__name__
+        raise Invalid(
+            f"a statement over many of {kind} would reach no client: add, change or delete each in the session"
+        )
+
+
+event.listen(Model, "before_insert", _before_insert, propagate=True)
+event.listen(Model, "before_update", _before_update, propagate=True)
+event.listen(Model, "before_delete", _before_delete, propagate=True)
+event.listen(Session, "do_orm_execute", _refuse_bulk)
