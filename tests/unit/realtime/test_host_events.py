@@ -317,9 +317,9 @@ async def test_an_event_has_one_handler(host):
 
 async def test_a_sync_handler_that_returns_an_awaitable_is_awaited(host):
     """A lambda around an async function answers as the function does."""
-    handler = host.add("/", "roll", lambda data: AsyncHost()(data))
+    handler = host.add("/", "roll", lambda data: user_and_data_async("me", data))
 
-    assert ["d"] == orjson.loads(orjson.dumps(await host.call(handler, "lane", ANN, ("d",))))["result"]
+    assert ["me", "d"] == orjson.loads(orjson.dumps(await host.call(handler, "lane", ANN, ("d",))))["result"]
 
 
 @pytest.mark.parametrize("error", [SystemExit, asyncio.CancelledError])
