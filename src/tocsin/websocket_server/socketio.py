@@ -16,7 +16,7 @@ from tocsin import bootstrap
 from tocsin.application.drafts import copy_json
 from tocsin.bridge import Receipt
 from tocsin.domain.errors import Invalid, NotInitialized
-from tocsin.domain.events import find_event_type
+from tocsin.domain.events import check_live_event, find_event_type
 from tocsin.domain.user_id import parse_user_id
 from tocsin.realtime.host_events import limit
 from tocsin.settings import Settings
@@ -145,7 +145,8 @@ class SocketIO:
         a user; any other name reaches only who is connected. Safe from any thread.
 
         Raises:
-            Invalid: A registered event that has a function of its own, or that names no user.
+            Invalid: A registered event that has a function of its own, or that names no user;
+                a name that the server or Socket.IO uses itself.
             PayloadTooBig: ``data`` exceeds 64 KiB as JSON.
         """
         kind = find_event_type(namespace, event)
@@ -155,6 +156,7 @@ class SocketIO:
             if to is None:
                 raise Invalid(f"'{event}' is for one user: name it with to=")
             return broadcast.publish(namespace, event, to, data)
+        check_live_event(namespace, event)
         user_id = None if to is None else parse_user_id(to, "to")
         bootstrap.bridge_here().emit(user_id, namespace, event, copy_json({"data": data})["data"])
         return Receipt.nothing()
