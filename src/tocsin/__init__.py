@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tocsin.bootstrap import Service, StartError, build
+    from tocsin.host_transaction import publish_in
     from tocsin.settings import Settings, SettingsError
 
 __version__ = "0.1.0"
 
-__all__ = ["Service", "Settings", "SettingsError", "StartError", "build"]
+__all__ = ["Service", "Settings", "SettingsError", "StartError", "build", "publish_in"]
 
-_HOMES = {name: "tocsin.settings" if name.startswith("Settings") else "tocsin.bootstrap" for name in __all__}
+_HOMES = {
+    "Service": "tocsin.bootstrap",
+    "Settings": "tocsin.settings",
+    "SettingsError": "tocsin.settings",
+    "StartError": "tocsin.bootstrap",
+    "build": "tocsin.bootstrap",
+    "publish_in": "tocsin.host_transaction",
+}
 
 
 def __getattr__(name: str) -> Any:
