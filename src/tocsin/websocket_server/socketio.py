@@ -18,6 +18,7 @@ from tocsin.bridge import Receipt
 from tocsin.domain.errors import Invalid, NotInitialized
 from tocsin.domain.events import check_live_event, find_event_type
 from tocsin.domain.user_id import parse_user_id
+from tocsin.models import add_tables_of
 from tocsin.realtime.host_events import limit
 from tocsin.settings import Settings
 from tocsin.websocket_server import broadcast
@@ -69,6 +70,7 @@ class SocketIO:
         self.app = app
         app.extensions["tocsin"] = self
         app.socketio = self  # type: ignore[attr-defined]
+        add_tables_of(app)
         bootstrap.publish_with(lambda: self.settings)
 
     @property
