@@ -19,6 +19,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    null,
     or_,
     select,
     tuple_,
@@ -221,7 +222,7 @@ class Statements:
         self.claim_message = self._compile(
             update(message)
             .values(
-                claimable_until=None, client_msg_id=func.coalesce(message.c.client_msg_id, bindparam("client_msg_id"))
+                claimable_until=null(), client_msg_id=func.coalesce(message.c.client_msg_id, bindparam("client_msg_id"))
             )
             .where(message.c.id == _limited(saved).scalar_subquery())
             .returning(*fields)
