@@ -8,6 +8,7 @@ import pytest
 
 from tests.wire.apps import serving, socket_app
 from tests.wire.clients import TEXT, Client, client_frame
+from tests.wire.conftest import WAYS
 
 
 async def host_app(scope, receive, send) -> None:
@@ -62,6 +63,7 @@ async def test_upgrades_are_checked_through_both_doors(host: Client):
             assert socket.answer.status in (400, 403, 426)
 
 
+@pytest.mark.own_doors
 async def test_a_refused_websocket_holds_nothing_up(loop_name):
     """A WebSocket that uvicorn refuses on another path is forgotten: the server stops."""
     with serving(socket_app(), loop_name, app=host_app) as port:
@@ -70,21 +72,26 @@ async def test_a_refused_websocket_holds_nothing_up(loop_name):
             assert await socket.cut()
 
 
-async def test_shutdown_says_going_away(loop_name):
-    """When the server stops, clients get 1001, which tells them to come back."""
+async def test_shutdown_says_going_away(way):
+    """When the server stops, clients get 1001, or uvicorn's 1012, which tells them to come back; nothing is left."""
+    loop, door = WAYS[way]
+    server = socket_app()
     with ExitStack() as stack:
-        port = stack.enter_context(serving(socket_app(), loop_name))
+        port = stack.enter_context(serving(server, loop, door=door))
         async with await Client(port, "/socket.io/").socket() as socket:
             stopping = asyncio.create_task(asyncio.to_thread(stack.close))
 
-            assert 1001 == await socket.close_code()
+            assert (1001 if door == "both" else 1012) == await socket.close_code()
             assert await socket.cut()
             await stopping
+    assert 1 == server.stats["closed:server shutting down"]
+    assert 0 == len(server.wheel)
 
 
-async def test_logs_keep_secrets(loop_name, caplog):
+async def test_logs_keep_secrets(way, caplog):
     """Neither tokens nor texts nor session ids appear in a log, at any level."""
-    with caplog.at_level(logging.DEBUG), serving(socket_app(), loop_name) as port:
+    loop, door = WAYS[way]
+    with caplog.at_level(logging.DEBUG), serving(socket_app(), loop, door=door) as port:
         client = Client(port, "/socket.io/")
         async with await client.session() as socket:
             await socket.send('40{"token":"a-secret-token"}')
@@ -103,6 +110,7 @@ async def test_logs_keep_secrets(loop_name, caplog):
     assert sid not in engine_logs
 
 
+@pytest.mark.own_doors
 async def test_shutdown_ends_waiting_polls(loop_name):
     """A poll that waits doesn't hold the shutdown up: it is answered with a close packet."""
     with ExitStack() as stack:

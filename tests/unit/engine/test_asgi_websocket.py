@@ -1,0 +1,488 @@
+"""The WebSocket transport over ASGI: what it sends when, what it holds back, how it ends."""
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from tests.unit.engine.fakes import Recorder, scope, until
+from tocsin.engine.engine_server import EngineServer
+from tocsin.engine.limits import Limits
+from tocsin.engine.packets import EncodedPacket, encode_message
+from tocsin.engine.polling import PollingTransport
+
+QUERY = "EIO=4&transport=websocket"
+
+
+class AsgiServer:
+    """One WebSocket connection of an ASGI server; ``is_full`` keeps what is sent waiting."""
+
+    def __init__(self):
+        self.sent = []
+        self.gone = None
+        self._inbox = asyncio.Queue()
+        self._open = asyncio.Event()
+        self._open.set()
+        self.say("websocket.connect")
+
+    def say(self, kind="websocket.receive", **fields):
+        self._inbox.put_nowait({"type": kind, **fields})
+
+    def text(self, *texts):
+        for text in texts:
+            self.say(text=text)
+
+    async def receive(self):
+        return await self._inbox.get()
+
+    async def send(self, message):
+        await self._open.wait()
+        if self.gone is not None:
+            raise self.gone
+        self.sent.append(message)
+
+    def fill(self):
+        self._open.clear()
+
+    def drain(self):
+        self._open.set()
+
+    @property
+    def kinds(self):
+        return [message["type"].removeprefix("websocket.") for message in self.sent]
+
+    @property
+    def said(self):
+        """Return what was sent behind the handshake of Engine.IO."""
+        return [message.get("text") or message.get("bytes") for message in self.sent if "send" in message["type"]][1:]
+
+    @property
+    def close_code(self):
+        return self.sent[-1].get("code") if self.kinds[-1] == "close" else None
+
+
+class Tcp:
+    """The transport that uvicorn's connection has."""
+
+    def __init__(self):
+        self.is_aborted = False
+        self.waiting = 0
+
+    def abort(self):
+        self.is_aborted = True
+
+    def get_write_buffer_size(self):
+        return self.waiting
+
+
+class UvicornServer(AsgiServer):
+    """As uvicorn's: its ``send`` is a method of what has the transport."""
+
+    def __init__(self):
+        super().__init__()
+        self.transport = Tcp()
+
+
+def websocket_scope(query=QUERY, headers=(), **more):
+    return {**scope(query=query, headers=headers), "type": "websocket", "scheme": "ws", **more}
+
+
+@asynccontextmanager
+async def connected(engine, kind=AsgiServer, query=QUERY):
+    """Yield the server's side of a connection and the task that serves it."""
+    asgi = kind()
+    task = asyncio.create_task(engine.websocket(websocket_scope(query), asgi.receive, asgi.send))
+    try:
+        yield asgi, task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def opened(engine, kind=AsgiServer):
+    """Yield a session whose handshake was sent, the server's side and the task."""
+    async with connected(engine, kind) as (asgi, task):
+        await until(lambda: len(asgi.sent) == 2)
+        yield next(iter(engine.sessions.values())), asgi, task
+
+
+def say(*words):
+    return [encode_message(word) for word in words]
+
+
+@pytest.fixture
+def engine():
+    return EngineServer(Recorder, limits=Limits(queue_packets=4, queue_bytes=10_000, max_payload=100))
+
+
+async def test_the_handshake_comes_first(engine):
+    """Accept, then the Engine.IO handshake, before anything else; what the client said meanwhile is taken."""
+    async with connected(engine) as (asgi, _):
+        asgi.text("4early")
+        await until(lambda: engine.sessions and len(asgi.sent) == 2)
+
+        assert ["accept", "send"] == asgi.kinds
+        assert asgi.sent[1]["text"].startswith("0{")
+        (session,) = engine.sessions.values()
+        await until(lambda: ["opened", "4early"] == session.received)
+
+
+async def test_one_turn_leaves_together(engine):
+    """What one turn of the loop brings leaves in the next, in order, attachments behind their text."""
+    async with opened(engine) as (session, asgi, _):
+        session.send(EncodedPacket(b"45x", (b"\x01",)))
+        for packet in (*say("b"), encode_message(b"\x02")):
+            session.transport.defer(packet)
+        assert [] == asgi.said
+        await asyncio.sleep(0)
+
+        assert ["45x", b"\x01", "4b", b"\x02"] == asgi.said
+
+
+async def test_at_rest_there_is_one_task(engine):
+    """The server's own task is all that a silent connection has."""
+    before = asyncio.all_tasks()
+    async with opened(engine) as (session, asgi, task):
+        session.send(*say("a"))
+        await until(lambda: asgi.said)
+
+        assert {task} == asyncio.all_tasks() - before
+
+
+async def test_a_turn_has_room_for_a_burst(engine):
+    """A client that reads is not cut for what one turn brings, as long as that has a bound too."""
+    async with opened(engine) as (session, asgi, _):
+        assert all(session.send(packet) for packet in say(*map(str, range(32))))
+        await until(lambda: len(asgi.said) == 32)
+        assert not session.closed
+
+        assert [True] * 32 + [False] == [session.send(packet) for packet in say(*map(str, range(33)))]
+        assert ("ended", "slow") == session.received[-1]
+
+
+async def test_a_slow_client_gets_everything_in_order(engine):
+    """What waits while the server takes nothing follows when it does; ``drained`` waits for that."""
+    async with opened(engine) as (session, asgi, _):
+        asgi.fill()
+        for word in "abcd":
+            session.send(*say(word))
+            await asyncio.sleep(0)
+        waiting = asyncio.create_task(session.drained())
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+        asgi.drain()
+        await waiting
+
+        assert ["4a", "4b", "4c", "4d"] == asgi.said
+        assert not session.transport.is_stalled
+
+
+async def test_a_slow_client_loses_ephemerals_first(engine):
+    """Typing signs make way; then the client is cut as slow, and nobody else waited."""
+    async with opened(engine, UvicornServer) as (session, asgi, task):
+        asgi.fill()
+        session.send(*say("server"))
+        await asyncio.sleep(0)
+        assert session.send(*say("typing"), ephemeral=True)
+        assert all(session.send(packet) for packet in say(*"abcd"))
+        assert not session.send(*say("typing"), ephemeral=True)
+        assert not session.closed
+        assert not session.send(*say("e"))
+        await task
+
+        assert ("ended", "slow") == session.received[-1]
+        assert (1, 1) == (engine.stats["refused:slow"], engine.stats["dropped:ephemeral"])
+        assert asgi.transport.is_aborted
+        assert 0 == len(engine.wheel)
+
+
+@pytest.mark.parametrize("kind", [AsgiServer, UvicornServer])
+async def test_a_client_that_takes_nothing_is_cut(kind):
+    """A send that does not get on has a deadline, also where the server has no way to cut."""
+    engine = EngineServer(Recorder, ping_interval=0.4, limits=Limits(write_deadline_s=0.02))
+    async with opened(engine, kind) as (session, asgi, task):
+        asgi.fill()
+        session.send(*say("a"))
+        await task
+
+        assert ("ended", "slow") == session.received[-1]
+
+
+async def test_a_slow_link_may_take_its_time():
+    """As long as bytes leave, the deadline starts again."""
+    engine = EngineServer(Recorder, ping_interval=0.4, limits=Limits(write_deadline_s=0.02))
+    async with opened(engine, UvicornServer) as (session, asgi, _):
+        asgi.fill()
+        asgi.transport.waiting = 100
+        session.send(*say("a"))
+        await asyncio.sleep(0)
+        now = engine.loop.time()
+        for _ in range(5):
+            asgi.transport.waiting -= 1
+            assert session.transport.on_due(now) is not None
+        assert session.transport.on_due(now) is None
+
+        assert session.closed
+
+
+async def test_a_full_turn_of_messages_lets_answers_out():
+    """A client that says much at once gets its first answers before the last message is taken."""
+
+    class Echo(Recorder):
+        __slots__ = ()
+
+        def message_received(self, text):
+            self.send(encode_message(text[1:]))
+
+    # More than 128 answers in one turn would be too many.
+    engine = EngineServer(Echo, limits=Limits(queue_packets=16))
+    async with opened(engine) as (session, asgi, _):
+        asgi.text(*(f"4{n}" for n in range(300)))
+        await until(lambda: session.closed or len(asgi.said) == 300)
+
+        assert [f"4{n}" for n in range(300)] == asgi.said
+        assert not session.closed
+
+
+@pytest.mark.parametrize("message", ["4" * 101, "4" + "알" * 34, b"x" * 101])
+async def test_a_bigger_message_closes(engine, message):
+    """One byte over the bound closes with 1009, whatever the server itself would take."""
+    async with opened(engine) as (session, asgi, task):
+        asgi.say(**{"text" if isinstance(message, str) else "bytes": message})
+        await task
+
+        assert 1009 == asgi.close_code
+        assert ("ended", "parse error") == session.received[-1]
+
+
+@pytest.mark.parametrize("message", ["4" * 100, "4" + "알" * 33, b"x" * 100, b""])
+async def test_the_biggest_message_is_taken(engine, message):
+    """A message of exactly the bound is no offence; text and binary arrive as they are."""
+    async with opened(engine) as (session, asgi, _):
+        asgi.say(**{"text" if isinstance(message, str) else "bytes": message})
+        await until(lambda: message in session.received)
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"), [("parse error", 1002), ("server shutting down", 1001), ("over limit", 1008), ("ping", 1000)]
+)
+async def test_a_close_takes_along_what_waits(engine, reason, code):
+    """What was sent before the end arrives, then the close code; the server's task returns."""
+    async with opened(engine) as (session, asgi, task):
+        session.send(*say("last"))
+        session.close(reason)
+        assert not session.send(*say("late"))
+        await task
+
+        assert ["4last"] == asgi.said
+        assert (code, reason) == (asgi.close_code, asgi.sent[-1]["reason"])
+        assert 0 == len(engine.wheel)
+
+
+async def test_a_long_reason_is_cut(engine):
+    """A close frame has room for 123 bytes."""
+    async with opened(engine) as (session, asgi, task):
+        session.close("알" * 100)
+        await task
+
+        assert "알" * 41 == asgi.sent[-1]["reason"]
+
+
+async def test_a_close_that_nobody_takes_has_a_deadline():
+    """A server that can't send the close frame holds nothing."""
+    engine = EngineServer(Recorder, ping_interval=0.4, limits=Limits(close_deadline_s=0.02))
+    async with opened(engine, UvicornServer) as (session, asgi, task):
+        asgi.fill()
+        session.close()
+        await task
+
+        assert asgi.transport.is_aborted
+
+
+@pytest.mark.parametrize("error", [OSError(), RuntimeError("after websocket.close")])
+async def test_a_failing_send_ends_the_session(engine, error):
+    """The client has gone, or the server has closed: the session ends, and nothing is raised or logged."""
+    async with opened(engine) as (session, asgi, task):
+        asgi.gone = error
+        session.send(*say("a"))
+        await task
+
+        assert ("ended", "transport error") == session.received[-1]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [(1000, "transport close"), (1006, "transport close"), (1012, "server shutting down")]
+)
+async def test_a_lost_connection_ends_the_session(engine, code, reason):
+    """Whoever hangs up, the session ends once, also while something waits to be sent."""
+    async with opened(engine) as (session, asgi, task):
+        asgi.fill()
+        session.send(*say("a"))
+        await asyncio.sleep(0)
+        asgi.say("websocket.disconnect", code=code)
+        await task
+
+        assert ["opened", ("ended", reason)] == session.received
+        assert {asyncio.current_task()} == asyncio.all_tasks()
+
+
+async def test_a_cancelled_connection_ends_its_session(engine):
+    """A server that stops cancels its tasks: the session ends, and the cancellation goes on."""
+    async with opened(engine) as (session, asgi, task):
+        asgi.fill()
+        session.send(*say("a"))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(0)
+
+        assert ("ended", "server shutting down") == session.received[-1]
+        assert {asyncio.current_task()} == asyncio.all_tasks()
+        assert 0 == len(engine.wheel)
+
+
+async def test_a_client_that_hung_up_at_once_is_none(engine):
+    """A connection that is lost before its handshake opens no session."""
+    asgi = AsgiServer()
+    await asgi.receive()
+    asgi.say("websocket.disconnect", code=1006)
+    await engine.websocket(websocket_scope(), asgi.receive, asgi.send)
+
+    assert ([], 0) == (asgi.sent, engine.stats["connections"])
+
+
+async def test_a_pause_in_reading_keeps_the_order(engine):
+    """While reading pauses the server keeps what comes; a close still ends it."""
+    async with opened(engine) as (session, asgi, task):
+        session.transport.pause_reading()
+        asgi.text("41", "42", "43")
+        await asyncio.sleep(0.01)
+        assert ["opened", "41"] == session.received
+        session.transport.resume_reading()
+        await until(lambda: ["opened", "41", "42", "43"] == session.received)
+        session.transport.pause_reading()
+        asgi.text("44")
+        await until(lambda: "44" in session.received)
+        session.close()
+        await task
+
+        assert 1000 == asgi.close_code
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "status"),
+    [
+        ("EIO=3&transport=websocket", [], 400),
+        ("EIO=4&transport=polling", [], 400),
+        (QUERY + "&sid=unknown", [], 400),
+        (QUERY, [("Origin", "https://evil.example")], 403),
+        (QUERY, [("X-Padding", "x" * 20_000)], 431),
+    ],
+)
+async def test_refusals_are_http_answers(engine, query, headers, status):
+    """A server that can answer a handshake over HTTP gives the status and body of the other doors; else 403."""
+    asgi, plain = AsgiServer(), AsgiServer()
+    extensions = {"websocket.http.response": {}}
+    await engine.websocket(websocket_scope(query, headers, extensions=extensions), asgi.receive, asgi.send)
+    await engine.websocket(websocket_scope(query, headers), plain.receive, plain.send)
+
+    assert ["http.response.start", "http.response.body"] == asgi.kinds
+    assert status == asgi.sent[0]["status"]
+    assert asgi.sent[1]["body"].startswith(b'{"code":')
+    assert ["close"] == plain.kinds
+    assert 2 == sum(count for label, count in engine.stats.items() if label.startswith("refused:"))
+
+
+async def test_a_full_server_says_when_to_come_back(engine):
+    """A refusal for now carries Retry-After."""
+    engine.refuse_new = True
+    asgi = AsgiServer()
+    extensions = {"websocket.http.response": {}}
+    await engine.websocket(websocket_scope(extensions=extensions), asgi.receive, asgi.send)
+
+    assert 503 == asgi.sent[0]["status"]
+    assert (b"retry-after", b"5") in asgi.sent[0]["headers"]
+
+
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+async def test_own_pages_are_served(engine, scheme):
+    """The scheme of the page is that of the WebSocket."""
+    origin = scheme.replace("ws", "http") + "://api.example"
+    asgi = AsgiServer()
+    headers = [("Host", "api.example"), ("Origin", origin)]
+    task = asyncio.create_task(
+        engine.websocket(websocket_scope(headers=headers, scheme=scheme), asgi.receive, asgi.send)
+    )
+    await until(lambda: asgi.sent)
+    asgi.say("websocket.disconnect", code=1001)
+    await task
+
+    assert "accept" == asgi.kinds[0]
+
+
+class TestUpgrade:
+    """From polling to WebSocket."""
+
+    @pytest.fixture
+    async def session(self, engine):
+        engine.bind()
+        session, _ = engine.open("203.0.113.5", ("websocket",))
+        session.start(PollingTransport(engine, session))
+        yield session
+        session.abort()
+
+    async def test_an_upgrade_takes_along_what_waits(self, engine, session):
+        """Between probe and confirmation the session talks to the poll; then all goes here, in order."""
+        async with connected(engine, query=f"{QUERY}&sid={session.sid}") as (asgi, _):
+            asgi.text("2probe")
+            await until(lambda: len(asgi.sent) == 2)
+            assert ["accept", "send"] == asgi.kinds
+            assert "3probe" == asgi.sent[1]["text"]
+            session.send(*say("a"))
+            asgi.text("5", "4hello")
+            await until(lambda: "4hello" in session.received)
+            session.send(*say("b"))
+            await until(lambda: len(asgi.said) == 2)
+
+            assert ["4a", "4b"] == asgi.said
+            assert "websocket" == session.transport_name
+
+    async def test_a_probe_that_stays_silent_is_cut(self, session):
+        """An upgrade has a deadline; the session does not notice."""
+        engine = session._server
+        engine.limits = Limits(upgrade_deadline_s=0.02)
+        async with connected(engine, UvicornServer, f"{QUERY}&sid={session.sid}") as (asgi, task):
+            asgi.text("2probe")
+            await task
+
+            assert asgi.transport.is_aborted
+        assert not session.closed
+        assert session.upgrading is None
+
+    @pytest.mark.parametrize("first", ["4hello", "5", b"2probe"])
+    async def test_a_probe_comes_first(self, engine, session, first):
+        """Anything else closes this WebSocket, not the session."""
+        async with connected(engine, query=f"{QUERY}&sid={session.sid}") as (asgi, task):
+            asgi.say(**{"text" if isinstance(first, str) else "bytes": first})
+            await task
+
+            assert 1002 == asgi.close_code
+        assert not session.closed
+
+    async def test_a_second_probe_is_closed(self, engine, session):
+        """One upgrade at a time; the first one is not disturbed, and a lost one makes room."""
+        async with connected(engine, query=f"{QUERY}&sid={session.sid}") as (first, first_task):
+            first.text("2probe")
+            await until(lambda: session.upgrading is not None)
+            async with connected(engine, query=f"{QUERY}&sid={session.sid}") as (second, second_task):
+                await second_task
+                assert ["accept", "close"] == second.kinds
+                assert 1008 == second.close_code
+            assert session.upgrading is not None
+            first.say("websocket.disconnect", code=1006)
+            await first_task
+
+            assert session.upgrading is None
