@@ -154,6 +154,13 @@ def serving(server: EngineServer, loop: str = "uvloop", *, app: Any = None, door
         loop=loop,
         log_config=None,  # so that pytest sees what is logged
     )
+    with running(config) as port:
+        yield port
+
+
+@contextmanager
+def running(config: uvicorn.Config) -> Iterator[int]:
+    """Run uvicorn in a thread; yield the port."""
     sock = config.bind_socket()
     running = _Uvicorn(config)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [sock]}, daemon=True)
