@@ -26,6 +26,7 @@ and reach every device of a user over Socket.IO. Errors are `application/problem
 with a stable `code`.
 """
 _API = ("/api/notifications", "/api/events", "/api/stream/", "/api/fcm/", "/js/websocket.js", "/healthz", "/readyz")
+_API_BELOW = tuple(f"{path.rstrip('/')}/" for path in _API)
 _ROUTED = (notifications, events, streams, fcm, health)
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
@@ -79,7 +80,7 @@ class RestApp(FastAPI):
 
     def is_api(self, path: str) -> bool:
         """Return whether a path is ours when a host application has all others."""
-        return path.startswith(_API)
+        return is_api_path(path)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._exact.get((scope["method"], scope["path"]), self.router)(scope, receive, send)
@@ -109,6 +110,11 @@ class RestApp(FastAPI):
         ]
         # The first match is the most specific path: of `stats` and `{notification_id}` only the former counts.
         return sorted(method for route in found if route.path == found[0].path for method in route.methods or ())
+
+
+def is_api_path(path: str) -> bool:
+    """Return whether REST, and no host application, answers this path."""
+    return path in _API or path.startswith(_API_BELOW)
 
 
 def _add_schema(schemas: dict[str, Any], model: type[BaseModel]) -> None:

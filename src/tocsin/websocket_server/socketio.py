@@ -6,13 +6,15 @@ Publishing is in ``broadcast``; the server itself is ``tocsin.bootstrap``'s.
 
 import functools
 import inspect
+import logging
+import os
+import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from a2wsgi import WSGIMiddleware
-
-from tocsin import bootstrap
+from tocsin import __version__, bootstrap
 from tocsin.application.drafts import copy_json
 from tocsin.bridge import Receipt
 from tocsin.domain.errors import Invalid, NotInitialized
@@ -20,12 +22,19 @@ from tocsin.domain.events import check_live_event, find_event_type
 from tocsin.domain.user_id import parse_user_id
 from tocsin.models import add_tables_of
 from tocsin.realtime.host_events import limit
-from tocsin.settings import Settings
+from tocsin.rest.wsgi import WsgiHost
+from tocsin.settings import Settings, SettingsError
 from tocsin.websocket_server import broadcast
 from tocsin.websocket_server.app_settings import check_keywords, read_settings
+from tocsin.websocket_server.development import serve_with_reloader, with_debugger
+from tocsin.websocket_server.flask_hints import answer_for_server, show_logs, warn_of_hidden_routes
+from tocsin.websocket_server.flask_socketio_names import check_emit_options, check_handler, missing_method
+from tocsin.websocket_server.run_options import RunOptions, read_options
 
 if TYPE_CHECKING:
     from flask import Flask
+
+_log = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -65,12 +74,15 @@ class SocketIO:
         Raises:
             SettingsError: There is no such setting, or its value can't work.
         """
+        # A factory may make several applications, one after the other: the last one counts.
+        self._settings = self._service = None
         self._given |= check_keywords(settings)
         Settings(**self._given)  # what can't work is told here, not at the first request
         self.app = app
         app.extensions["tocsin"] = self
         app.socketio = self  # type: ignore[attr-defined]
         add_tables_of(app)
+        answer_for_server(app)
         bootstrap.publish_with(lambda: self.settings)
 
     @property
@@ -119,6 +131,7 @@ class SocketIO:
         """
 
         def register(function: F) -> F:
+            check_handler(event, namespace, function)
             with self._lock:
                 if self._service is not None:
                     self._service.on(event, namespace)(self._in_context(function))
@@ -127,6 +140,14 @@ class SocketIO:
             return function
 
         return register
+
+    def on_event(self, event: str, handler: Callable[..., Any], namespace: str = "/") -> None:
+        """Take an event, as ``on`` does, without a decorator."""
+        self.on(event, namespace)(handler)
+
+    def event(self, function: F) -> F:
+        """Take the event that is named as the function, on ``/``: ``@socketio.event``."""
+        return self.on(function.__name__)(function)
 
     def limit(self, rate: str) -> Callable[[F], F]:
         """
@@ -139,7 +160,9 @@ class SocketIO:
         """
         return limit(rate)
 
-    def emit(self, event: str, data: Any = None, *, namespace: str = "/", to: int | str | None = None) -> Receipt:
+    def emit(
+        self, event: str, data: Any = None, *, namespace: str = "/", to: int | str | None = None, **options: Any
+    ) -> Receipt:
         """
         Send an event to a user's devices, or (``to`` None) to everybody on the namespace, on any node.
 
@@ -151,6 +174,7 @@ class SocketIO:
                 a name that the server or Socket.IO uses itself.
             PayloadTooBig: ``data`` exceeds 64 KiB as JSON.
         """
+        check_emit_options(options)
         kind = find_event_type(namespace, event)
         if kind is not None:
             if not kind.publishable:
@@ -163,23 +187,102 @@ class SocketIO:
         bootstrap.bridge_here().emit(user_id, namespace, event, copy_json({"data": data})["data"])
         return Receipt.nothing()
 
-    def run(self, app: "Flask | None" = None, host: str | None = None, port: int | None = None) -> None:
+    def run(
+        self,
+        app: "Flask | None" = None,
+        host: str | None = None,
+        port: int | None = None,
+        *,
+        debug: bool | None = None,
+        use_reloader: bool | None = None,
+        **options: Any,
+    ) -> None:
         """
-        Serve the application and its sockets on one port, until a signal.
+        Serve the application and its sockets on one port, until SIGINT or SIGTERM.
+
+        A signal drains: clients are sent away over ten seconds and come back by
+        themselves. In debug mode it ends at once, and so does every reload.
 
         Args:
             app: The application that ``init_websocket`` was given, or one to give now.
             host: Address to listen on; None: as the settings say, 127.0.0.1.
             port: Port to listen on, 0 for a free one; None: as the settings say, 8000.
+            debug: Debug mode, with tracebacks in the browser and the reloader; None: the application's.
+            use_reloader: Start again at each change of a source file; None: in debug mode.
+            options: ``extra_files``, ``exclude_patterns``, ``reloader_interval``, ``reloader_type``,
+                ``use_debugger`` and ``use_evalex``, as werkzeug has them.
+
+        Raises:
+            SystemExit: It can't start; the message is one line.
         """
-        if self.app is None and app is not None:
+        try:
+            self._run(app, {"host": host, "port": port}, debug, use_reloader, options)
+        except (bootstrap.StartError, SettingsError) as error:
+            sys.exit(f"tocsin: {error}")
+
+    def _run(
+        self,
+        app: "Flask | None",
+        address: dict[str, Any],
+        debug: bool | None,
+        use_reloader: bool | None,
+        options: dict[str, Any],
+    ) -> None:
+        if app is not None and app is not self.app:
             self.init_app(app)
-        for name, value in (("host", host), ("port", port)):
-            if value is not None:
-                self._given[name] = value
-        self._settings = None
-        views = WSGIMiddleware(self.app, workers=self.settings.host_threads)
-        self.service.run(views, on_ready=lambda url: print(f"Tocsin on {url}", flush=True))  # noqa: T201
+        if self.app is None:
+            raise SettingsError("run() needs the application: socketio.run(app)")
+        if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
+            _log.warning("run() does nothing under the flask command: its server carries no sockets")
+            return
+        if debug is not None:
+            self.app.debug = debug
+        wanted = read_options(debug=self.app.debug, use_reloader=use_reloader, options=options)
+        self._given |= {name: value for name, value in address.items() if value is not None}
+        if self.app.debug:
+            # Nobody wants to wait for clients to leave before a changed line is tried.
+            self._given.setdefault("drain_s", 0.0)
+        with self._lock:
+            self._settings = None
+            settings = self.settings
+        if settings.async_mode != "threading":
+            raise SettingsError(
+                "SOCKETIO_ASYNC_MODE=asgi is for ASGI applications; views of Flask run in threads: use threading"
+            )
+        show_logs(settings.log_level)
+        if wanted.use_reloader:
+            serve_with_reloader(lambda: self._serve(wanted), self.stop, **wanted.reloader)
+        else:
+            self._serve(wanted)
+
+    def _serve(self, wanted: RunOptions) -> None:
+        app, service = self.app, self.service
+        assert app is not None
+        service.settings = self.settings  # one that was looked at before has not heard of run's arguments
+        warn_of_hidden_routes(app)
+        views = with_debugger(app, service.settings.host, evalex=wanted.use_evalex) if wanted.use_debugger else app
+        service.run(
+            WsgiHost(views, threads=service.settings.host_threads),
+            on_ready=lambda url: print(f"Tocsin {__version__} with {app.name} on {url}", flush=True),  # noqa: T201
+        )
+        _log.info("stopped")
+
+    def stop(self) -> None:
+        """Make ``run`` drain and return, as a signal does. Safe from any thread."""
+        self.service.stop_serving()
+
+    def sleep(self, seconds: float = 0) -> None:
+        """Let this thread sleep, as in Flask-SocketIO."""
+        time.sleep(seconds)
+
+    def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> threading.Thread:
+        """Run a function in a thread that does not keep the process alive, as in Flask-SocketIO."""
+        thread = threading.Thread(target=target, args=args, kwargs=kwargs, daemon=True)
+        thread.start()
+        return thread
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(missing_method(name) or f"'SocketIO' object has no attribute {name!r}")
 
     def _in_context(self, function: Callable[..., Any]) -> Callable[..., Any]:
         app = self.app

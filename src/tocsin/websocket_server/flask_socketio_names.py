@@ -1,0 +1,77 @@
+"""
+What Flask-SocketIO has and this server does not: each name with the line that says what to use.
+
+The page ``migrate-from-flask-socketio`` tells the same at length.
+"""
+
+from tocsin.domain.errors import Invalid
+from tocsin.domain.events import check_event_name, check_namespace
+from tocsin.realtime.control import CONTROL_REQUESTS
+
+_PAGE = "see the page 'migrate-from-flask-socketio'"
+
+_METHODS = {
+    "on_namespace": "register functions: @socketio.on(event, namespace=…)",
+    "on_error": "raise a TocsinError in the handler; it is the client's ack",
+    "on_error_default": "raise a TocsinError in the handler; it is the client's ack",
+    "send": "name the event: socketio.emit('message', data, to=user_id)",
+    "call": "a server does not wait for clients; let the client emit an event",
+    "test_client": "tests connect a real client, as python-socketio's, to a server on port 0",
+    "close_room": "there are no rooms: a user is reached on all devices by emit(…, to=user_id)",
+    "server": "socketio.service is the server",
+    "handle_event": "tests connect a real client, as python-socketio's, to a server on port 0",
+    "exception_handler": "raise a TocsinError in the handler; it is the client's ack",
+}
+_EMIT_OPTIONS = {
+    "room": "there are no rooms: to=user_id reaches all devices of a user",
+    "rooms": "there are no rooms: to=user_id reaches all devices of a user",
+    "skip_sid": "every device of the user hears an event",
+    "include_self": "every device of the user hears an event",
+    "callback": "a server does not wait for clients; let the client emit an event",
+    "ignore_queue": "every node hears an event",
+}
+_EVENTS = {
+    "connect": "the token decides who connects; a page that needs data asks for it with an event of its own",
+    "disconnect": "there is no such handler; a user may have other devices left",
+    "connect_error": "it is an event of clients",
+}
+# What the server takes itself, by namespace; the rest of the rules are the realtime edge's.
+TAKEN = {
+    "/chat": {"send_message", "typing", "mark_read"},
+    "/notifications": {"mark_read", "mark_all_read", "mark_seen", "delete"},
+}
+
+
+def missing_method(name: str) -> str | None:
+    """Return the line for a name of Flask-SocketIO's class that is not had here, or None."""
+    return f"socketio.{name} is not had here: {_METHODS[name]}; {_PAGE}" if name in _METHODS else None
+
+
+def check_emit_options(options: dict[str, object]) -> None:
+    """
+    Refuse what ``emit`` can't do; ``broadcast`` is what it does without ``to``.
+
+    Raises:
+        Invalid: Names the first option.
+    """
+    for name, value in options.items():
+        if name != "broadcast" and value is not None:
+            line = _EMIT_OPTIONS.get(name, "there is no such option")
+            raise Invalid(f"emit({name}=…): {line}; {_PAGE}")
+
+
+def check_handler(event: str, namespace: str, function: object) -> None:
+    """
+    Refuse a handler that can't be registered, before there is a server to say so.
+
+    Raises:
+        Invalid: The event or the namespace can't be used, or a limit of Flask-Limiter is around it.
+    """
+    if event in _EVENTS:
+        raise Invalid(f"on({event!r}): {_EVENTS[event]}; {_PAGE}")
+    check_namespace(namespace)
+    check_event_name(event)
+    if event in TAKEN.get(namespace, ()) or event in CONTROL_REQUESTS:
+        raise Invalid(f"{event!r} on {namespace} is taken by the server itself; give the event another name")
+    if getattr(function, "__globals__", {}).get("__name__", "").startswith("flask_limiter"):
+        raise Invalid(f"on({event!r}): Flask-Limiter needs an HTTP request; use @socketio.limit('10 per minute')")
