@@ -1,5 +1,6 @@
 """The reference pages name everything that there is, and nothing else; links lead somewhere."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tocsin.domain import errors
 from tocsin.domain.events import CONTROL_EVENTS, NAMESPACES, REGISTRY
 from tocsin.engine import refusals
 from tocsin.rest import problems
+from tocsin.services import fcm_service, notifications
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -154,6 +156,22 @@ def test_settings_and_their_defaults_are_those_of_the_code():
     for variable, default in documented.items():
         if default is not None:
             assert str(actual[variable]).removesuffix(".0") == default.removesuffix(".0")
+
+
+@pytest.mark.parametrize("module", [notifications, fcm_service])
+def test_functions_of_services_are_those_of_the_code(module):
+    """The page names every function with its parameters; the language is told of apart."""
+    actual = {}
+    for name, function in inspect.getmembers(module, inspect.isfunction):
+        if function.__module__ == module.__name__ and not name.startswith("_"):
+            parameters = inspect.signature(function).parameters
+            actual[name] = [one for one in parameters if one != "lang"]
+
+    documented = {}
+    for cells in rows("python.md", module.__name__):
+        for name, parameters in re.findall(r"`(\w+)\(([^)]*)\)`", cells[0]):
+            documented[name] = [one.partition("=")[0] for one in parameters.split(", ") if one != "*"]
+    assert actual == documented
 
 
 def test_commands_are_those_of_the_command_line():
