@@ -78,7 +78,7 @@ async def test_host_and_service_share_a_port(tmp_path):
     async with serving(tmp_path, host_application(life)) as (service, url), aiohttp.ClientSession(url) as http:
         token = issue_token(service.settings, UserId("7"), ttl_s=60)
         seen = {}
-        for path in ("/", "/api/things", "/api/notifications", "/healthz", "/readyz"):
+        for path in ("/", "/api/things", "/api/notifications", "/api/fcm/device-list", "/healthz", "/readyz"):
             async with http.get(path, headers={"Authorization": f"Bearer {token}"}) as answer:
                 seen[path] = (answer.status, await answer.json())
         life.append("asked")
@@ -86,6 +86,7 @@ async def test_host_and_service_share_a_port(tmp_path):
     assert seen["/"] == (200, {"host": "front"})
     assert seen["/api/things"] == (200, {"host": "things"})
     assert seen["/api/notifications"][1]["notifications"] == []
+    assert seen["/api/fcm/device-list"] == (200, {"devices": [], "topics": []})
     assert seen["/healthz"] == (200, {"status": "ok"})
     assert seen["/readyz"] == (200, {"status": "ready"})
     assert life == ["host started", "asked", "host stopped"]
