@@ -117,9 +117,12 @@ class AsgiTransport:
         self._start_writing()
 
     def on_due(self, now: float) -> float | None:  # noqa: ARG002 — an Entry gets the time
-        """Cut a connection that does not go on: writing, closing or probing."""
-        if self._is_closing or self._is_probe:
+        """End a connection that does not go on: writing, closing or probing."""
+        if self._is_closing:
             self.abort()
+            return None
+        if self._is_probe:
+            self.close_with(frames.POLICY_VIOLATION, "upgrade timeout")
             return None
         if self._writer is None:
             return None
@@ -263,9 +266,8 @@ class AsgiTransport:
                     self._sends += 1
                     await send({"type": "websocket.send", "bytes": data})
             if self._farewell is not None:
-                code, reason = self._farewell
                 self._sends += 1
-                await send({"type": "websocket.close", "code": code, "reason": reason})
+                await self._send_farewell(*self._farewell)
         except Exception:  # noqa: BLE001 — an OSError where the client has gone (ASGI, "Send"), anything where the server closed
             self._is_closing = True
             self._stop_reading()
@@ -277,6 +279,15 @@ class AsgiTransport:
         if not self._is_closing and not self._is_probe:
             self._server.wheel.cancel(self)
             self.session.taken()
+
+    async def _send_farewell(self, code: int, reason: str) -> None:
+        try:
+            await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        except OSError:
+            raise
+        except Exception:  # noqa: BLE001 — Daphne's Autobahn raises just that
+            # It keeps the codes of RFC 6455 but this one to itself; clients come back after any.
+            await self._send({"type": "websocket.close", "code": frames.NORMAL_CLOSURE, "reason": reason})
 
     def _look(self) -> tuple[int, int]:
         return self._sends, 0 if self._tcp is None else self._tcp.get_write_buffer_size()

@@ -290,6 +290,22 @@ async def test_a_long_reason_is_cut(engine):
         assert "알" * 41 == asgi.sent[-1]["reason"]
 
 
+async def test_a_close_code_that_the_server_refuses(engine):
+    """A server that sends no code of the protocol's own, such as Daphne, closes with 1000."""
+
+    class Choosy(AsgiServer):
+        async def send(self, message):
+            if message.get("code") == 1002:
+                raise Exception("invalid close code")  # noqa: TRY002 — Autobahn's own words
+            await super().send(message)
+
+    async with opened(engine, Choosy) as (session, asgi, task):
+        session.close("parse error")
+        await task
+
+        assert 1000 == asgi.close_code
+
+
 async def test_a_close_that_nobody_takes_has_a_deadline():
     """A server that can't send the close frame holds nothing."""
     engine = EngineServer(Recorder, ping_interval=0.4, limits=Limits(close_deadline_s=0.02))
@@ -450,15 +466,15 @@ class TestUpgrade:
             assert ["4a", "4b"] == asgi.said
             assert "websocket" == session.transport_name
 
-    async def test_a_probe_that_stays_silent_is_cut(self, session):
+    async def test_a_probe_that_stays_silent_is_closed(self, session):
         """An upgrade has a deadline; the session does not notice."""
         engine = session._server
         engine.limits = Limits(upgrade_deadline_s=0.02)
-        async with connected(engine, UvicornServer, f"{QUERY}&sid={session.sid}") as (asgi, task):
+        async with connected(engine, query=f"{QUERY}&sid={session.sid}") as (asgi, task):
             asgi.text("2probe")
             await task
 
-            assert asgi.transport.is_aborted
+            assert 1008 == asgi.close_code
         assert not session.closed
         assert session.upgrading is None
 
