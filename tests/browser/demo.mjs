@@ -32,7 +32,7 @@ export class DemoServer {
     child.stderr.on("data", hear);
     const before = this.#output.length;
     await until(() => {
-      const line = /Tocsin(?: demo)? on (\S+)/.exec(this.#output.slice(before));
+      const line = /^Tocsin .*on (http:\S+)/m.exec(this.#output.slice(before));
       if (child.exitCode !== null) throw new Error(`the server ended:\n${this.#output}`);
       this.url = line?.[1] ?? this.url;
       return line !== null;
