@@ -78,6 +78,7 @@ def _log_to(path: Path) -> None:
         format="%(asctime)s %(levelname)s websocket %(name)s: %(message)s",
         handlers=[logging.StreamHandler(), logging.FileHandler(path, encoding="utf-8")],
     )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":
