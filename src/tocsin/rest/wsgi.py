@@ -118,10 +118,10 @@ class _Exchange:
                     chunks, self._chunks = self._chunks, []
                     self._is_told = False
                     is_over = self._is_over
+                if chunks or (is_over and self._error is None):
+                    await self._pass_on(b"".join(chunks), is_over=is_over and self._error is None)
                 if is_over and self._error is not None:
                     raise self._error
-                if chunks or is_over:
-                    await self._pass_on(b"".join(chunks), is_over=is_over)
         finally:
             self._leave()
             self._incoming.cancel()
@@ -234,11 +234,18 @@ class _Incoming:
         self._receive = receive
         self._on_gone = on_gone
         self._pending: asyncio.Future[Message] | None = None
+        self._kept: Message | None = None
+        self._is_read = False
         self._is_watched = False
 
     async def next(self) -> Message:
         """Return the next message."""
+        if self._kept is not None:
+            message, self._kept = self._kept, None
+            return message
+        self._is_read = True
         message = await asyncio.shield(self._begin())
+        self._is_read = False
         if message["type"] == "http.request":
             self._pending = None
             if self._is_watched:
@@ -261,10 +268,14 @@ class _Incoming:
         return self._pending
 
     def _look(self, pending: asyncio.Future[Message]) -> None:
-        if pending.cancelled():
+        if pending.cancelled() or pending is not self._pending:
             return
         if pending.exception() is not None or pending.result()["type"] == "http.disconnect":
             self._on_gone()
+        elif not self._is_read and not pending.result().get("more_body", False):
+            # The end of the request: what comes next is the client's leaving.
+            self._kept, self._pending = pending.result(), None
+            self.watch()
 
 
 class _Body(io.RawIOBase):
