@@ -6,6 +6,7 @@ The only place that knows which adapter stands behind which port.
 
 import asyncio
 import gc
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Generator
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
+from tocsin import bridge
 from tocsin.adapters.bus_local import LocalBus
 from tocsin.adapters.jwt_tokens import JwtVerifier
 from tocsin.adapters.sql import open_store
@@ -27,16 +29,21 @@ from tocsin.application.ports import Bus, Store, TokenVerifier
 from tocsin.application.rate_limits import RateLimits
 from tocsin.application.retention import Retention
 from tocsin.application.streams import Streams
-from tocsin.domain.errors import TocsinError
+from tocsin.bridge import Bridge, OwnBridge
+from tocsin.domain.errors import NotInitialized, TocsinError
 from tocsin.domain.rate import parse_rate
 from tocsin.engine import Limits, SocketServer
 from tocsin.engine.origins import allow_list
 from tocsin.realtime import Realtime
 from tocsin.rest.app import RestApp
+from tocsin.rest.forwarded import Forwarded
 from tocsin.rest.front import Front
+from tocsin.rest.lifespan import HostNotStarted, hosting
 from tocsin.rest.serve import HttpServer, listen, url_of
 from tocsin.rest.uses import Uses
-from tocsin.settings import Settings
+from tocsin.settings import ANY_ORIGIN, Settings
+
+_log = logging.getLogger(__name__)
 
 # Few objects die in a server at rest: looking for cycles less often cuts the pauses of a broadcast.
 _GC_THRESHOLDS = (50_000, 20, 100)
@@ -173,6 +180,8 @@ class Service(Core):
         self.app = self.asgi()
         self.is_accepting = False
         self._server: HttpServer | None = None
+        self._is_stop_asked = False
+        self._bridge: Bridge | None = None
 
     def on(self, event: str, namespace: str = "/", *, limit: str | None = None) -> Callable[[F], F]:
         """
@@ -214,8 +223,15 @@ class Service(Core):
             StartError: The database can't be opened or was written by a later release.
         """
         await super().start()
+        if ANY_ORIGIN in self.settings.cors_origins:
+            _log.warning(
+                "cors_origins is *: EVERY WEB PAGE may use this server with a token that it gets hold of; "
+                "name your own origins in production"
+            )
         self.retention.start()
         await self.realtime.start()
+        self._bridge = Bridge(asyncio.get_running_loop(), self)
+        bridge.attach(self._bridge)
         self.is_accepting = True
 
     async def drain(self, window_s: float | None = None) -> None:
@@ -234,6 +250,9 @@ class Service(Core):
     async def stop(self) -> None:
         """Commit what was accepted and close; ``start`` may follow in a new Service only."""
         self.is_accepting = False
+        if self._bridge is not None:
+            await self._bridge.close()
+            bridge.detach(self._bridge)
         await self.engine.close()
         self.rest.wheel.stop()
         await self.realtime.stop()
@@ -253,15 +272,17 @@ class Service(Core):
         """
         return Front(self.rest, self.engine.asgi(), self.engine.path, start=self.start, stop=self.stop, host=host)
 
-    async def serve(self, *, on_ready: Callable[[str], None] | None = None) -> None:
+    async def serve(self, host: ASGIApp | None = None, *, on_ready: Callable[[str], None] | None = None) -> None:
         """
         Listen, start, serve until a signal, drain and stop.
 
         Args:
+            host: An application that gets every path that is not of the API; it starts
+                after the service and stops before it.
             on_ready: Called with the URL once requests are answered.
 
         Raises:
-            StartError: The port is taken, or the database can't be opened.
+            StartError: The port is taken, the database can't be opened, or the host can't start.
         """
         settings = self.settings
         try:
@@ -274,23 +295,29 @@ class Service(Core):
         with listener:
             await self.start()
             try:
-                self._server = HttpServer(
-                    self.app,
-                    http=self.engine.http_protocol,
-                    websocket=self.engine.websocket_protocol,
-                    drain=self.drain,
-                    on_ready=lambda: on_ready and on_ready(url_of(listener)),
-                )
-                await self._server.serve(sockets=[listener])
+                async with hosting(host) as state:
+                    self._server = HttpServer(
+                        self.app if host is None else self.asgi(Forwarded(host, self.engine.proxies)),
+                        http=self.engine.http_protocol,
+                        websocket=self.engine.websocket_protocol,
+                        drain=self.drain,
+                        on_ready=lambda: on_ready and on_ready(url_of(listener)),
+                        state=state,
+                    )
+                    self._server.should_exit = self._is_stop_asked
+                    await self._server.serve(sockets=[listener])
+            except HostNotStarted as error:
+                raise StartError(f"the application did not start: {error}") from error
             finally:
                 await self.stop()
 
     def stop_serving(self) -> None:
-        """Make ``serve`` drain and return, as a signal does. Safe from any thread."""
+        """Make ``serve`` drain and return, as a signal does, also before it is ready. Safe from any thread."""
+        self._is_stop_asked = True
         if self._server is not None:
             self._server.should_exit = True
 
-    def run(self, *, on_ready: Callable[[str], None] | None = None) -> None:
+    def run(self, host: ASGIApp | None = None, *, on_ready: Callable[[str], None] | None = None) -> None:
         """
         Make this process the server: ``serve`` in a new event loop, to its end.
 
@@ -305,7 +332,7 @@ class Service(Core):
                 on_ready(url)
 
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(self.serve(on_ready=ready))
+            runner.run(self.serve(host, on_ready=ready))
 
 
 def build(settings: Settings | None = None, **overrides: Any) -> Service:
@@ -324,6 +351,64 @@ def build(settings: Settings | None = None, **overrides: Any) -> Service:
     if overrides:
         settings = Settings(**({name: getattr(settings, name) for name in Settings.model_fields} | overrides))
     return Service(settings)
+
+
+_publish_settings: Settings | Callable[[], Settings] | None = None
+
+
+def publish_with(settings: Settings | Callable[[], Settings] | None) -> None:
+    """
+    Remember the settings that this process publishes with while no service runs in it.
+
+    Args:
+        settings: All settings, or a function that makes them when they are first needed;
+            None: from the environment again.
+    """
+    global _publish_settings  # noqa: PLW0603 what init_websocket found holds for the process
+    _publish_settings = settings
+    bridge.halt_own()
+
+
+def bridge_here() -> Bridge:
+    """
+    Return the way to the service of this process, or to a Core of its own that the first call opens.
+
+    Raises:
+        NotInitialized: This process serves nobody, and was not told its database.
+    """
+    return bridge.find() or bridge.own(_make_own_bridge)
+
+
+def settings_here() -> Settings:
+    """
+    Return the settings of the service of this process, or those that it publishes with.
+
+    Raises:
+        NotInitialized: This process serves nobody, and was not told its database.
+    """
+    known = bridge.find() or bridge.find_own()
+    # An own bridge has no Core before its first call.
+    return known.core.settings if known is not None and known.core is not None else _settings_to_publish()
+
+
+def _make_own_bridge() -> OwnBridge:
+    return OwnBridge(_make_core, _loop_factory())
+
+
+def _make_core() -> Core:
+    return Core(_settings_to_publish())
+
+
+def _settings_to_publish() -> Settings:
+    settings = _publish_settings() if callable(_publish_settings) else _publish_settings
+    if settings is None:
+        settings = Settings()
+        if "database_url" not in settings.model_fields_set:
+            raise NotInitialized(
+                "nobody said where to publish: call init_websocket(app) or set TOCSIN_DATABASE_URL "
+                "to the server's database"
+            )
+    return settings
 
 
 async def open_started_store(database_url: str) -> Store:
