@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, SessionTransaction
 
 from tocsin.adapters.sql.transaction import HostTransaction
+from tocsin.bootstrap import bridge_here
 from tocsin.domain.errors import Conflict, Invalid, NotInitialized
 from tocsin.domain.stream import StreamKey
 from tocsin.domain.timestamp import now_ms
@@ -86,9 +87,6 @@ class HostSession:
         keys = list(self.grown)
         self.grown.clear()
         try:
-            # Who never commits anything of ours does not load the server.
-            from tocsin.bootstrap import bridge_here  # noqa: PLC0415
-
             bridge_here().wake(keys)
         except Exception:  # noqa: BLE001 logged
             # It is committed, and the nodes look for themselves every few seconds.
