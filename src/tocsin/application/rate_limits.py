@@ -142,7 +142,8 @@ class RateLimits:
 
     def forget_idle(self) -> None:
         """Let go of idle users; call it every minute or so."""
-        for limit in self._limits.values():
+        # A copy: another thread may register an event meanwhile.
+        for limit in list(self._limits.values()):
             limit.forget_idle()
 
     def __len__(self) -> int:
