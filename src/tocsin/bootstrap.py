@@ -39,7 +39,7 @@ from tocsin.rest.app import RestApp
 from tocsin.rest.forwarded import Forwarded
 from tocsin.rest.front import Front
 from tocsin.rest.lifespan import HostNotStarted, hosting
-from tocsin.rest.serve import HttpServer, listen, url_of
+from tocsin.rest.serve import HttpServer, listen, raise_open_files_limit, url_of
 from tocsin.rest.uses import Uses
 from tocsin.settings import ANY_ORIGIN, Settings
 
@@ -321,7 +321,11 @@ class Service(Core):
         """
         Make this process the server: ``serve`` in a new event loop, to its end.
 
-        Sets the garbage collector of the process for it.
+        Sets the garbage collector of the process and its limit of open files for it.
+
+        Args:
+            host: As ``serve`` takes it.
+            on_ready: Called with the URL once requests are answered.
         """
 
         def ready(url: str) -> None:
@@ -331,6 +335,7 @@ class Service(Core):
             if on_ready is not None:
                 on_ready(url)
 
+        raise_open_files_limit()
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(self.serve(host, on_ready=ready))
 

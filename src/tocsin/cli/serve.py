@@ -1,16 +1,25 @@
-"""``tocsin serve``: the server in this process, until a signal."""
+"""``tocsin serve``: the server in this process, until a signal; alone, or with an application beside it."""
 
 from typing import Annotated, Any
 
 import typer
 
 from tocsin import __version__
-from tocsin.bootstrap import build
+from tocsin.bootstrap import Service, build
+from tocsin.cli.load_app import is_asgi, load_app
 from tocsin.cli.logs import configure_logs
+from tocsin.rest.wsgi import WsgiHost
 from tocsin.settings import Settings
+from tocsin.websocket_server import SocketIO
 
 
 def serve(
+    app: Annotated[
+        str | None,
+        typer.Argument(
+            help="An ASGI or WSGI application to serve on the same port: module:app or module:create_app()."
+        ),
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
 ) -> None:
@@ -21,18 +30,24 @@ def serve(
     themselves, to another node or after the restart.
     """
     given: dict[str, Any] = {"host": host, "port": port}
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    service = build(settings)
+    given = {name: value for name, value in given.items() if value is not None}
+    settings = Settings(**given)
     configure_logs(settings)
-    raise_open_files_limit()
-    service.run(on_ready=lambda url: typer.echo(f"Tocsin {__version__} on {url}"))
-
-
-def raise_open_files_limit() -> None:
-    """Let this process have as many connections as the system allows it."""
-    try:
-        import resource  # noqa: PLC0415 there is none on Windows
-    except ImportError:
+    application = None if app is None else load_app(app)
+    socketio = getattr(application, "extensions", {}).get("tocsin") if hasattr(application, "wsgi_app") else None
+    if isinstance(socketio, SocketIO):
+        # Its handlers, and its settings in app.config, are what the application is about.
+        socketio.run(application, host, port, debug=False)
         return
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    service = build(settings)
+    served = f" with {app}" if app else ""
+    service.run(
+        None if application is None else _hosted(application, str(app), service),
+        on_ready=lambda url: typer.echo(f"Tocsin {__version__}{served} on {url}"),
+    )
+
+
+def _hosted(application: Any, name: str, service: Service) -> Any:
+    if is_asgi(application, name):
+        return application
+    return WsgiHost(application, threads=service.settings.host_threads)

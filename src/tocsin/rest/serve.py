@@ -47,6 +47,16 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def raise_open_files_limit() -> None:
+    """Let this process have as many connections as the system allows it."""
+    try:
+        import resource  # noqa: PLC0415 there is none on Windows
+    except ImportError:
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 class HttpServer(uvicorn.Server):
     """
     uvicorn on one listening socket, which drains before it stops.
