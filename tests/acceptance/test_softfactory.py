@@ -36,11 +36,12 @@ def schema(state: Path) -> list[tuple[str, ...]]:
         return connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
 
 
-@pytest.fixture
-def state(tmp_path) -> Path:
+@pytest.fixture(scope="module")
+def state(tmp_path_factory) -> Path:
     """Return a state folder whose database ``flask db upgrade`` has made."""
-    flask(tmp_path, "db", "upgrade")
-    return tmp_path
+    folder = tmp_path_factory.mktemp("softfactory")
+    flask(folder, "db", "upgrade")
+    return folder
 
 
 def test_migrations_make_every_table(state):
