@@ -10,9 +10,9 @@ is ended before, and each side opens one again when it publishes. A service
 can't be ended for it: its child gets no bridge.
 """
 
-
 # Before the hooks below: a fork runs the latest hook first, and ours still needs this one's threads.
 import concurrent.futures.thread  # noqa: F401
+import ctypes
 import os
 import threading
 from collections.abc import Callable
@@ -95,6 +95,8 @@ def _after_fork_in_child() -> None:
     global _own, _making_own, _is_child_of_service  # noqa: PLW0603
     for bridge in _attached:
         bridge.lose()
+        # For ever: an SQLite connection of the parent must not be closed here, not even at exit.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(bridge.core))
         _is_child_of_service = True
     _attached.clear()
     _own = None

@@ -145,14 +145,13 @@ class Bridge:
         """
         self.refuse_on_loop("this function")
         answer: concurrent.futures.Future[T] = concurrent.futures.Future()
-        turn = _Turn(partial(self._begin, use, answer), answer=answer)
-        self._put(turn)
+        self._put(_Turn(partial(self._begin, use, answer), answer=answer))
         try:
             return answer.result(timeout_s)
         except concurrent.futures.TimeoutError:
             if answer.done():
                 raise
-            if self._withdraw(turn):
+            if answer.cancel():
                 raise Overloaded("the calls before this one still wait", retry_after_s=1.0) from None
             raise TimeoutError(f"no answer after {timeout_s} s; it may still be carried out") from None
 
@@ -349,6 +348,8 @@ class Bridge:
         self.core.bus.wake(keys)
 
     def _begin(self, use: Callable[["Core"], Awaitable[T]], answer: concurrent.futures.Future[T]) -> None:
+        if not answer.set_running_or_notify_cancel():
+            return  # nobody waits for it any more
         task = self._loop.create_task(self._answer(use, answer), name="tocsin-ask")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
