@@ -38,7 +38,8 @@ class Program:
         )
         self.output = []
         self._lines = queue.SimpleQueue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self):
         for line in self.process.stdout:
@@ -54,10 +55,16 @@ class Program:
             if found := re.search(pattern, line):
                 return found
 
+    def drain(self):
+        """Return when all of an ended program's output is there."""
+        self._reader.join(20)
+
     def stop(self, number=signal.SIGTERM):
         """Send a signal and return the exit code."""
         self.process.send_signal(number)
-        return self.process.wait(30)
+        code = self.process.wait(30)
+        self.drain()
+        return code
 
 
 @contextmanager
@@ -69,6 +76,7 @@ def program(command, folder, **environ):
         if running.process.poll() is None:
             running.process.kill()
         running.process.wait()
+        running.drain()
         running.process.stdout.close()
 
 
@@ -296,5 +304,6 @@ def test_a_taken_port_is_one_line(tmp_path, server):
     port = server.url.rpartition(":")[2]
     with program([flask_host.__file__, f"port={port}"], tmp_path) as running:
         assert running.process.wait(20) == 1
+        running.drain()
     assert "Traceback" not in "".join(running.output)
     assert running.output[-1].startswith(f"tocsin: can't listen on 127.0.0.1:{port}")

@@ -1,0 +1,97 @@
+"""`tocsin serve module:app`: applications of every kind beside the service, in real processes."""
+
+import asyncio
+from contextlib import contextmanager
+
+import aiohttp
+import httpx
+import pytest
+import socketio
+
+from tests.acceptance.test_flask_hosting import program
+from tests.acceptance.wire_socket import DEADLINE_S
+from tests.conftest import SECRET
+from tocsin import Settings
+from tocsin.adapters.jwt_tokens import issue_token
+from tocsin.domain.user_id import UserId
+
+TOCSIN = ["-c", "from tocsin.cli import main; main()", "serve", "--port", "0"]
+
+
+@contextmanager
+def serving(folder, app):
+    with program([*TOCSIN, app], folder, TOCSIN_JWT_SECRET=SECRET, TOCSIN_DRAIN_S="0") as running:
+        running.url = running.wait_for(r"Tocsin \S+ with \S+ on (http://\S+)")[1]
+        yield running
+
+
+def test_a_fastapi_host(tmp_path):
+    """Endpoints in threads and on the loop publish, its lifespan, its WebSocket and its `/docs` go on working."""
+
+    async def live(url):
+        heard = asyncio.Queue()
+        client = socketio.AsyncClient(reconnection=False)
+        client.on("notification", heard.put, namespace="/notifications")
+        settings = Settings(_env_file=None, jwt_secret=SECRET, jwt_public_key=None)
+        token = issue_token(settings, UserId("7"), ttl_s=60)
+        await client.connect(url, auth={"token": token}, namespaces=["/notifications"], transports=["websocket"])
+        async with aiohttp.ClientSession(url) as http, asyncio.timeout(DEADLINE_S):
+            async with http.post("/notify/7") as answer:
+                created = await answer.json()
+            await http.post("/notify-async/7")
+            told = [await heard.get(), await heard.get()]
+            async with http.get("/greeting") as answer:
+                greeting = await answer.json()
+            async with http.get("/docs") as answer:
+                docs = await answer.text()
+            async with http.ws_connect("/echo") as socket:
+                await socket.send_str("hello")
+                echo = await socket.receive_str()
+        await client.disconnect()
+        return created, told, greeting, docs, echo
+
+    with serving(tmp_path, "tests.acceptance.asgi_hosts:fastapi_app") as running:
+        created, told, greeting, docs, echo = asyncio.run(live(running.url))
+        assert running.stop() == 0
+
+    assert [one["title"] for one in told] == ["from a thread", "from the loop"]
+    assert told[0]["id"] == created
+    assert (greeting, echo, "FastAPI" in docs) == ("from the lifespan", "echo hello", True)
+    assert [line for line in running.output if line.startswith("host ")] == ["host started\n", "host stopped\n"]
+
+
+@pytest.mark.parametrize(
+    ("app", "text"),
+    [("make_starlette()", "starlette"), ("django_like", "/"), ("wsgi_app", "wsgi /")],
+)
+def test_other_hosts(tmp_path, app, text):
+    """A factory, one that raises on a lifespan, and plain WSGI are served beside the API."""
+    with serving(tmp_path, f"tests.acceptance.asgi_hosts:{app}") as running:
+        with httpx.Client(base_url=running.url, trust_env=False) as http:
+            assert http.get("/").text == text
+            assert http.get("/readyz").json() == {"status": "ready"}
+        assert running.stop() == 0
+
+
+def test_a_flask_host_that_has_called_init_websocket(tmp_path):
+    """Its own settings and handlers count."""
+    with program([*TOCSIN, "tests.acceptance.flask_host:app"], tmp_path, TOCSIN_DRAIN_S="0") as running:
+        url = running.wait_for(r"with tests.acceptance.flask_host on (http://\S+)")[1]
+        assert httpx.get(f"{url}/publish/3", trust_env=False).json()["events"][0]["event"] == "publish_success"
+        assert running.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("app", "line"),
+    [
+        ("tests.acceptance.asgi_hosts:failing_app", "the application did not start: RuntimeError: the host's database"),
+        ("no_such_module:app", "no_such_module can't be imported"),
+    ],
+)
+def test_what_cannot_start_is_one_line(tmp_path, app, line):
+    """The last line says what failed, and the exit code is 1."""
+    with program([*TOCSIN, app], tmp_path, TOCSIN_JWT_SECRET=SECRET) as running:
+        assert running.process.wait(30) == 1
+        running.drain()
+
+    assert running.output[-1].startswith(f"tocsin: {line}")
