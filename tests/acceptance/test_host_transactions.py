@@ -12,7 +12,7 @@ from sqlalchemy.orm import sessionmaker
 from tests.acceptance.wire_socket import connected
 from tocsin import publish_in
 from tocsin.models import ChatMessage, Notification
-from tocsin.websocket_server import broadcast_chat_message
+from tocsin.websocket_server import broadcast_chat_message, broadcast_notification
 
 ORDERS = "/orders"
 KILLED_BEFORE_THE_WAKE = """
@@ -71,6 +71,20 @@ async def test_a_model_is_heard_as_rest_shows_it(server, host):
             server.http.put(f"/api/notifications/{added.id}/read", headers=server.bearer(1)).raise_for_status()
             session.expire(added)
             assert added.read_at is not None
+
+
+async def test_a_notification_saved_and_broadcast_is_one(server, host):
+    """A model's to_dict() names the one that its commit has delivered."""
+    async with connected(server.url, "/notifications", server.mint(1)) as socket:
+        with host() as session:
+            saved = Notification(user_id=1, title="Saved")
+            session.add(saved)
+            session.commit()
+            assert [] == broadcast_notification(1, saved.to_dict()).wait(20)
+        broadcast_notification(1, {"title": "Other", "id": 5}).wait(20)
+        heard = [await socket.payload("/notifications", "notification") for _ in range(2)]
+
+    assert [(1, "Saved", {}), (2, "Other", {"id": 5})] == [(one["seq"], one["title"], one["data"]) for one in heard]
 
 
 async def test_a_message_saved_and_broadcast_is_one(server, host):

@@ -1,5 +1,7 @@
 """What every store guarantees of writes of any kind that go together."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
@@ -49,3 +51,25 @@ async def test_all_or_none(opened, draft):
 
     assert [] == opened.take()
     assert 0 == (await opened.store.notification_stats("carol")).total
+
+
+async def test_a_notification_that_is_stored_already_is_not_made_twice(opened, draft):
+    """With the id of one that its user has there are no events; another user's, or no such id, is none of it."""
+    (stored,) = await opened.store.create_notifications([draft("alice")])
+    opened.take()
+
+    told = await opened.store.write_many(
+        [
+            replace(draft("alice"), stored_id=stored.id),
+            replace(draft("bob"), stored_id=stored.id),
+            replace(draft("alice"), stored_id="order-5"),
+        ]
+    )
+    assert [[], ["bob"], ["alice"]] == [[one.user_id for one in events] for events in told]
+
+
+async def test_a_broadcast_message_that_nobody_saved_is_sent(opened):
+    """To look for a saved one first makes no difference then, whatever was sent before."""
+    for _ in range(2):
+        sent = MessageDraft(from_user_id="alice", to_user_id="bob", message="Hi", adopts_saved=True)
+        assert [2] == [len(events) for events in await opened.store.write_many([sent])]

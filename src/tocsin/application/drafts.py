@@ -60,6 +60,8 @@ def draft_notification(user_id: object, fields: Mapping[str, Any]) -> Notificati
     """
     Return a notification from one dictionary; keys that it has no field for go into its ``data``.
 
+    An ``id`` among them may be that of one that is stored already, see ``NotificationDraft``.
+
     Raises:
         Invalid: There is no ``title``, or a field breaks a rule.
         PayloadTooBig: ``data`` exceeds 16 KiB encoded.
@@ -81,6 +83,7 @@ def draft_notification(user_id: object, fields: Mapping[str, Any]) -> Notificati
         priority=priority,
         sound=_text(given, "sound"),
         expires_at=_expiry(fields.get("expires_at"), given.get("ttl_s")),
+        stored_id=given["id"] if isinstance(given.get("id"), str) else None,
     )
     check_notification(draft)
     return draft

@@ -121,7 +121,8 @@ class Store(Protocol):
 
         Returns:
             The events of each draft. A chat message repeated under its
-            ``client_msg_id`` has none.
+            ``client_msg_id`` has none, nor has what is stored already
+            (``adopts_saved``, ``stored_id``).
         """
 
     async def heads(self, keys: Sequence[StreamKey]) -> list[Head]:

@@ -19,7 +19,13 @@ MAX_RECIPIENTS = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationDraft:
-    """What a publisher asks for; the rules of length are checked at the edges."""
+    """
+    What a publisher asks for; the rules of length are checked at the edges.
+
+    Attributes:
+        stored_id: The id that it has where it is stored already, as a model's ``to_dict()`` says:
+            if its user has that notification, it was delivered and nothing is made twice.
+    """
 
     user_id: UserId
     type: str
@@ -30,6 +36,7 @@ class NotificationDraft:
     priority: Priority = "normal"
     sound: str | None = None
     expires_at: int | None = None
+    stored_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

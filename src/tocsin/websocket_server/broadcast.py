@@ -62,6 +62,9 @@ def broadcast_notification(user_id: int | str, data: dict[str, Any]) -> Receipt:
     """
     Store a notification and deliver it to every device of one user, on any node.
 
+    One that is stored already was delivered by its commit: ``data`` with the
+    ``id`` of such (``to_dict()`` of a model) makes nothing twice.
+
     Args:
         user_id: Whose inbox.
         data: ``title`` (required), ``message``, ``type``, ``category``, ``priority``, ``sound``,

@@ -72,6 +72,17 @@ def create(transaction: Transaction, prepared: Sequence[Prepared]) -> list[Notif
     return [created[index] for index in range(len(prepared))]
 
 
+def create_unless_stored(transaction: Transaction, prepared: Prepared) -> None:
+    """Insert one with its event, except that its user has one of its ``stored_id``."""
+    draft = prepared.draft
+    if draft.stored_id is not None:
+        # Whether it has expired since makes no difference: it was delivered.
+        wanted = {"id": draft.stored_id, "user_id": draft.user_id, "now": 0}
+        if transaction.row(SQL.own_notification, wanted) is not None:
+            return
+    create(transaction, [prepared])
+
+
 def _made(draft: NotificationDraft, seq: int, now: int) -> Notification:
     return Notification(
         id=new_id(),

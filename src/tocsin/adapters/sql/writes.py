@@ -29,7 +29,9 @@ def prepare(draft: Draft) -> PreparedWrite:
     """Return the write of a draft."""
     if isinstance(draft, NotificationDraft):
         notification = inbox.prepare(draft)
-        return PreparedWrite(lambda transaction: inbox.create(transaction, [notification]), notification.size)
+        return PreparedWrite(
+            lambda transaction: inbox.create_unless_stored(transaction, notification), notification.size
+        )
     if isinstance(draft, MessageDraft):
         return PreparedWrite(lambda transaction: chat.send(transaction, draft), len(draft.message))
     namespace, event, user_ids, payload = draft.namespace, draft.event, draft.user_ids, draft.payload
