@@ -250,12 +250,13 @@ class Service(Core):
     async def stop(self) -> None:
         """Commit what was accepted and close; ``start`` may follow in a new Service only."""
         self.is_accepting = False
-        if self._bridge is not None:
-            await self._bridge.close()
-            bridge.detach(self._bridge)
         await self.engine.close()
         self.rest.wheel.stop()
         await self.realtime.stop()
+        # Not before: handlers of the host that still ran until here publish through it.
+        if self._bridge is not None:
+            await self._bridge.close()
+            bridge.detach(self._bridge)
         await self.retention.stop()
         await super().stop()
 

@@ -11,6 +11,7 @@ import pytest
 from tests.acceptance.stock_clients import TRANSPORTS, stock_client
 from tests.acceptance.wire_socket import Refused, connected, eventually, wire
 from tocsin.domain.errors import Conflict, Invalid
+from tocsin.domain.stream import EventDraft
 from tocsin.domain.user_id import UserId
 
 GAME = "/game"
@@ -406,6 +407,27 @@ async def test_a_drain_waits_for_a_handler_under_way(server, user):
         await drain
 
     assert {"retry_in"} == draining.keys()
+
+
+async def test_a_handler_may_publish_until_the_server_has_stopped(server, user):
+    """One that runs during the stop commits what it hands over and gets its receipt."""
+    gate, published = Gate(), []
+
+    def publish(user_id, data):
+        gate(user_id, data)
+        draft = EventDraft("/sns", "publish_success", (UserId(str(user_id)),), b'{"post_id":1}')
+        published.extend(server.service._bridge.hand_over(draft).wait(DEADLINE_S))
+
+    server.service.on("slow", namespace=GAME)(publish)
+    async with joined(server, user) as socket:
+        await socket.emit(GAME, "slow", 1)
+        await eventually(lambda: gate.begun)
+        stop = asyncio.create_task(asyncio.to_thread(lambda: server.call(server.service.stop())))
+        await eventually(lambda: server.service.realtime._host._threads._is_stopped)
+        gate.open.set()
+        await stop
+
+    assert [1] == [event["seq"] for event in published]
 
 
 async def test_a_handler_that_hangs_does_not_hold_up_a_drain(server, user, caplog):
