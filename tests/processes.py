@@ -95,6 +95,8 @@ async def running(folder: Path, *command: str, env: dict[str, str]) -> AsyncIter
         yield process
     finally:
         if started.returncode is None:
+            assert started.stdin is not None
+            started.stdin.close()
             started.terminate()
             try:
                 await asyncio.wait_for(started.wait(), STOP_S)

@@ -76,7 +76,7 @@ class RedisBus:
         self._is_settled = asyncio.Event()
         self._is_settled.set()
         # Nobody waits for a server that isn't there.
-        self._link.on_lost = lambda _name: self._is_settled.set()
+        self._link.on_lost = lambda name: self._is_settled.set() if name == "publish" else None
         self._is_up = False
         self._is_heard = False
         self._tasks: list[asyncio.Task[None]] = []
