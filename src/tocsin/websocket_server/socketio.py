@@ -237,7 +237,6 @@ class SocketIO:
             return
         if debug is not None:
             self.app.debug = debug
-        wanted = read_options(debug=self.app.debug, use_reloader=use_reloader, options=options)
         self._given |= {name: value for name, value in address.items() if value is not None}
         if self.app.debug:
             # Nobody wants to wait for clients to leave before a changed line is tried.
@@ -250,6 +249,7 @@ class SocketIO:
                 "SOCKETIO_ASYNC_MODE=asgi is for ASGI applications; views of Flask run in threads: use threading"
             )
         show_logs(settings.log_level)
+        wanted = read_options(debug=self.app.debug, use_reloader=use_reloader, options=options)
         if wanted.use_reloader:
             serve_with_reloader(lambda: self._serve(wanted), self.stop, **wanted.reloader)
         else:
