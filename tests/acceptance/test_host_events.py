@@ -314,7 +314,7 @@ async def test_events_of_a_socket_are_handled_in_order_and_each_once(shared_serv
 
 
 async def test_a_handler_that_hangs_blocks_nobody_else(shared_server, user, event):
-    """Not other users, not the user's other sockets, not the socket's other events; its own sync ones wait."""
+    """Not other users, nor the socket's async and built-in events; its own sync ones wait."""
     gate, chat = Gate(), {"to_user_id": 1, "is_typing": True}
     shared_server.service.on(event, namespace=GAME)(gate)
 
@@ -350,8 +350,8 @@ async def test_too_many_events_for_the_threads_are_refused(start_server, user):
     server.service.realtime._host._threads._waiting = 1
     async with (
         joined(server, user) as one,
-        joined(server, user) as two,
-        joined(server, user) as three,
+        joined(server, next(_numbers)) as two,
+        joined(server, next(_numbers)) as three,
     ):
         first = asyncio.create_task(one.ask(GAME, "slow", 1))
         await eventually(lambda: gate.begun)

@@ -137,7 +137,7 @@ class Realtime:
             return
 
         async def call(socket: Socket, args: tuple[Any, ...]) -> Result:
-            return await self._host.call(added, socket, identity_of(socket).user_id, args)
+            return await self._host.call(added, identity_of(socket).user_id, socket.id, args)
 
         self.add_namespace(namespace)
         self._events.take_raw(namespace, event, call)

@@ -10,7 +10,7 @@ import functools
 import inspect
 import logging
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import orjson
@@ -21,6 +21,7 @@ from tocsin.domain.user_id import UserId, user_id_json
 from tocsin.realtime.host_threads import HostThreads, as_exception
 
 MAX_ANSWER = 262_144
+USER_SHARE = 4
 _MARK = "__tocsin_rate__"
 
 Ack = dict[str, Any]
@@ -155,9 +156,11 @@ class HostEvents:
 
     Events of one socket start in the order of the wire. Sync handlers run in
     threads, those of one socket one after another, of several sockets at the same
-    time; one that hangs keeps a thread and its own socket's further sync events
-    waiting, nobody else. Async handlers run on the loop, at the same time as others
-    once they wait. What was taken from a client is handled also when it goes away.
+    time; those of one user take a quarter of the threads at most, so that whoever
+    makes handlers hang, and comes back to do it again, takes them from nobody else.
+    What waits behind a handler that hangs is sync events of its socket, and of those
+    of its user that share the thread. Async handlers run on the loop, at the same time as
+    others once they wait. What was taken from a client is handled also when it goes away.
 
     Belongs to the event loop's thread; ``add`` and ``find`` are safe from any.
 
@@ -167,6 +170,7 @@ class HostEvents:
 
     def __init__(self, threads: int) -> None:
         self._threads = HostThreads(threads)
+        self._lanes = max(1, threads // USER_SHARE)
         self._handlers: dict[tuple[str, str], HostHandler] = {}
 
     def add(self, namespace: str, event: str, function: HostFunction) -> HostHandler:
@@ -186,16 +190,14 @@ class HostEvents:
         """Return the handler of an event, or None."""
         return self._handlers.get((namespace, event))
 
-    async def call(
-        self, handler: HostHandler, lane: Hashable, user_id: UserId, args: tuple[Any, ...]
-    ) -> dict[str, Any]:
+    async def call(self, handler: HostHandler, user_id: UserId, socket_id: str, args: tuple[Any, ...]) -> Ack:
         """
         Call a handler and return its ack.
 
         Args:
             handler: Of ``add`` or ``find``.
-            lane: Whose event it is; sync calls of one lane run one after another.
             user_id: The user of the connection, whatever the client says.
+            socket_id: Which socket's event it is: sync calls for one run one after another.
             args: What the client sent.
 
         Raises:
@@ -205,7 +207,7 @@ class HostEvents:
         """
         call = handler.bind(user_id, args)
         if not handler.is_async:
-            answer = await self._threads.run(lane, call)
+            answer = await self._threads.run((user_id, hash(socket_id) % self._lanes), call)
             # A lambda around an async function is a sync one.
             if inspect.isawaitable(answer):
                 answer = await _guarded(answer)

@@ -37,6 +37,6 @@ def register(events: ClientEvents, activity: Activity, host: HostEvents) -> None
         if handler is None:
             await activity.publish(NAMESPACE, "publish_started", [user_id], data)
             return None
-        return await host.call(handler, socket, user_id, (data,))
+        return await host.call(handler, user_id, socket.id, (data,))
 
     events.take_async(NAMESPACE, PUBLISH_START, PublishStart, publish_start)

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import inspect
+import threading
 import uuid
 
 import orjson
@@ -297,7 +298,7 @@ def test_what_cannot_be_marked_says_so():
 
 @pytest.fixture
 async def host():
-    events = HostEvents(2)
+    events = HostEvents(8)
     yield events
     await events.stop(20.0)
 
@@ -310,7 +311,7 @@ async def test_an_event_has_one_handler(host):
 
     host.add("/game", "roll", data)
     assert {"ok": True, "result": [7, "d"]} == orjson.loads(
-        orjson.dumps(await host.call(host.find("/", "roll"), "lane", ANN, ("d",)))
+        orjson.dumps(await host.call(host.find("/", "roll"), ANN, "socket", ("d",)))
     )
     assert host.find("/", "other") is None
 
@@ -319,7 +320,7 @@ async def test_a_sync_handler_that_returns_an_awaitable_is_awaited(host):
     """A lambda around an async function answers as the function does."""
     handler = host.add("/", "roll", lambda data: user_and_data_async("me", data))
 
-    assert ["me", "d"] == orjson.loads(orjson.dumps(await host.call(handler, "lane", ANN, ("d",))))["result"]
+    assert ["me", "d"] == orjson.loads(orjson.dumps(await host.call(handler, ANN, "socket", ("d",))))["result"]
 
 
 @pytest.mark.parametrize("error", [SystemExit, asyncio.CancelledError])
@@ -330,7 +331,7 @@ async def test_an_async_handler_cannot_end_the_loop(host, error):
         raise error
 
     with pytest.raises(RuntimeError):
-        await host.call(host.add("/", "roll", fail), "lane", ANN, ())
+        await host.call(host.add("/", "roll", fail), ANN, "socket", ())
 
 
 async def test_an_async_handler_can_be_cancelled(host):
@@ -340,9 +341,43 @@ async def test_an_async_handler_can_be_cancelled(host):
     async def wait():
         await forever.wait()
 
-    call = asyncio.create_task(host.call(host.add("/", "roll", wait), "lane", ANN, ()))
+    call = asyncio.create_task(host.call(host.add("/", "roll", wait), ANN, "socket", ()))
     await asyncio.sleep(0)
     call.cancel()
 
     with pytest.raises(asyncio.CancelledError):
         await call
+
+
+async def test_one_user_has_a_quarter_of_the_threads(host):
+    """However many sockets of a user hang, and come back to hang again, others are handled."""
+    gate, begun = threading.Event(), []
+
+    def hang(user_id, data):
+        begun.append(data)
+        assert gate.wait(20.0)
+
+    handler = host.add("/", "hang", hang)
+    calls = [asyncio.create_task(host.call(handler, ANN, f"socket {number}", (number,))) for number in range(100)]
+    for number in range(20):
+        answer = await host.call(
+            host.find("/", "roll") or host.add("/", "roll", data), UserId("8"), "socket", (number,)
+        )
+        assert {"ok": True, "result": [number]} == orjson.loads(orjson.dumps(answer))
+
+    assert 2 == len(begun)
+    gate.set()
+    await asyncio.gather(*calls)
+    assert list(range(100)) == sorted(begun)
+
+
+async def test_calls_for_one_socket_keep_their_order(host):
+    """Those for other sockets may run meanwhile."""
+    seen = []
+    handler = host.add("/", "note", lambda user_id, data: seen.append(data))
+    sent = [(f"socket {number % 7}", number) for number in range(350)]
+    await asyncio.gather(*(host.call(handler, ANN, socket, ((socket, number),)) for socket, number in sent))
+
+    for number in range(7):
+        socket = f"socket {number}"
+        assert [one for one in sent if one[0] == socket] == [one for one in seen if one[0] == socket]
