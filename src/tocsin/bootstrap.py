@@ -398,7 +398,14 @@ def settings_here() -> Settings:
 
 
 def _make_own_bridge() -> OwnBridge:
-    return OwnBridge(_make_core, _loop_factory())
+    return OwnBridge(_make_core, _loop_factory(), is_heard=_has_bus)
+
+
+def _has_bus() -> bool:
+    try:
+        return _settings_to_publish().redis_url is not None
+    except NotInitialized:
+        return False
 
 
 def _make_core() -> Core:

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
@@ -13,6 +14,8 @@ from tocsin.domain.stream import StreamKey
 
 if TYPE_CHECKING:
     from tocsin.bootstrap import Core
+
+_log = logging.getLogger(__name__)
 
 
 class OwnBridge(Bridge):
@@ -26,10 +29,15 @@ class OwnBridge(Bridge):
     Args:
         make_core: Makes a Core, not started; what it raises, the caller of each function gets.
         new_loop: Makes its event loop.
+        is_heard: Whether its bus reaches other nodes, so that a Core is opened only to wake them.
     """
 
     def __init__(
-        self, make_core: Callable[[], "Core"], new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
+        self,
+        make_core: Callable[[], "Core"],
+        new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+        *,
+        is_heard: Callable[[], bool] = lambda: False,
     ) -> None:
         # Both are set by the thread, before anybody is let through to them.
         super().__init__(cast("asyncio.AbstractEventLoop", None), cast("Core", None))
@@ -37,6 +45,11 @@ class OwnBridge(Bridge):
         self._new_loop = new_loop
         self._thread: threading.Thread | None = None
         self._end: asyncio.Event
+        self._is_heard = is_heard
+        self._has_listeners: bool | None = None
+        self._waking = threading.Lock()
+        self._to_wake: list[StreamKey] = []
+        self._waker: threading.Thread | None = None
         # Held while the Core starts or ends, and by a fork: whoever has to wake the loop meanwhile waits.
         self.changing = threading.RLock()
 
@@ -54,10 +67,38 @@ class OwnBridge(Bridge):
         return receipt
 
     def wake(self, keys: Sequence[StreamKey]) -> None:
-        """See ``Bridge``; without a running Core the sweep of the nodes tells."""
-        with self.changing:
-            if self._is_running():
+        """See ``Bridge``. It waits for no Core: one is opened aside, if others hear its bus; else their sweep tells."""
+        # Not a moment for a Core that starts or ends: the caller has just committed.
+        if self._is_running() and self.changing.acquire(blocking=False):
+            try:
+                if self._is_running():
+                    super().wake(keys)
+                    return
+            finally:
+                self.changing.release()
+        if self._has_listeners is None:
+            self._has_listeners = self._is_heard()
+        if not self._has_listeners:
+            return
+        with self._waking:
+            self._to_wake += keys
+            if self._waker is None:
+                # Waited for at the end of the process, so that a script's last commit is heard, too.
+                self._waker = threading.Thread(target=self._open_and_wake, name="tocsin-waker", daemon=False)
+                self._waker.start()
+
+    def _open_and_wake(self) -> None:
+        try:
+            with self.changing:
+                if not self._is_running():
+                    self._start()
+                with self._waking:
+                    keys, self._to_wake, self._waker = tuple(dict.fromkeys(self._to_wake)), [], None
                 super().wake(keys)
+        except Exception:  # noqa: BLE001 logged
+            with self._waking:
+                self._to_wake, self._waker = [], None
+            _log.warning("other nodes were not woken, they find what was committed by their sweep", exc_info=True)
 
     def is_dead(self) -> bool:
         """Start what has ended: here nothing that waits is given up."""
@@ -77,6 +118,7 @@ class OwnBridge(Bridge):
                 self._loop.call_soon_threadsafe(self._end.set)
                 self._thread.join()
             self._thread = None
+            self._has_listeners = None
 
     def _is_running(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
