@@ -1,5 +1,6 @@
 """A real Valkey server of the tests' own, and a look into what one holds."""
 
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,15 @@ class Valkey:
         if self._server is not None:
             self._server.terminate()
             self._server = None
+
+    def pause(self) -> None:
+        """Make it deaf and dumb, its connections open."""
+        assert self._server is not None
+        self._server._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self._server is not None
+        self._server._process.send_signal(signal.SIGCONT)
 
 
 @contextmanager

@@ -107,9 +107,7 @@ def _open_bus(settings: Settings, store: Store) -> Bus:
     try:
         from tocsin.adapters.bus_redis import RedisBus  # noqa: PLC0415 the package is an extra
     except ModuleNotFoundError as error:
-        raise StartError(
-            f"TOCSIN_REDIS_URL is set and the package {error.name} is missing: pip install 'tocsin[redis]'"
-        ) from error
+        raise StartError("TOCSIN_REDIS_URL is set, its package is missing: pip install 'tocsin[redis]'") from error
     key = settings.bus_key
     try:
         return RedisBus(

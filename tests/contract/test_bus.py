@@ -254,3 +254,23 @@ async def test_a_handler_that_fails_ends_nothing(redis_url, start_node, caplog):
     assert event(2) == await asyncio.wait_for(heard.get(), 20)
     assert {"failed": 1} == dict(there.bus.dropped)
     await there.bus.stop()
+
+
+async def test_a_server_that_falls_silent_is_noticed(own_valkey, start_node, monkeypatch):
+    """A link that is dead without an end is given up, and made again when the server answers."""
+    for name in ("tocsin.adapters.bus_redis", "tocsin.adapters.redis_link"):
+        monkeypatch.setattr(f"{name}.ANSWER_S", 0.3)
+    monkeypatch.setattr("tocsin.adapters.bus_redis.PING_S", 0.1)
+    here, there = await start_node(own_valkey.url), await start_node(own_valkey.url)
+    own_valkey.pause()
+    async with asyncio.timeout(20):
+        while len(there.bus._link.lost) < 2:  # noqa: ASYNC110 - the bus raises no event for it
+            await asyncio.sleep(0.01)
+    own_valkey.go_on()
+    await there.ready()
+    async with asyncio.timeout(20):
+        while here.bus._link.lost:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
+    here.bus.publish([event(1)])
+
+    assert event(1) == await there.next()
