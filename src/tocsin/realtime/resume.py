@@ -215,9 +215,13 @@ class Resumer:
                     # The log was read before the wake-up of its last events came: the room goes first.
                     await asyncio.wait([self._live.read_up_to(stream, catch_up.after)])
                 async with self._reads:
+                    told = stream.head
                     part = await self._store.read_stream(stream.key, catch_up.after, READ_EVENTS)
                 if not socket.connected:
                     return
+                if part.head.seq < told and not stream.has_room:
+                    # A wake-up told of what was never committed: the log, read after it, is right.
+                    stream.skip_to(part.head.seq)
                 if self._resynced(catch_up, epoch, catch_up.after, part.head):
                     epoch = self._live.epoch
                 else:

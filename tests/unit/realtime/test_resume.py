@@ -5,7 +5,9 @@ import sqlite3
 
 import pytest
 
+from tests.unit.realtime.conftest import ANN, NAMESPACE
 from tocsin.domain.errors import Conflict, Invalid, Overloaded
+from tocsin.domain.stream import StreamKey
 from tocsin.realtime.live_streams import RECENT_EVENTS
 from tocsin.realtime.resume import MAX_SEQ, REPLAYS_AT_ONCE, Cursor, parse_cursor
 
@@ -45,6 +47,20 @@ async def test_what_was_missed_is_sent_in_order_before_synced(node):
 
     assert [3, 4, 5] == socket.seqs
     assert ("synced", synced(5)) == socket.received[-1]
+
+
+async def test_a_wake_up_of_what_the_log_does_not_hold_ends_in_the_log(node):
+    """A forged or foreign event from the network while nobody is in the room: the log is right, and read but once."""
+    node.log.commit_many(5)
+    socket = node.connect(Cursor(EPOCH, 2))
+    phantom = node.log.events[StreamKey(ANN, NAMESPACE)][-1]._replace(seq=1_000_000)
+    node.live.on_events([phantom])
+    await node.settle()
+    node.publish()
+
+    assert [3, 4, 5, 6] == socket.seqs
+    assert [synced(5)] == socket.payloads("synced")
+    assert node.log.reads <= 2
 
 
 async def test_a_cursor_at_the_head_reads_no_log(node):
