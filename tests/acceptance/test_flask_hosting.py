@@ -307,3 +307,16 @@ def test_a_taken_port_is_one_line(tmp_path, server):
         running.drain()
     assert "Traceback" not in "".join(running.output)
     assert running.output[-1].startswith(f"tocsin: can't listen on 127.0.0.1:{port}")
+
+
+def test_a_refused_client_is_a_line_of_the_log_without_its_token(server):
+    """`grep websocket` finds who was sent away and why."""
+    client = socketio.Client(reconnection=False)
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        client.connect(server.url, auth={"token": "not.a.token"}, namespaces=["/sns"], transports=["polling"])
+    client.disconnect()
+    httpx.get(f"{server.url}/", trust_env=False)
+    refused = server.wait_for("websocket: a client was refused on /sns: ")
+
+    assert refused
+    assert not any("not.a.token" in line for line in server.output)

@@ -7,6 +7,7 @@ the namespaces, and in ``host_events`` where the host decides.
 """
 
 import asyncio
+import logging
 from typing import Any
 
 from tocsin.application.activity import Activity
@@ -15,8 +16,8 @@ from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store, TokenVerifier
 from tocsin.application.rate_limits import RateLimits
 from tocsin.application.streams import Streams
-from tocsin.domain.errors import Invalid, TocsinError
-from tocsin.domain.events import NAMESPACES, check_event_name, check_namespace
+from tocsin.domain.errors import TocsinError
+from tocsin.domain.events import HOST_TAKES, NAMESPACES, check_host_event, check_namespace
 from tocsin.domain.rate import Rate
 from tocsin.engine import Connection, ConnectRefused, Socket, SocketServer, TimerWheel
 from tocsin.engine.namespace import Handler, Namespace
@@ -31,6 +32,8 @@ from tocsin.realtime.live_streams import SWEEP_S, LiveStream, LiveStreams
 from tocsin.realtime.resume import Cursor, Resumer, parse_cursor
 
 FORGET_IDLE_S = 60.0
+
+log = logging.getLogger(__name__)
 
 
 class Realtime:
@@ -84,7 +87,6 @@ class Realtime:
         notification_events.register(self._events, notifications)
         chat_events.register(self._events, chat)
         sns.register(self._events, activity, self._host)
-        self._own_events = {(place.name, event) for place in engine.namespaces.values() for event in place.events}
 
     # The host's own
 
@@ -126,15 +128,11 @@ class Realtime:
             Invalid: The namespace or the name can't be used, the server takes this event
                 itself, it has a handler already, or the handler can't be called by position.
         """
-        check_namespace(namespace)
-        check_event_name(event)
-        is_publish_start = (namespace, event) == (sns.NAMESPACE, sns.PUBLISH_START)
-        if not is_publish_start and ((namespace, event) in self._own_events or event in control.CONTROL_REQUESTS):
-            raise Invalid(f"{event!r} on {namespace} is taken by the server itself; give the event another name")
+        check_host_event(namespace, event)
         added = self._host.add(namespace, event, handler)
         self._limits.set_rate(namespace, event, lambda: limit or find_rate(handler))
-        if is_publish_start:
-            return
+        if (namespace, event) == HOST_TAKES:
+            return  # its arguments are checked first
 
         async def call(socket: Socket, args: tuple[Any, ...]) -> Result:
             return await self._host.call(added, identity_of(socket).user_id, socket.id, args)
@@ -181,14 +179,14 @@ class Realtime:
             cursor = parse_cursor(auth)
             self._authenticator.authenticate(socket.connection, auth.get("token"))
         except TocsinError as refusal:
-            raise ConnectRefused(refusal.detail, data=refusal.problem()) from None
+            raise _refused(socket, refusal) from None
         socket.data = cursor
 
     def _on_host_connect(self, socket: Socket, auth: dict[str, Any]) -> None:
         try:
             user_id = self._authenticator.authenticate(socket.connection, auth.get("token"))
         except TocsinError as refusal:
-            raise ConnectRefused(refusal.detail, data=refusal.problem()) from None
+            raise _refused(socket, refusal) from None
         socket.join(user_id)
 
     def _on_ready(self, socket: Socket) -> None:
@@ -207,3 +205,9 @@ class Realtime:
 
     def _on_connection_closed(self, connection: Connection, _reason: str) -> None:
         self._authenticator.on_connection_closed(connection)
+
+
+def _refused(socket: Socket, refusal: TocsinError) -> ConnectRefused:
+    # The guide's reader looks for the word; the detail of a refusal never holds the token.
+    log.info("websocket: a client was refused on %s: %s", socket.namespace, refusal.detail)
+    return ConnectRefused(refusal.detail, data=refusal.problem())

@@ -65,15 +65,31 @@ def _name(field: str) -> str:
     return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"TOCSIN_{field.upper()}"
 
 
+def explain_missing_secret(app: "Flask") -> None:
+    """
+    Say which key of ``app.config`` is too short to sign tokens, before the service says that there is none.
+
+    Raises:
+        SettingsError: There is one.
+    """
+    name, secret = _signing_key(app)
+    if secret and len(secret.encode()) < MIN_SECRET_BYTES:
+        raise SettingsError(
+            f"{name} has {len(secret.encode())} bytes, {MIN_SECRET_BYTES} are the least: "
+            "set TOCSIN_JWT_SECRET to the key that signs your users' tokens"
+        )
+
+
 def _secret(app: "Flask") -> dict[str, str]:
+    _, secret = _signing_key(app)
+    return {"jwt_secret": secret} if len(secret.encode()) >= MIN_SECRET_BYTES else {}
+
+
+def _signing_key(app: "Flask") -> tuple[str, str]:
     for name in _SECRETS:
-        value = app.config.get(name)
-        if not value:
-            continue
-        secret = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-        if len(secret.encode()) >= MIN_SECRET_BYTES:
-            return {"jwt_secret": secret}
-    return {}
+        if value := app.config.get(name):
+            return name, value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    return "", ""
 
 
 def _database(app: "Flask") -> dict[str, str]:

@@ -5,8 +5,7 @@ The page ``migrate-from-flask-socketio`` tells the same at length.
 """
 
 from tocsin.domain.errors import Invalid
-from tocsin.domain.events import check_event_name, check_namespace
-from tocsin.realtime.control import CONTROL_REQUESTS
+from tocsin.domain.events import check_host_event
 
 _PAGE = "see the page 'migrate-from-flask-socketio'"
 
@@ -34,11 +33,6 @@ _EVENTS = {
     "connect": "the token decides who connects; a page that needs data asks for it with an event of its own",
     "disconnect": "there is no such handler; a user may have other devices left",
     "connect_error": "it is an event of clients",
-}
-# What the server takes itself, by namespace; the rest of the rules are the realtime edge's.
-TAKEN = {
-    "/chat": {"send_message", "typing", "mark_read"},
-    "/notifications": {"mark_read", "mark_all_read", "mark_seen", "delete"},
 }
 
 
@@ -69,9 +63,6 @@ def check_handler(event: str, namespace: str, function: object) -> None:
     """
     if event in _EVENTS:
         raise Invalid(f"on({event!r}): {_EVENTS[event]}; {_PAGE}")
-    check_namespace(namespace)
-    check_event_name(event)
-    if event in TAKEN.get(namespace, ()) or event in CONTROL_REQUESTS:
-        raise Invalid(f"{event!r} on {namespace} is taken by the server itself; give the event another name")
+    check_host_event(namespace, event)
     if getattr(function, "__globals__", {}).get("__name__", "").startswith("flask_limiter"):
         raise Invalid(f"on({event!r}): Flask-Limiter needs an HTTP request; use @socketio.limit('10 per minute')")

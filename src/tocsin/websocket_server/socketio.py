@@ -25,7 +25,7 @@ from tocsin.realtime.host_events import limit
 from tocsin.rest.wsgi import WsgiHost
 from tocsin.settings import Settings, SettingsError
 from tocsin.websocket_server import broadcast
-from tocsin.websocket_server.app_settings import check_keywords, read_settings
+from tocsin.websocket_server.app_settings import check_keywords, explain_missing_secret, read_settings
 from tocsin.websocket_server.development import serve_with_reloader, with_debugger
 from tocsin.websocket_server.flask_hints import answer_for_server, show_logs, warn_of_hidden_routes
 from tocsin.websocket_server.flask_socketio_names import check_emit_options, check_handler, missing_method
@@ -112,7 +112,10 @@ class SocketIO:
         """
         with self._lock:
             if self._service is None:
-                service = bootstrap.Service(self.settings)
+                settings = self.settings
+                if settings.jwt_secret is None and settings.jwt_public_key is None and self.app is not None:
+                    explain_missing_secret(self.app)
+                service = bootstrap.Service(settings)
                 for event, namespace, handler in self._handlers:
                     service.on(event, namespace)(self._in_context(handler))
                 self._service = service

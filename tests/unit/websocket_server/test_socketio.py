@@ -1,0 +1,91 @@
+"""What a Flask application holds of the server: registration, and one line for what Flask-SocketIO has and we don't."""
+
+import pytest
+from flask import Flask
+
+from tocsin.domain.errors import Invalid, NotInitialized
+from tocsin.websocket_server import SocketIO, init_websocket
+
+SECRET = "a secret of more than thirty-two bytes, for tests"
+
+
+@pytest.fixture
+def server(tmp_path):
+    app = Flask("host")
+    return init_websocket(app, jwt_secret=SECRET, database_url=f"sqlite:///{tmp_path / 'x.db'}")
+
+
+def test_init_websocket_sets_what_the_guide_uses(server, tmp_path):
+    """`app.socketio` and the extension are the object; nothing is opened."""
+    assert server.app.socketio is server
+    assert server.app.extensions["tocsin"] is server
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["on_namespace", "on_error", "send", "call", "test_client", "server"])
+def test_a_missing_method_is_one_line(server, name):
+    """It names what to use and where more is told."""
+    with pytest.raises(AttributeError, match=rf"socketio\.{name} is not had here: .*migrate-from-flask-socketio"):
+        getattr(server, name)
+
+
+@pytest.mark.parametrize("option", ["room", "skip_sid", "include_self", "callback"])
+def test_what_emit_cannot_do_is_one_line(server, option):
+    """Nothing is sent to the wrong people in silence."""
+    with pytest.raises(Invalid, match=rf"emit\({option}=…\)"):
+        server.emit("anything", {}, **{option: "x"})
+
+
+@pytest.mark.parametrize(
+    ("event", "namespace", "line"),
+    [
+        ("connect", "/", "the token decides who connects"),
+        ("disconnect", "/chat", "there is no such handler"),
+        ("send_message", "/chat", "taken by the server itself"),
+        ("ack", "/anything", "taken by the server itself"),
+        ("x", "no-slash", "namespace"),
+    ],
+)
+def test_a_handler_that_cannot_be_is_refused_where_it_stands(server, event, namespace, line):
+    """At registration, before there is a server."""
+    with pytest.raises(Invalid, match=line):
+        server.on(event, namespace)(lambda data: data)
+
+
+def test_handlers_are_registered_before_and_after_the_service(server):
+    """Order does not matter; an event has one handler."""
+    server.on("early")(lambda data: data)
+    events = server.service.engine.namespaces["/"].events
+    server.on_event("late", lambda data: data)
+
+    @server.event
+    def named(data):
+        return data
+
+    assert {"early", "late", "named"} <= events.keys()
+    with pytest.raises(Invalid, match="handled by"):
+        server.on("early")(lambda data: data)
+
+
+def test_registered_events_need_a_user_or_their_function(server):
+    """`emit` publishes what the registry has, durably, and to one user."""
+    with pytest.raises(Invalid, match="name it with to="):
+        server.emit("publish_success", {}, namespace="/sns")
+    with pytest.raises(Invalid, match="use broadcast_notification"):
+        server.emit("notification", {}, namespace="/notifications", to=1)
+
+
+def test_without_an_application_there_are_no_settings():
+    """The line says what to call."""
+    with pytest.raises(NotInitialized, match=r"init_websocket\(app\)"):
+        _ = SocketIO().settings
+
+
+def test_background_tasks_are_threads(server):
+    """As in Flask-SocketIO with threads."""
+    done = []
+    task = server.start_background_task(done.append, 1)
+    task.join(10)
+    server.sleep(0)
+
+    assert done == [1]
