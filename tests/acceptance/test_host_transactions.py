@@ -1,15 +1,18 @@
 """Events of a host's own transactions, over real sockets: with its commit or not at all, and none is lost."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
 
 import pytest
+from redis import Redis
 from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
 
 from tests.acceptance.wire_socket import connected
+from tests.valkey import valkey
 from tocsin import publish_in
 from tocsin.models import ChatMessage, Notification
 from tocsin.websocket_server import broadcast_chat_message, broadcast_notification
@@ -29,6 +32,16 @@ class Killing:
 bridge.attach(Killing())
 with Session(create_engine(sys.argv[1])) as session:
     session.add(Notification(user_id=1, title="Last words"))
+    publish_in(session, "/orders", "order_updated", 1, {"order_id": 5})
+    session.commit()
+"""
+SCRIPT = """
+import sys
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+from tocsin import publish_in
+
+with Session(create_engine(sys.argv[1])) as session:
     publish_in(session, "/orders", "order_updated", 1, {"order_id": 5})
     session.commit()
 """
@@ -115,6 +128,21 @@ async def test_a_host_killed_between_commit_and_wake_loses_nothing(server):
 
         assert 5 == (await orders.payload(ORDERS, "order_updated"))["order_id"]
         assert "Last words" == (await notifications.payload("/notifications", "notification"))["title"]
+
+
+async def test_the_last_commit_of_a_script_is_told_through_redis(server, tmp_path):
+    """A process that serves nobody and publishes nothing else wakes the nodes before it ends."""
+    with valkey(tmp_path) as redis:
+        environment = {**os.environ, "TOCSIN_DATABASE_URL": server.settings.database_url, "TOCSIN_REDIS_URL": redis.url}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", SCRIPT, server.settings.database_url, stderr=subprocess.PIPE, env=environment
+        )
+        _, errors = await process.communicate()
+        assert (0, b"") == (process.returncode, errors)
+        with Redis.from_url(redis.url) as client:
+            used = client.info("commandstats").keys()
+
+    assert used & {"cmdstat_publish", "cmdstat_spublish"}
 
 
 async def test_the_server_waits_for_a_hosts_open_transaction(server, host):
