@@ -11,7 +11,7 @@ from tests.conftest import SECRET
 from tocsin import Service, Settings
 from tocsin.cli import app
 from tocsin.domain import errors
-from tocsin.domain.events import CONTROL_EVENTS, NAMESPACES, REGISTRY
+from tocsin.domain.events import CLIENT_EVENTS, CONTROL_EVENTS, NAMESPACES, REGISTRY
 from tocsin.engine import refusals
 from tocsin.rest import problems
 from tocsin.services import fcm_service, notifications
@@ -113,6 +113,7 @@ def test_client_events_are_those_that_are_taken(service):
     for namespace in NAMESPACES:
         own = {name for place, name in documented if place == namespace}
         assert service.engine.namespaces[namespace].events.keys() == own | everywhere
+        assert CLIENT_EVENTS[namespace] == own
 
 
 def test_routes_are_those_of_the_openapi_document(service):

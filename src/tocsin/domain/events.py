@@ -249,6 +249,18 @@ def find_event_type(namespace: str, name: str) -> EventType | None:
 # What the Socket.IO library raises by itself, on either side; no packet may carry these.
 LIBRARY_EVENTS = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
 
+# What clients may ask the server itself, by namespace, and on each of them.
+CLIENT_EVENTS: dict[str, frozenset[str]] = {
+    "/sns": frozenset({"publish_start"}),
+    "/orders": frozenset(),
+    "/chat": frozenset({"send_message", "typing", "mark_read"}),
+    "/notifications": frozenset({"mark_read", "mark_all_read", "mark_seen", "delete"}),
+}
+CONTROL_REQUESTS = frozenset({"ack", "replay", "watch", "reauth"})
+
+# The one of these that a host's handler may take over.
+HOST_TAKES = ("/sns", "publish_start")
+
 # Where the host's functions publish an event of the registry; the others the server makes itself.
 _PUBLISHED_BY = {
     "/sns": "broadcast_sns_event",
@@ -273,6 +285,20 @@ def check_event_name(event: object) -> None:
         raise Invalid(f"the name of an event has 1 to {MAX_EVENT_NAME} characters, all of them printable")
     if event in LIBRARY_EVENTS:
         raise Invalid(f"{event!r} is raised by Socket.IO itself; give the event another name")
+
+
+def check_host_event(namespace: object, event: object) -> None:
+    """
+    Raise Invalid unless a handler of the application may take the client event.
+
+    What the server takes itself can't be replaced; the control requests on no
+    namespace, so that one that is the application's today may have a stream later.
+    """
+    check_namespace(namespace)
+    check_event_name(event)
+    is_own = event in CONTROL_REQUESTS or event in CLIENT_EVENTS.get(str(namespace), ())
+    if is_own and (namespace, event) != HOST_TAKES:
+        raise Invalid(f"{event!r} on {namespace} is taken by the server itself; give the event another name")
 
 
 def check_live_event(namespace: object, event: object) -> None:

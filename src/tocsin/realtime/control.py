@@ -34,10 +34,6 @@ class Reauth(Arguments):
     token: str
 
 
-# A host may not take these for its own, wherever: also on a namespace that has no stream today.
-CONTROL_REQUESTS = frozenset({"ack", "replay", "watch", "reauth"})
-
-
 def register(events: ClientEvents, streams: Streams, resumer: Resumer, authenticator: Authenticator) -> None:
     """Let every namespace that has a stream take the control events."""
 

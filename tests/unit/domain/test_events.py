@@ -6,11 +6,14 @@ import pytest
 
 from tocsin.domain.errors import Invalid
 from tocsin.domain.events import (
+    CLIENT_EVENTS,
     CONTROL_EVENTS,
+    CONTROL_REQUESTS,
     LIBRARY_EVENTS,
     NAMESPACES,
     REGISTRY,
     check_event_name,
+    check_host_event,
     check_live_event,
     check_namespace,
     find_event_type,
@@ -106,3 +109,28 @@ def test_a_namespace_has_the_form_of_the_wire(namespace):
     """``/`` or ``/name``; a comma or question mark would end it."""
     with pytest.raises(Invalid):
         check_namespace(namespace)
+
+
+OWN = [(namespace, name) for namespace, names in CLIENT_EVENTS.items() for name in sorted(names)]
+
+
+@pytest.mark.parametrize(
+    ("namespace", "event"),
+    [
+        *(own for own in OWN if own != ("/sns", "publish_start")),
+        *((namespace, name) for namespace in ("/", "/chat", "/game") for name in sorted(CONTROL_REQUESTS)),
+    ],
+)
+def test_what_the_server_takes_is_not_the_applications(namespace, event):
+    """One line tells so."""
+    with pytest.raises(Invalid, match="taken by the server itself"):
+        check_host_event(namespace, event)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "event"),
+    [("/sns", "publish_start"), ("/", "publish_start"), ("/", "message"), ("/game", "typing"), ("/orders", "delete")],
+)
+def test_an_application_may_take_any_other_client_event(namespace, event):
+    """Names are the server's on their namespace only, and ``publish_start`` is meant to be taken."""
+    check_host_event(namespace, event)
