@@ -1,7 +1,7 @@
 """
 A WSGI application (PEP 3333) as an ASGI one: its views in threads, its streams bounded.
 
-Here and not from a package: see ``docs/adr``. Which application it is and how
+Why it is no package's: ``docs/adr/0007``. Which application it is and how
 many threads it gets is handed in.
 """
 
