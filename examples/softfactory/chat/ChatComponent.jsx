@@ -20,9 +20,11 @@ export function ChatComponent({ recipientId, recipientName, loadHistory, texts, 
   useEffect(() => {
     let isGone = false;
     const add = (...some) => setMessages((known) => merged(known, some));
+    let isLoaded = false;
     const load = async () => {
-      const history = await loadHistory();
-      if (isGone) return;
+      const history = await loadHistory().catch(() => null);
+      if (isGone || history === null) return;
+      isLoaded = true;
       add(...history);
       setOutgoing((known) => known.filter((one) => one.state !== "sent"));
     };
@@ -47,6 +49,7 @@ export function ChatComponent({ recipientId, recipientName, loadHistory, texts, 
         });
       }),
       window.ws.on("*", "resync", load),
+      window.ws.on("*", "state", ({ state }) => state === "connected" && !isLoaded && load()),
     ];
     window.ws.connect();
     load();

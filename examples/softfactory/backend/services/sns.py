@@ -15,6 +15,7 @@ from backend.services.notifications import (
     notify_sns_publish_success,
 )
 from backend.websocket_server import SocketIO, broadcast_sns_event
+from tocsin.domain.errors import TocsinError
 
 PLATFORMS = ("instagram", "twitter", "tiktok")
 
@@ -82,6 +83,9 @@ def _carry_out(app: Flask, publication_id: int) -> None:
             notify_sns_publish_failed(user_id, post_id, platforms, str(error), lang=_lang_of(user_id))
             told.wait()
             publication.state, publication.error = "failed", str(error)
+        except TocsinError as error:  # the server stops, or its disk is full
+            app.logger.warning("publication %s is left for the next start: %s", publication_id, error)
+            return
         except Exception:
             app.logger.exception("publication %s failed", publication_id)
             return

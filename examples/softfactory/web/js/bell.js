@@ -9,6 +9,7 @@ const find = (id) => document.getElementById(id);
 /** Newest first; what the list says is true up to the event `seq`. */
 let inbox = { notifications: [], unread_count: 0, seq: 0 };
 let loading;
+let isLoaded = false;
 
 export function startBell() {
   reload();
@@ -23,6 +24,7 @@ export function startBell() {
   on("notification_read", wasRead);
   on("notification_deleted", wasDeleted);
   window.ws.on("*", "resync", reload);
+  window.ws.on("*", "state", ({ state }) => state === "connected" && !isLoaded && reload());
 
   find("notification-bell").hidden = false;
   find("bell-button").addEventListener("click", () => toggleNotifications());
@@ -35,12 +37,15 @@ export function startBell() {
 }
 
 function reload() {
-  loading = load();
+  // A server that is away now is asked again when it is back.
+  loading = load().catch(() => {});
   void loading.then(draw);
 }
 
 async function load() {
+  isLoaded = false;
   inbox = await api("/api/notifications?limit=50");
+  isLoaded = true;
 }
 
 function arrived(data) {

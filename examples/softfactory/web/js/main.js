@@ -31,7 +31,7 @@ function showLogin() {
 }
 
 async function showShop() {
-  const { user, others, catalog, platforms } = await api("/api/me");
+  const { user, others, catalog, platforms } = await findMe();
   speak(user.lang);
   find("who").textContent = user.name;
   find("who").hidden = false;
@@ -40,7 +40,8 @@ async function showShop() {
   find("shop").hidden = false;
   showLight();
   startBell();
-  await Promise.all([startOrders(catalog), startPosts(user, platforms)]);
+  startOrders(catalog);
+  startPosts(user, platforms);
   const [other] = others;
   if (other !== undefined) {
     find("chat-title").textContent = texts.chatWith(other.name);
@@ -52,6 +53,18 @@ async function showShop() {
       time,
       loadHistory: async () => (await api(`/api/messages?with=${other.id}`)).messages,
     });
+  }
+}
+
+/** Ask until the server answers: it may be starting again just now. */
+async function findMe() {
+  for (;;) {
+    try {
+      return await api("/api/me");
+    } catch (error) {
+      if (error.status !== undefined) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+    }
   }
 }
 

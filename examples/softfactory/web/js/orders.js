@@ -11,7 +11,8 @@ export function startOrders(catalog) {
   for (const event of ["order_updated", "shipment_update", "delivery_confirmed"]) {
     window.ws.on("orders", event, updateOrderUI);
   }
-  window.ws.on("*", "resync", load);
+  window.ws.on("*", "resync", reload);
+  window.ws.on("*", "state", ({ state }) => state === "connected" && reload());
 
   const form = document.getElementById("order-form");
   form.elements.sku.append(...Object.entries(catalog).map(([sku, name]) => el("option", { value: sku }, name)));
@@ -19,7 +20,12 @@ export function startOrders(catalog) {
     event.preventDefault();
     void api("/api/orders", { method: "POST", body: { sku: form.elements.sku.value } });
   });
-  return load();
+  reload();
+}
+
+function reload() {
+  // A server that is away now is asked again when it is back.
+  load().catch(() => {});
 }
 
 async function load() {

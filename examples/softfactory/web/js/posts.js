@@ -10,7 +10,7 @@ let loading;
 
 export function startPosts(user, platforms) {
   me = user;
-  loading = load();
+  reload();
   // An event tells how things stand now, not what to add: one that the list knows already changes nothing.
   on("publish_started", (data) => merge(data, { state: "publishing", platforms: data.platforms }));
   on("publish_success", (data) => merge(data, { state: "published", platforms: data.platforms }));
@@ -37,7 +37,6 @@ export function startPosts(user, platforms) {
     void publish(form.elements.text.value, chosen);
     form.elements.text.value = "";
   });
-  return loading;
 }
 
 function on(event, handle) {
@@ -52,7 +51,8 @@ async function publish(text, platforms) {
 }
 
 function reload() {
-  loading = load();
+  // A server that is away now is asked again when it is back.
+  loading = load().catch(() => {});
 }
 
 async function load() {
