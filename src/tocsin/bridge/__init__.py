@@ -10,6 +10,8 @@ is ended before, and each side opens one again when it publishes. A service
 can't be ended for it: its child gets no bridge.
 """
 
+import atexit
+
 # Before the hooks below: a fork runs the latest hook first, and ours still needs this one's threads.
 import concurrent.futures.thread  # noqa: F401
 import ctypes
@@ -106,5 +108,5 @@ def _after_fork_in_child() -> None:
 
 
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
-# Before concurrent.futures ends: the store closes in a thread of an executor, which atexit comes too late for.
-threading._register_atexit(halt_own)  # type: ignore[attr-defined]  # noqa: SLF001 as concurrent.futures does itself
+# Late at exit, after the handlers of a host that was imported later: they may still publish.
+atexit.register(halt_own)

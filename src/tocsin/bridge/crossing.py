@@ -191,6 +191,7 @@ class Bridge:
         """Drop it in a forked child, where nobody runs the loop and what waits is the parent's to carry."""
         self._is_open = False
         self._is_lost = True
+        self._waiting.clear()
 
     def _put(self, entry: Receipt | _Turn) -> None:
         if self._is_shut():

@@ -5,7 +5,7 @@ import concurrent.futures
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from tocsin.application.ports import Draft
 from tocsin.bridge.crossing import PATIENCE_S, Bridge
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tocsin.bootstrap import Core
 
 _log = logging.getLogger(__name__)
+
+
+T = TypeVar("T")
 
 
 class OwnBridge(Bridge):
@@ -35,7 +38,7 @@ class OwnBridge(Bridge):
     def __init__(
         self,
         make_core: Callable[[], "Core"],
-        new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+        new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
         *,
         is_heard: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -132,15 +135,20 @@ class OwnBridge(Bridge):
     def _start(self) -> None:
         core = self._make_core()
         started: concurrent.futures.Future[None] = concurrent.futures.Future()
-        self._thread = threading.Thread(target=self._serve, args=(core, started), name="tocsin-bridge", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._serve, args=(core, started), name="tocsin-bridge", daemon=True)
+        thread.start()
         started.result()
+        self._thread = thread
 
     # In its thread
 
     def _serve(self, core: "Core", started: concurrent.futures.Future[None]) -> None:
-        with asyncio.Runner(loop_factory=self._new_loop) as runner:
-            runner.run(self._live(core, started))
+        loop = self._new_loop()
+        loop.set_default_executor(_ThreadEach())
+        try:
+            loop.run_until_complete(self._live(core, started))
+        finally:
+            loop.close()
 
     async def _live(self, core: "Core", started: concurrent.futures.Future[None]) -> None:
         try:
@@ -156,3 +164,29 @@ class OwnBridge(Bridge):
             await self._drain()
         finally:
             await core.stop()
+
+
+class _ThreadEach(concurrent.futures.ThreadPoolExecutor):
+    """
+    Runs each call in a thread of its own.
+
+    The usual executor refuses all work from the moment that the interpreter
+    begins to end, when handlers of the host still publish and the database is
+    yet to be closed.
+    """
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[T]:
+        """See ``Executor``."""
+        future: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def work() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001 raised where it is awaited
+                future.set_exception(error)
+
+        try:
+            threading.Thread(target=work, name="tocsin-bridge-work", daemon=True).start()
+        except RuntimeError:  # newer interpreters start no thread at their end
+            work()
+        return future
