@@ -1,0 +1,3 @@
+"""Where the guide has its notification service."""
+
+from tocsin.services.notifications import *  # noqa: F403
