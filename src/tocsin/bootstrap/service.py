@@ -1,36 +1,21 @@
-"""
-Puts the parts together: ``build(settings)`` returns a Service, which starts, drains, stops.
-
-The only place that knows which adapter stands behind which port.
-"""
+"""A whole server in one object: what it is made of, its start, its drain and its stop."""
 
 import asyncio
 import gc
 import logging
 import os
-import sqlite3
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
 from tocsin import bridge
-from tocsin.adapters.bus_local import LocalBus
 from tocsin.adapters.jwt_tokens import JwtVerifier
-from tocsin.adapters.sql import open_store
-from tocsin.adapters.sql.migrate import SchemaError
-from tocsin.application.activity import Activity
-from tocsin.application.chat import Chat
-from tocsin.application.devices import Devices
-from tocsin.application.notifications import Notifications
-from tocsin.application.ports import Bus, Store, TokenVerifier
+from tocsin.application.ports import TokenVerifier
 from tocsin.application.rate_limits import RateLimits
 from tocsin.application.retention import Retention
-from tocsin.application.streams import Streams
-from tocsin.bridge import Bridge, OwnBridge
-from tocsin.domain.errors import NotInitialized, TocsinError
+from tocsin.bootstrap.core import Core, StartError, loop_factory
+from tocsin.bridge import Bridge
 from tocsin.domain.rate import parse_rate
 from tocsin.engine import Limits, SocketServer
 from tocsin.engine.origins import allow_list
@@ -49,74 +34,6 @@ _log = logging.getLogger(__name__)
 _GC_THRESHOLDS = (50_000, 20, 100)
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class StartError(Exception):
-    """The service can't start; the message is one line and says how to mend it."""
-
-
-class Core:
-    """
-    The use-cases on a database and a bus, without a server: all that publishing needs.
-
-    Belongs to the event loop that starts it.
-
-    Args:
-        settings: All settings; no key for tokens is needed.
-
-    Attributes:
-        notifications: The inbox, for back ends in Python: ``await service.notifications.create(...)``.
-        activity: Events of posts and orders.
-        chat: Messages.
-        devices: Where push goes, and who follows which topic.
-        streams: The log that every reader reads.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.store = open_store(settings.database_url)
-        self.bus = _open_bus(settings, self.store)
-        self.store.on_commit = self.bus.publish
-        self.notifications = Notifications(self.store)
-        self.chat = Chat(self.store, self.bus)
-        self.activity = Activity(self.store, self.bus)
-        self.devices = Devices(self.store, settings.limit_user_devices)
-        self.streams = Streams(self.store)
-
-    async def start(self) -> None:
-        """
-        Open the database.
-
-        Raises:
-            StartError: The database can't be opened or was written by a later release.
-        """
-        with explained(self.settings.database_url):
-            await self.store.start()
-        await self.bus.start()
-
-    async def stop(self) -> None:
-        """Commit what was accepted and close; ``start`` may follow in a new object only."""
-        await self.streams.stop()
-        await self.store.stop()
-        await self.bus.stop()
-
-
-def _open_bus(settings: Settings, store: Store) -> Bus:
-    if settings.redis_url is None:
-        return LocalBus()
-    try:
-        from tocsin.adapters.bus_redis import RedisBus  # noqa: PLC0415 the package is an extra
-    except ModuleNotFoundError as error:
-        raise StartError("TOCSIN_REDIS_URL is set, its package is missing: pip install 'tocsin[redis]'") from error
-    key = settings.bus_key
-    try:
-        return RedisBus(
-            settings.redis_url.get_secret_value(),
-            epoch=lambda: store.epoch,
-            key=None if key is None else key.get_secret_value(),
-        )
-    except ValueError as error:
-        raise StartError(f"TOCSIN_REDIS_URL {error}") from error
 
 
 class Service(Core):
@@ -335,7 +252,7 @@ class Service(Core):
                 on_ready(url)
 
         raise_open_files_limit()
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(self.serve(host, on_ready=ready))
 
 
@@ -357,102 +274,6 @@ def build(settings: Settings | None = None, **overrides: Any) -> Service:
     return Service(settings)
 
 
-_publish_settings: Settings | Callable[[], Settings] | None = None
-
-
-def publish_with(settings: Settings | Callable[[], Settings] | None) -> None:
-    """
-    Remember the settings that this process publishes with while no service runs in it.
-
-    Args:
-        settings: All settings, or a function that makes them when they are first needed;
-            None: from the environment again.
-    """
-    global _publish_settings  # noqa: PLW0603 what init_websocket found holds for the process
-    _publish_settings = settings
-    bridge.halt_own()
-
-
-def bridge_here() -> Bridge:
-    """
-    Return the way to the service of this process, or to a Core of its own that the first call opens.
-
-    Raises:
-        NotInitialized: This process serves nobody, and was not told its database.
-    """
-    return bridge.find() or bridge.own(_make_own_bridge)
-
-
-def settings_here() -> Settings:
-    """
-    Return the settings of the service of this process, or those that it publishes with.
-
-    Raises:
-        NotInitialized: This process serves nobody, and was not told its database.
-    """
-    known = bridge.find() or bridge.find_own()
-    # An own bridge has no Core before its first call.
-    return known.core.settings if known is not None and known.core is not None else _settings_to_publish()
-
-
-def _make_own_bridge() -> OwnBridge:
-    return OwnBridge(_make_core, _loop_factory(), is_heard=_has_bus)
-
-
-def _has_bus() -> bool:
-    try:
-        return _settings_to_publish().redis_url is not None
-    except NotInitialized:
-        return False
-
-
-def _make_core() -> Core:
-    return Core(_settings_to_publish())
-
-
-def _settings_to_publish() -> Settings:
-    settings = _publish_settings() if callable(_publish_settings) else _publish_settings
-    if settings is None:
-        settings = Settings()
-        if "database_url" not in settings.model_fields_set:
-            raise NotInitialized(
-                "nobody said where to publish: call init_websocket(app) or set TOCSIN_DATABASE_URL "
-                "to the server's database"
-            )
-    return settings
-
-
-async def open_started_store(database_url: str) -> Store:
-    """
-    Return the store alone, for a command that serves nobody.
-
-    Raises:
-        StartError: The database can't be opened.
-    """
-    store = open_store(database_url)
-    with explained(database_url):
-        await store.start()
-    return store
-
-
-@contextmanager
-def explained(database_url: str) -> Generator[None, None, None]:
-    """Turn what a database says when it can't be opened into a StartError."""
-    try:
-        yield
-    except (sqlite3.Error, SQLAlchemyError, OSError, TocsinError, SchemaError) as error:
-        reason = str(error).partition("\n")[0]
-        raise StartError(f"the database {database_url} can't be opened: {reason}; see TOCSIN_DATABASE_URL") from error
-
-
 def _reason(error: OSError) -> str:
     # Python adds the address to the text of an errno; a failed name look-up has a text of its own.
     return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    try:
-        import uvloop  # noqa: PLC0415 there is none for Windows
-    except ImportError:
-        return asyncio.new_event_loop
-    return uvloop.new_event_loop

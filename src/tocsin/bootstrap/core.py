@@ -1,0 +1,120 @@
+"""The use-cases on a database and a bus, without a server: all that publishing needs."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from tocsin.adapters.bus_local import LocalBus
+from tocsin.adapters.sql import open_store
+from tocsin.adapters.sql.migrate import SchemaError
+from tocsin.application.activity import Activity
+from tocsin.application.chat import Chat
+from tocsin.application.devices import Devices
+from tocsin.application.notifications import Notifications
+from tocsin.application.ports import Bus, Store
+from tocsin.application.streams import Streams
+from tocsin.domain.errors import TocsinError
+from tocsin.settings import Settings
+
+
+class StartError(Exception):
+    """The service can't start; the message is one line and says how to mend it."""
+
+
+class Core:
+    """
+    The use-cases on a database and a bus, without a server: all that publishing needs.
+
+    Belongs to the event loop that starts it.
+
+    Args:
+        settings: All settings; no key for tokens is needed.
+
+    Attributes:
+        notifications: The inbox, for back ends in Python: ``await service.notifications.create(...)``.
+        activity: Events of posts and orders.
+        chat: Messages.
+        devices: Where push goes, and who follows which topic.
+        streams: The log that every reader reads.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store = open_store(settings.database_url)
+        self.bus = _open_bus(settings, self.store)
+        self.store.on_commit = self.bus.publish
+        self.notifications = Notifications(self.store)
+        self.chat = Chat(self.store, self.bus)
+        self.activity = Activity(self.store, self.bus)
+        self.devices = Devices(self.store, settings.limit_user_devices)
+        self.streams = Streams(self.store)
+
+    async def start(self) -> None:
+        """
+        Open the database.
+
+        Raises:
+            StartError: The database can't be opened or was written by a later release.
+        """
+        with explained(self.settings.database_url):
+            await self.store.start()
+        await self.bus.start()
+
+    async def stop(self) -> None:
+        """Commit what was accepted and close; ``start`` may follow in a new object only."""
+        await self.streams.stop()
+        await self.store.stop()
+        await self.bus.stop()
+
+
+def _open_bus(settings: Settings, store: Store) -> Bus:
+    if settings.redis_url is None:
+        return LocalBus()
+    try:
+        from tocsin.adapters.bus_redis import RedisBus  # noqa: PLC0415 the package is an extra
+    except ModuleNotFoundError as error:
+        raise StartError("TOCSIN_REDIS_URL is set, its package is missing: pip install 'tocsin[redis]'") from error
+    key = settings.bus_key
+    try:
+        return RedisBus(
+            settings.redis_url.get_secret_value(),
+            epoch=lambda: store.epoch,
+            key=None if key is None else key.get_secret_value(),
+        )
+    except ValueError as error:
+        raise StartError(f"TOCSIN_REDIS_URL {error}") from error
+
+
+async def open_started_store(database_url: str) -> Store:
+    """
+    Return the store alone, for a command that serves nobody.
+
+    Raises:
+        StartError: The database can't be opened.
+    """
+    store = open_store(database_url)
+    with explained(database_url):
+        await store.start()
+    return store
+
+
+@contextmanager
+def explained(database_url: str) -> Generator[None, None, None]:
+    """Turn what a database says when it can't be opened into a StartError."""
+    try:
+        yield
+    except (sqlite3.Error, SQLAlchemyError, OSError, TocsinError, SchemaError) as error:
+        reason = str(error).partition("\n")[0]
+        raise StartError(f"the database {database_url} can't be opened: {reason}; see TOCSIN_DATABASE_URL") from error
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return what makes the fastest event loop of this platform."""
+    try:
+        import uvloop  # noqa: PLC0415 there is none for Windows
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop

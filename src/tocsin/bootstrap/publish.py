@@ -1,0 +1,73 @@
+"""How this process publishes: by the service that runs in it, or by a Core of its own."""
+
+from collections.abc import Callable
+
+from tocsin import bridge
+from tocsin.bootstrap.core import Core, loop_factory
+from tocsin.bridge import Bridge, OwnBridge
+from tocsin.domain.errors import NotInitialized
+from tocsin.settings import Settings
+
+_publish_settings: Settings | Callable[[], Settings] | None = None
+
+
+def publish_with(settings: Settings | Callable[[], Settings] | None) -> None:
+    """
+    Remember the settings that this process publishes with while no service runs in it.
+
+    Args:
+        settings: All settings, or a function that makes them when they are first needed;
+            None: from the environment again.
+    """
+    global _publish_settings  # noqa: PLW0603 what init_websocket found holds for the process
+    _publish_settings = settings
+    bridge.halt_own()
+
+
+def bridge_here() -> Bridge:
+    """
+    Return the way to the service of this process, or to a Core of its own that the first call opens.
+
+    Raises:
+        NotInitialized: This process serves nobody, and was not told its database.
+    """
+    return bridge.find() or bridge.own(_make_own_bridge)
+
+
+def settings_here() -> Settings:
+    """
+    Return the settings of the service of this process, or those that it publishes with.
+
+    Raises:
+        NotInitialized: This process serves nobody, and was not told its database.
+    """
+    known = bridge.find() or bridge.find_own()
+    # An own bridge has no Core before its first call.
+    return known.core.settings if known is not None and known.core is not None else _settings_to_publish()
+
+
+def _make_own_bridge() -> OwnBridge:
+    return OwnBridge(_make_core, loop_factory(), is_heard=_has_bus)
+
+
+def _has_bus() -> bool:
+    try:
+        return _settings_to_publish().redis_url is not None
+    except NotInitialized:
+        return False
+
+
+def _make_core() -> Core:
+    return Core(_settings_to_publish())
+
+
+def _settings_to_publish() -> Settings:
+    settings = _publish_settings() if callable(_publish_settings) else _publish_settings
+    if settings is None:
+        settings = Settings()
+        if "database_url" not in settings.model_fields_set:
+            raise NotInitialized(
+                "nobody said where to publish: call init_websocket(app) or set TOCSIN_DATABASE_URL "
+                "to the server's database"
+            )
+    return settings
