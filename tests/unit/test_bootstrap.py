@@ -105,3 +105,14 @@ def test_without_a_redis_url_nothing_of_it_is_imported():
     """The package is an extra."""
     code = "import sys, tocsin; tocsin.build(jwt_secret='x' * 32); assert 'redis' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+async def test_every_page_may_come_is_said_loudly(tmp_path, caplog):
+    """`*` is allowed, and the start says what it means."""
+    service = build(
+        Settings(_env_file=None, jwt_secret=SECRET), cors_origins="*", database_url=f"sqlite:///{tmp_path / 'x.db'}"
+    )
+    await service.start()
+    await service.stop()
+
+    assert [record.levelname for record in caplog.records if "EVERY WEB PAGE" in record.getMessage()] == ["WARNING"]

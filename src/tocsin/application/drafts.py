@@ -66,6 +66,8 @@ def draft_notification(user_id: object, fields: Mapping[str, Any]) -> Notificati
         Invalid: There is no ``title``, or a field breaks a rule.
         PayloadTooBig: ``data`` exceeds 16 KiB encoded.
     """
+    if not isinstance(fields, Mapping):
+        raise Invalid("a notification is a dictionary with a title")
     given = copy_json({name: value for name, value in fields.items() if name != "expires_at"})
     data = given.get("data") or {}
     if not isinstance(data, dict):

@@ -59,6 +59,7 @@ def test_keys_without_a_field_go_into_the_data():
     ("fields", "line"),
     [
         ({}, "title"),
+        ("title", "is a dictionary"),
         ({"title": 5}, "title must be a string"),
         ({"title": "t", "priority": "loud"}, "priority must be one of"),
         ({"title": "t", "data": [1]}, "data must be an object"),

@@ -5,6 +5,7 @@ from flask import Flask
 
 from tocsin.domain.errors import Invalid, NotInitialized
 from tocsin.websocket_server import SocketIO, init_websocket
+from tocsin.websocket_server.flask_hints import warn_of_hidden_routes
 
 SECRET = "a secret of more than thirty-two bytes, for tests"
 
@@ -89,3 +90,22 @@ def test_background_tasks_are_threads(server):
     server.sleep(0)
 
     assert done == [1]
+
+
+def test_routes_that_the_server_hides_are_told(server, caplog):
+    """One warning each; a longer name is another path."""
+    for path in ("/api/notifications", "/api/notifications/<id>", "/api/notifications-of-mine", "/socket.io/x"):
+        server.app.add_url_rule(path, path.replace(".", "-"), lambda: "")
+    warn_of_hidden_routes(server.app)
+
+    told = [record.args[0] for record in caplog.records]
+    assert told == ["/api/notifications", "/api/notifications/<id>", "/socket.io/x"]
+
+
+def test_a_limit_of_flask_limiter_is_refused_where_it_stands(server):
+    """It would fail at each event, outside of an HTTP request."""
+    scope = {"__name__": "flask_limiter.extension"}
+    exec("def limited(data): pass", scope)
+
+    with pytest.raises(Invalid, match=r"use @socketio\.limit"):
+        server.on("anything")(scope["limited"])

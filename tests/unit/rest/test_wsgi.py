@@ -1,0 +1,196 @@
+"""What PEP 3333 asks of a server, over the ASGI messages of a fake one."""
+
+import asyncio
+import io
+import threading
+
+import pytest
+
+from tocsin.rest.wsgi import MAX_AHEAD, WsgiHost, build_environ
+
+SCOPE = {
+    "type": "http",
+    "http_version": "1.1",
+    "method": "POST",
+    "path": "/a b",
+    "raw_path": b"/a%20b",
+    "query_string": b"",
+    "headers": [],
+    "server": ("127.0.0.1", 80),
+}
+
+
+class FakeServer:
+    """Gives a body in pieces, then nothing until the client is told to leave."""
+
+    def __init__(self, *pieces, leaves=False):
+        self.sent = []
+        self.left = asyncio.Event()
+        self._messages = [
+            {"type": "http.request", "body": piece, "more_body": index < len(pieces) - 1 or leaves}
+            for index, piece in enumerate(pieces or (b"",))
+        ]
+        if leaves:
+            self.left.set()
+
+    async def receive(self):
+        if self._messages:
+            return self._messages.pop(0)
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message):
+        self.sent.append(message)
+
+    @property
+    def body(self):
+        return b"".join(message.get("body", b"") for message in self.sent)
+
+
+async def ask(app, *pieces, **options):
+    server = FakeServer(*pieces, **options)
+    async with asyncio.timeout(20):
+        await WsgiHost(app, threads=2)(dict(SCOPE), server.receive, server.send)
+    return server
+
+
+async def test_the_write_callable_and_the_pieces_come_in_order():
+    """What an old application writes comes before what it returns; empty pieces are nothing."""
+
+    def app(environ, start_response):
+        write = start_response("201 Created", [("X-A", "b")])
+        write(b"written ")
+        return [b"", b"returned"]
+
+    server = await ask(app)
+
+    assert server.sent[0] == {"type": "http.response.start", "status": 201, "headers": [(b"x-a", b"b")]}
+    assert server.body == b"written returned"
+    assert server.sent[-1]["more_body"] is False
+
+
+async def test_an_answer_without_a_body_has_its_head():
+    """204 and the like are whole answers."""
+
+    def app(environ, start_response):
+        start_response("204 No Content", [])
+        return []
+
+    assert [message["type"] for message in (await ask(app)).sent] == ["http.response.start", "http.response.body"]
+
+
+async def test_a_second_head_needs_a_reason():
+    """With `exc_info` the head is replaced while it is here; without it is a mistake."""
+
+    def replaces(environ, start_response):
+        start_response("200 OK", [])
+        error = ValueError("late")
+        start_response("500 Oh", [], (ValueError, error, None))
+        return [b"sorry"]
+
+    def repeats(environ, start_response):
+        start_response("200 OK", [])
+        start_response("200 OK", [])
+        return []
+
+    assert (await ask(replaces)).sent[0]["status"] == 500
+    with pytest.raises(AssertionError, match="already"):
+        await ask(repeats)
+
+
+@pytest.mark.parametrize("pieces", [[], [b"x"]])
+async def test_an_application_that_never_starts_its_answer_is_an_error(pieces):
+    """So that the server says 500."""
+    with pytest.raises(RuntimeError, match="did not call start_response"):
+        await ask(lambda _environ, _start: pieces)
+
+
+async def test_a_body_that_breaks_off_is_an_error_of_the_read():
+    """Never a short body."""
+    seen = []
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        try:
+            environ["wsgi.input"].read()
+        except ConnectionError as error:
+            seen.append(error)
+        return []
+
+    await ask(app, b"half", leaves=True)
+
+    assert len(seen) == 1
+
+
+async def test_lines_and_reads_of_any_size_are_whole():
+    """`readline(limit)` waits for what has not come yet."""
+    read = []
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        body = environ["wsgi.input"]
+        read.extend([body.readline(3), body.readline(), body.read(2), body.readlines(), body.read()])
+        return []
+
+    await ask(app, b"ab", b"cd\nxy", b"z\nlast")
+
+    assert read == [b"abc", b"d\n", b"xy", [b"z\n", b"last"], b""]
+
+
+async def test_a_body_is_read_while_the_answer_is_streamed():
+    """An echo gets every piece once, though the server also looks for the client's leaving."""
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return iter(lambda: environ["wsgi.input"].read(5), b"")
+
+    pieces = [bytes([65 + index]) * 7 for index in range(20)]
+
+    assert (await ask(app, *pieces)).body == b"".join(pieces)
+
+
+async def test_a_view_waits_for_a_slow_client_and_ends_with_it():
+    """No more than the bound is held; when the client leaves, `close` is called and the thread is free."""
+    made, closed = [], threading.Event()
+
+    class Pieces:
+        def __iter__(self):
+            while True:
+                made.append(1)
+                yield b"x" * 10_000
+
+        def close(self):
+            closed.set()
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return Pieces()
+
+    server = FakeServer()
+    first = asyncio.Event()
+
+    async def send(message):
+        if message["type"] == "http.response.body":
+            first.set()
+            await asyncio.Event().wait()
+
+    host = WsgiHost(app, threads=1)
+    task = asyncio.create_task(host(dict(SCOPE), server.receive, send))
+    async with asyncio.timeout(20):
+        await first.wait()
+        task.cancel()
+        assert await asyncio.to_thread(closed.wait, 20)
+        again = FakeServer()
+        again.left.set()
+        await host(dict(SCOPE), again.receive, again.send)
+
+    assert len(made) * 10_000 < 5 * MAX_AHEAD
+
+
+def test_the_environment_of_a_mounted_application():
+    """The root path is the script's name, and the path is given as bytes."""
+    scope = SCOPE | {"root_path": "/app", "path": "/app/ü", "raw_path": b"/app/%C3%BC", "client": ("::1", 5)}
+    environ = build_environ(scope, io.BufferedReader(io.BytesIO()))
+
+    assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/app", "/ü".encode().decode("latin-1"))
+    assert (environ["REMOTE_ADDR"], environ["REMOTE_PORT"]) == ("::1", "5")
