@@ -167,7 +167,7 @@ def refusal(finished):
         ({"TOCSIN_JWT_SECRET": "hunter2"}, ["TOCSIN_JWT_SECRET", "32"]),
         ({"TOCSIN_JWT_SECRET": "", "TOCSIN_JWT_PUBLIC_KEY": "/no/file"}, ["TOCSIN_JWT_PUBLIC_KEY"]),
         ({"TOCSIN_PORT": "http"}, ["TOCSIN_PORT", "integer"]),
-        ({"TOCSIN_CORS_ORIGINS": "*"}, ["TOCSIN_CORS_ORIGINS"]),
+        ({"TOCSIN_CORS_ORIGINS": "app.example.com"}, ["TOCSIN_CORS_ORIGINS"]),
         ({"SOCKETIO_ASYNC_MODE": "eventlet"}, ["SOCKETIO_ASYNC_MODE", "asyncio"]),
         ({"SOCKETIO_PING_INTERVAL": "-1"}, ["SOCKETIO_PING_INTERVAL"]),
         ({"TOCSIN_DATABASE_URL": "postgresql://localhost/x"}, ["TOCSIN_DATABASE_URL"]),
