@@ -33,6 +33,7 @@ _EVENTS = {
     "connect": "the token decides who connects; a page that needs data asks for it with an event of its own",
     "disconnect": "there is no such handler; a user may have other devices left",
     "connect_error": "it is an event of clients",
+    "*": "there is no handler for all events; register each by its name",
 }
 
 

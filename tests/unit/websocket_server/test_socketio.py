@@ -42,6 +42,7 @@ def test_what_emit_cannot_do_is_one_line(server, option):
     [
         ("connect", "/", "the token decides who connects"),
         ("disconnect", "/chat", "there is no such handler"),
+        ("*", "/", "register each by its name"),
         ("send_message", "/chat", "taken by the server itself"),
         ("ack", "/anything", "taken by the server itself"),
         ("x", "no-slash", "namespace"),
