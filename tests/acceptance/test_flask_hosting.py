@@ -23,6 +23,8 @@ from tocsin import Settings
 from tocsin.adapters.jwt_tokens import issue_token
 from tocsin.domain.user_id import UserId
 
+pytestmark = pytest.mark.slow
+
 SECRET = flask_host.app.config["SECRET_KEY"]
 MIB = 1024 * 1024
 

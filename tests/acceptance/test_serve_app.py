@@ -15,6 +15,8 @@ from tocsin import Settings
 from tocsin.adapters.jwt_tokens import issue_token
 from tocsin.domain.user_id import UserId
 
+pytestmark = pytest.mark.slow
+
 TOCSIN = ["-c", "from tocsin.cli import main; main()", "serve", "--port", "0"]
 
 
