@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import socketio
 
+from tocsin.bridge import Receipt
+from tocsin.domain.errors import NotInitialized, Overloaded, TocsinError
 from tocsin.websocket_server import broadcast_order_event
 
 THREADS = 16
@@ -80,3 +82,35 @@ async def test_10_000_calls_from_16_threads(start_server):
             assert sorted(numbers) == numbers
     total = {(event["thread"], event["number"]) for reader in staying for event in reader.events}
     assert CALLS == len(total)
+
+
+def test_a_stop_commits_what_was_accepted(start_server, monkeypatch, tmp_path):
+    """Threads that broadcast into the stop: what was accepted is in the log, the rest is refused, nobody hangs."""
+    monkeypatch.delenv("TOCSIN_DATABASE_URL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    server = start_server()
+    receipts: list[Receipt] = []
+    refusals: list[Exception] = []
+    is_busy = threading.Event()
+
+    def call() -> None:
+        try:
+            while True:
+                receipts.append(broadcast_order_event("order_updated", "bob", {"order_id": 1, "message": "-"}))
+                if len(receipts) > 200:
+                    is_busy.set()
+        except TocsinError as error:
+            refusals.append(error)
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    is_busy.wait()
+    server.stop()
+    for thread in threads:
+        thread.join()
+
+    assert {Overloaded, NotInitialized} >= set(map(type, refusals))
+    assert len(threads) == len(refusals)
+    seqs = [event["seq"] for receipt in receipts for event in receipt.wait()]
+    assert list(range(1, len(receipts) + 1)) == sorted(seqs)

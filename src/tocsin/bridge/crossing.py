@@ -326,7 +326,7 @@ class Bridge:
                 one.settle(error=error)
         else:
             for one, events in zip(writes, told, strict=True):
-                one.settle(events)
+                one.settle(events, self.core.store.epoch)
 
     async def _write(self, writes: Sequence[Receipt]) -> list[list[StreamEvent]]:
         drafts = [one.draft for one in writes if one.draft is not None]

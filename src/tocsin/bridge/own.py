@@ -42,7 +42,7 @@ class OwnBridge(Bridge):
         *,
         is_heard: Callable[[], bool] = lambda: False,
     ) -> None:
-        # Both are set by the thread, before anybody is let through to them.
+        # Both are set by the thread, before anybody is let through to them; the core is None while there is none.
         super().__init__(cast("asyncio.AbstractEventLoop", None), cast("Core", None))
         self._make_core = make_core
         self._new_loop = new_loop
@@ -121,6 +121,7 @@ class OwnBridge(Bridge):
                 self._loop.call_soon_threadsafe(self._end.set)
                 self._thread.join()
             self._thread = None
+            self.core = cast("Core", None)  # the next one may have other settings
             self._has_listeners = None
 
     def _is_running(self) -> bool:

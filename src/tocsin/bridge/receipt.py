@@ -31,12 +31,13 @@ class Receipt:
     out all the same.
     """
 
-    __slots__ = ("_bridge", "_error", "_events", "_waiter", "draft", "handed_over_at", "is_done", "size")
+    __slots__ = ("_bridge", "_epoch", "_error", "_events", "_waiter", "draft", "handed_over_at", "is_done", "size")
 
     def __init__(self, bridge: "Bridge | None" = None, draft: Draft | None = None) -> None:
         self._bridge = bridge
         self._error: Exception | None = None
         self._events: Sequence[StreamEvent] = ()
+        self._epoch = ""
         self._waiter: threading.Event | None = None
         self.draft = draft
         self.size = 0 if draft is None else _size(draft)
@@ -68,9 +69,8 @@ class Receipt:
             self._wait(bridge, timeout)
         if self._error is not None:
             raise self._error
-        epoch = bridge.core.store.epoch
         return [
-            {"user_id": user_id_json(one.user_id), "namespace": one.namespace, **one.record(epoch)}
+            {"user_id": user_id_json(one.user_id), "namespace": one.namespace, **one.record(self._epoch)}
             for one in self._events
         ]
 
@@ -86,11 +86,11 @@ class Receipt:
             if not waiter.wait(min(left, _LOOK_S)) and bridge.is_dead():
                 self.settle(error=Overloaded("the event loop ended; whether this was committed is not known"))
 
-    def settle(self, events: Sequence[StreamEvent] = (), error: Exception | None = None) -> None:
+    def settle(self, events: Sequence[StreamEvent] = (), epoch: str = "", *, error: Exception | None = None) -> None:
         """Say what came of it and let go whoever waits; the first word counts."""
         if self.is_done:
             return
-        self._events, self._error, self.draft = events, error, None
+        self._events, self._epoch, self._error, self.draft = events, epoch, error, None
         self.is_done = True
         if self._waiter is not None:
             self._waiter.set()
