@@ -200,15 +200,15 @@ def test_threads_that_race_for_the_first_call(database):
     """They open one Core between them."""
     out = run(
         """
-from tocsin import bootstrap
-made = []
-make = bootstrap.Core
+from tocsin.bootstrap import Core
+opened = []
+start = Core.start
 
-def count(settings):
-    made.append(settings)
-    return make(settings)
+async def count(core):
+    opened.append(core)
+    await start(core)
 
-bootstrap.Core = count
+Core.start = count
 go = threading.Barrier(16)
 
 def work(name):
@@ -220,7 +220,7 @@ for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
-print(len(made))
+print(len(opened))
 """,
         database,
     )

@@ -207,13 +207,12 @@ class Bridge:
         if not self._is_woken:
             try:
                 self._wake_loop()
-            except BaseException as error:
+            except BaseException:
                 # Also what a signal handler raised: the flag must not stay up without a wake-up behind it.
                 self._is_woken = False
                 self._withdraw(entry)
-                if isinstance(error, RuntimeError):  # the loop is closed
+                if self._is_shut():
                     self.abandon()
-                    raise Overloaded("the server has stopped") from None
                 raise
         # The same way round: `close` shuts before its last look, so what that look missed is found shut out here.
         if self._is_shut() and self._withdraw(entry):
@@ -224,7 +223,11 @@ class Bridge:
 
     def _wake_loop(self) -> None:
         self._is_woken = True
-        self._loop.call_soon_threadsafe(self._start_pump)
+        try:
+            self._loop.call_soon_threadsafe(self._start_pump)
+        except RuntimeError:  # the loop is closed
+            self._is_open = False
+            raise Overloaded("the server has stopped") from None
 
     def _withdraw(self, entry: Receipt | _Turn) -> bool:
         try:
@@ -314,7 +317,7 @@ class Bridge:
         try:
             told = await self._write(writes)
         except Exception as error:  # noqa: BLE001 logged, and each caller gets its own
-            if len(writes) > 1 and not _may_succeed_later(error):
+            if len(writes) > 1 and not (isinstance(error, TocsinError) and error.retryable):
                 for one in writes:
                     await self._commit([one])
                 return
@@ -384,10 +387,6 @@ def _take_turns(turns: Sequence[_Turn]) -> None:
 def _reach(reached: asyncio.Future[None]) -> None:
     if not reached.done():
         reached.set_result(None)
-
-
-def _may_succeed_later(error: Exception) -> bool:
-    return isinstance(error, TocsinError) and error.retryable
 
 
 def _users(draft: Draft) -> Sequence[UserId]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from tocsin.application.ports import Draft
 from tocsin.bridge.crossing import PATIENCE_S, Bridge
 from tocsin.bridge.receipt import Receipt
+from tocsin.domain.errors import Overloaded
 from tocsin.domain.stream import StreamKey
 
 if TYPE_CHECKING:
@@ -137,7 +138,10 @@ class OwnBridge(Bridge):
         core = self._make_core()
         started: concurrent.futures.Future[None] = concurrent.futures.Future()
         thread = threading.Thread(target=self._serve, args=(core, started), name="tocsin-bridge", daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise Overloaded(f"the database can't be opened now: {error}") from None
         started.result()
         self._thread = thread
 
