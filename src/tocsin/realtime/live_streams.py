@@ -47,11 +47,13 @@ class LiveStream:
         first_live: The first seq heard since the stream came to this node, or 0.
         recent: The last events up to the head, kept only while a socket catches up.
         wanted: How far the ordered read has to go; the read runs while it is above the head.
+        has_news: The stream was told of since the ordered read last looked into the log.
     """
 
     __slots__ = (
         "catching_up",
         "first_live",
+        "has_news",
         "head",
         "is_head_known",
         "key",
@@ -72,6 +74,7 @@ class LiveStream:
         self.recent: deque[tuple[int, EncodedPacket]] | None = None
         self.recent_bytes = 0
         self.wanted = 0
+        self.has_news = False
         self.repair: asyncio.Task[None] | None = None
 
     @property
@@ -194,7 +197,7 @@ class LiveStreams:
                 stream.first_live = event.seq
             if stream.repair is not None:
                 # The ordered read will come to it: sent now it would overtake what is missing.
-                stream.wanted = max(stream.wanted, event.seq)
+                self.read_up_to(stream, event.seq)
             elif event.seq == stream.head + 1 or not stream.has_room:
                 self._advance(stream, event)
             else:
@@ -239,6 +242,7 @@ class LiveStreams:
     def read_up_to(self, stream: LiveStream, seq: int) -> asyncio.Task[None]:
         """Bring a room up to ``seq`` from the log; one read at a time a stream."""
         stream.wanted = max(stream.wanted, seq)
+        stream.has_news = True
         if stream.repair is None:
             self.repairs += 1
             stream.repair = asyncio.create_task(self._read_up_to_wanted(stream))
@@ -248,6 +252,7 @@ class LiveStreams:
         try:
             while stream.sockets and stream.head < stream.wanted:
                 before = stream.head
+                stream.has_news = False
                 part = await self._store.read_stream(stream.key, before, READ_EVENTS)
                 if not stream.sockets:
                     break
@@ -257,8 +262,9 @@ class LiveStreams:
                 for event in part.events:
                     if event.seq > stream.head:
                         self._advance(stream, event)
-                if stream.head == before:
-                    # The wake-up told of what the log does not hold: the log is right.
+                if stream.head == before and not stream.has_news:
+                    # The wake-up told of what the log does not hold: the log is right. One that came
+                    # meanwhile may tell of what was committed after this look.
                     break
         except TocsinError as refusal:
             self._is_sweep_due = True

@@ -77,6 +77,24 @@ async def test_events_during_an_ordered_read_wait_for_it(node, socket):
     assert [4, 5, 6, 7] == socket.seqs
 
 
+@pytest.mark.parametrize("is_wake", [True, False], ids=["wake", "event"])
+async def test_what_is_told_during_an_ordered_read_that_finds_nothing_is_not_lost(node, socket, is_wake):
+    """The log was looked at before the commit, and the wake-up came before the answer: it is looked at again."""
+    node.log.is_open = False
+    node.live.on_wake([socket.data.key])
+    await asyncio.sleep(0)
+    if is_wake:
+        node.log.commit()
+        node.live.on_wake([socket.data.key])
+    else:
+        node.publish()
+    node.log.answer()
+    await asyncio.sleep(0)
+    await node.settle()
+
+    assert [4] == socket.seqs
+
+
 async def test_an_ordered_read_goes_on_in_parts(node, socket):
     """More than one part of the log arrives whole."""
     node.log.commit_many(250)
