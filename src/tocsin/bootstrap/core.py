@@ -106,7 +106,9 @@ def explained(database_url: str) -> Generator[None, None, None]:
     """Turn what a database says when it can't be opened into a StartError."""
     try:
         yield
-    except (sqlite3.Error, SQLAlchemyError, OSError, TocsinError, SchemaError) as error:
+    except SchemaError as error:
+        raise StartError(str(error)) from error
+    except (sqlite3.Error, SQLAlchemyError, OSError, TocsinError) as error:
         reason = str(error).partition("\n")[0]
         raise StartError(f"the database {database_url} can't be opened: {reason}; see TOCSIN_DATABASE_URL") from error
 
