@@ -307,6 +307,37 @@ server.join()
     assert {"bob": [0, 2, 3, 4]} == logged(database)
 
 
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="the system does not tell its locks")
+def test_a_database_that_the_host_kept_open_over_a_fork(database):
+    """What SQLite would lose in the child is refused there, until the host has closed its connections."""
+    out = run(
+        """
+import sqlite3
+publish("bob", 0)
+host = sqlite3.connect(os.environ["TOCSIN_DATABASE_URL"].removeprefix("sqlite:///"))
+host.execute("SELECT count(*) FROM tocsin_stream_event").fetchall()
+for attempt in range(2):
+    pid = os.fork()
+    if not pid:
+        try:
+            publish("bob", 1)
+        except Exception as error:
+            print(error, flush=True)
+            host.close()
+            publish("bob", 2)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    host.close()
+publish("bob", 3)
+""",
+        database,
+    )
+
+    assert "close the application's own connections before the fork" in out
+    assert 1 == len(out.splitlines())
+    assert {"bob": [0, 2, 1, 3]} == logged(database)
+
+
 CELERY_TASKS = """
 from celery import Celery
 from tocsin.bootstrap import bridge_here

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from tocsin.adapters import failpoint
 from tocsin.adapters.sql import chat, devices, inbox, inbox_queries, streams, writes
 from tocsin.adapters.sql.connection import open_writer
+from tocsin.adapters.sql.forked import refuse_inherited
 from tocsin.adapters.sql.group_commit import GroupCommit, Operation
 from tocsin.adapters.sql.idempotency import KEPT_MS, perform_once, unchanged
 from tocsin.adapters.sql.migrate import upgrade
@@ -80,6 +81,8 @@ class SqliteStore:
         connection = open_writer(self._path)
         try:
             upgrade(self._path)
+            connection.execute(SQL.epoch, {}).fetchall()  # which takes the lock that is looked for
+            refuse_inherited(self._path)
         except BaseException:
             connection.close()
             raise
