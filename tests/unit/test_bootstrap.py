@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -32,6 +33,24 @@ def test_keywords_alone_are_settings(monkeypatch, tmp_path):
     settings = build(jwt_secret=SECRET).settings
 
     assert settings.port == 4321
+
+
+@pytest.mark.parametrize(
+    ("module", "question"), [("gevent.monkey", "is_module_patched"), ("eventlet.patcher", "is_monkey_patched")]
+)
+def test_patched_threads_are_refused(monkeypatch, module, question):
+    """A loop in a greenlet would stand still with all others: one line says what to take out."""
+    monkeypatch.setitem(sys.modules, module, SimpleNamespace(**{question: {"thread", "threading"}.__contains__}))
+
+    with pytest.raises(StartError, match=rf"{module.partition('.')[0]} has patched .* sync or gthread"):
+        build(Settings(_env_file=None, jwt_secret=SECRET))
+
+
+def test_a_patcher_that_is_imported_only_harms_nobody(monkeypatch):
+    """Libraries import gevent without patching."""
+    monkeypatch.setitem(sys.modules, "gevent.monkey", SimpleNamespace(is_module_patched=lambda _: False))
+
+    assert build(Settings(_env_file=None, jwt_secret=SECRET))
 
 
 def test_the_engine_gets_the_settings():

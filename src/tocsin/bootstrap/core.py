@@ -16,6 +16,7 @@ from tocsin.application.devices import Devices
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store
 from tocsin.application.streams import Streams
+from tocsin.bootstrap.patched_threads import find_patcher
 from tocsin.domain.errors import TocsinError
 from tocsin.settings import Settings
 
@@ -39,9 +40,17 @@ class Core:
         chat: Messages.
         devices: Where push goes, and who follows which topic.
         streams: The log that every reader reads.
+
+    Raises:
+        StartError: gevent or eventlet has patched this process.
     """
 
     def __init__(self, settings: Settings) -> None:
+        if (patcher := find_patcher()) is not None:
+            raise StartError(
+                f"{patcher} has patched the threads of this process, which stops an event loop: take its monkey-patching "
+                "out, and under gunicorn use sync or gthread workers"
+            )
         self.settings = settings
         self.store = open_store(settings.database_url)
         self.bus = _open_bus(settings, self.store)
