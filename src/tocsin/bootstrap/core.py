@@ -48,8 +48,8 @@ class Core:
     def __init__(self, settings: Settings) -> None:
         if (patcher := find_patcher()) is not None:
             raise StartError(
-                f"{patcher} has patched the threads of this process, which stops an event loop: take its monkey-patching "
-                "out, and under gunicorn use sync or gthread workers"
+                f"{patcher} has patched the threads of this process, which stops an event loop: take its "
+                "monkey-patching out, and under gunicorn use sync or gthread workers"
             )
         self.settings = settings
         self.store = open_store(settings.database_url)
