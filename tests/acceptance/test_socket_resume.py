@@ -1,8 +1,10 @@
 """A client that comes back with its cursor misses nothing and sees nothing twice."""
 
 import asyncio
+import logging
 import random
 
+import httpx
 import orjson
 import pytest
 
@@ -272,3 +274,23 @@ async def test_acks_are_kept_and_only_rise(shared_server):
             return shared_server.call(heads)[0].acked == 4
 
         await eventually(lambda: asyncio.to_thread(acked))
+
+
+async def test_a_page_that_is_left_has_said_what_it_has_shown(shared_server, caplog):
+    """An ack behind a request that waits is kept although the client leaves in the same packet; a replay is not."""
+    token = shared_server.mint("leaver")
+    publish(shared_server, "leaver", 3)
+    async with connected(shared_server.url, NS, token), httpx.AsyncClient(trust_env=False) as http:
+        poll = f"{shared_server.url}/socket.io/?EIO=4&transport=polling"
+        poll += "&sid=" + orjson.loads((await http.get(poll)).text[1:])["sid"]
+        await http.post(poll, content=f"40{NS}," + orjson.dumps({"token": token}).decode())
+        packets = '["mark_all_read"]', '["ack",{"seq":3}]', '["replay",{"after":0}]'
+        await http.post(poll, content="\x1e".join([*(f"42{NS},{packet}" for packet in packets), f"41{NS},"]))
+
+        def acked():
+            heads = shared_server.service.store.heads([StreamKey(UserId("leaver"), NS)])
+            return shared_server.call(heads)[0].acked == 3
+
+        await eventually(lambda: asyncio.to_thread(acked))
+
+    assert [] == [record for record in caplog.records if record.levelno >= logging.ERROR]

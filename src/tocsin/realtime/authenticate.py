@@ -95,11 +95,11 @@ class Authenticator:
         A later end of another token of the same user counts from now on.
 
         Raises:
-            Unauthenticated: The token is wrong.
+            Unauthenticated: The token is wrong, or the connection has ended.
             Forbidden: The connection is another user's.
             RateLimited: The user holds too many connections.
         """
-        principal = self._tokens.verify(token)
+        principal = self._verify(connection, token)
         identity: Identity | None = connection.data
         if identity is None:
             held = self._connections.get(principal.user_id, 0)
@@ -115,14 +115,20 @@ class Authenticator:
         Let the connection live as long as a newer token of its user.
 
         Raises:
-            Unauthenticated: The token is wrong.
+            Unauthenticated: The token is wrong, or the connection has ended.
             Forbidden: It is another user's.
         """
         identity: Identity | None = connection.data
         if identity is None:
             raise Unauthenticated("the connection has no user")
-        self._prolong(identity, self._tokens.verify(token))
+        self._prolong(identity, self._verify(connection, token))
         return identity
+
+    def _verify(self, connection: Connection, token: object) -> Principal:
+        # A request may wait behind another until its client has gone: then nobody would forget it again.
+        if connection.closed:
+            raise Unauthenticated("the connection has ended")
+        return self._tokens.verify(token)
 
     def _prolong(self, identity: Identity, principal: Principal) -> None:
         if principal.user_id != identity.user_id:

@@ -43,7 +43,8 @@ def register(events: ClientEvents, streams: Streams, resumer: Resumer, authentic
         return None
 
     def replay(socket: Socket, given: Replay) -> Result:
-        resumer.replay(socket, socket.data, given.after)
+        if socket.connected:
+            resumer.replay(socket, socket.data, given.after)
         return None
 
     for namespace in NAMESPACES:

@@ -191,17 +191,15 @@ class Realtime:
 
     def _on_ready(self, socket: Socket) -> None:
         cursor: Cursor | None = socket.data
-        stream = self._resumer.begin(socket, socket.connection.data.user_id, cursor)
-        if socket.connected:
-            socket.data = stream
-        else:
+        stream = socket.data = self._resumer.begin(socket, socket.connection.data.user_id, cursor)
+        if not socket.connected:
             # What it was sent was too much for a client that does not read: it has left already.
             self._live.leave(socket, stream)
 
     def _on_disconnect(self, socket: Socket, _reason: str) -> None:
-        stream, socket.data = socket.data, None
-        if isinstance(stream, LiveStream):
-            self._live.leave(socket, stream)
+        # The socket keeps its stream: what it asked for before it left may still wait for its turn.
+        if isinstance(socket.data, LiveStream):
+            self._live.leave(socket, socket.data)
 
     def _on_connection_closed(self, connection: Connection, _reason: str) -> None:
         self._authenticator.on_connection_closed(connection)

@@ -59,6 +59,7 @@ class Connection:
         self.data = None
         self.told = []
         self.closed_for = None
+        self.closed = False
         self.sockets = {"/chat": SimpleNamespace(emit=lambda event, payload: self.told.append((event, payload)))}
 
     def close(self, reason):
@@ -127,6 +128,20 @@ def test_connections_of_a_user_are_counted_and_given_back(authenticator, wheel):
 
     assert 2 == authenticator.users
     assert connections[0].data not in wheel.delays
+
+
+def test_a_connection_that_has_ended_is_bound_to_nobody(authenticator, wheel):
+    """A request that waited until its client had gone leaves no timer and counts no connection."""
+    connection = Connection()
+    authenticator.authenticate(connection, "ann@100")
+    authenticator.on_connection_closed(connection)
+    connection.closed = True
+
+    for ask in (authenticator.authenticate, authenticator.reauthenticate):
+        with pytest.raises(Unauthenticated):
+            ask(connection, "ann@200")
+    assert {} == wheel.delays
+    assert 0 == authenticator.users
 
 
 def test_a_namespace_more_counts_no_connection_more(authenticator):
