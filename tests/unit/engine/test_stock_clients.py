@@ -19,8 +19,6 @@ from tests.wire.conftest import eventually
 )
 def url(request):
     loop, door = request.param
-    if door == "wsproto":
-        pytest.importorskip("wsproto")
     with serving(socket_app(), loop, door=door) as port:
         yield f"http://127.0.0.1:{port}"
 
