@@ -8,13 +8,15 @@ import pytest
 import typer.main
 
 from tests.conftest import SECRET
-from tocsin import Service, Settings
+from tocsin import Service, Settings, websocket_server
+from tocsin.bridge import Receipt
 from tocsin.cli import app
 from tocsin.domain import errors
 from tocsin.domain.events import CLIENT_EVENTS, CONTROL_EVENTS, NAMESPACES, REGISTRY
 from tocsin.engine import refusals
 from tocsin.rest import problems
 from tocsin.services import fcm_service, notifications
+from tocsin.websocket_server import SocketIO
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -172,6 +174,28 @@ def test_functions_of_services_are_those_of_the_code(module):
     for cells in rows("python.md", module.__name__):
         for name, parameters in re.findall(r"`(\w+)\(([^)]*)\)`", cells[0]):
             documented[name] = [one.partition("=")[0] for one in parameters.split(", ") if one != "*"]
+    assert actual == documented
+
+
+@pytest.mark.parametrize(
+    ("section", "kinds"),
+    [("tocsin.websocket_server", [Receipt, SocketIO, websocket_server]), ("tocsin.Service", [Service])],
+)
+def test_what_hosts_call_is_that_of_the_code(section, kinds):
+    """The page names every public function and method with its parameters."""
+    actual = {}
+    for kind in kinds:
+        for name, function in inspect.getmembers(kind, inspect.isfunction):
+            if not name.startswith("_") and name != "settle":
+                actual[name] = [one for one in inspect.signature(function).parameters if one != "self"]
+
+    documented = {}
+    for cells in rows("python.md", section):
+        for name, parameters in re.findall(r"`(?:await )?(\w+)\(([^)]*)\)`", cells[0]):
+            documented[name] = [
+                one.partition("=")[0].lstrip("*") for one in parameters.split(", ") if one not in {"*", ""}
+            ]
+    documented.pop("SocketIO", None)
     assert actual == documented
 
 
