@@ -12,6 +12,7 @@ from tocsin.bridge.crossing import PATIENCE_S, Bridge
 from tocsin.bridge.receipt import Receipt
 from tocsin.domain.errors import Overloaded
 from tocsin.domain.stream import StreamKey
+from tocsin.domain.user_id import UserId
 
 if TYPE_CHECKING:
     from tocsin.bootstrap import Core
@@ -51,6 +52,7 @@ class OwnBridge(Bridge):
         self._end: asyncio.Event
         self._is_heard = is_heard
         self._has_listeners: bool | None = None
+        self._has_complained = False
         self._waking = threading.Lock()
         self._to_wake: list[StreamKey] = []
         self._waker: threading.Thread | None = None
@@ -69,6 +71,17 @@ class OwnBridge(Bridge):
         if not self._is_on_loop():
             receipt.wait()
         return receipt
+
+    def emit(self, user_id: UserId | None, namespace: str, event: str, payload: Any) -> None:
+        """See ``Bridge``. Where its bus reaches no other node nobody hears it, which the log says once."""
+        super().emit(user_id, namespace, event, payload)
+        if self._has_listeners is None:
+            self._has_listeners = self._is_heard()
+        if not self._has_listeners and not self._has_complained:
+            self._has_complained = True
+            _log.warning(
+                "nobody hears %r: it is not stored, and without TOCSIN_REDIS_URL it does not leave this process", event
+            )
 
     def wake(self, keys: Sequence[StreamKey]) -> None:
         """See ``Bridge``. It waits for no Core: one is opened aside, if others hear its bus; else their sweep tells."""

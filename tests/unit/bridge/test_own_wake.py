@@ -32,6 +32,9 @@ class FakeCore:
     def wake(self, keys):
         self._woken.append(tuple(keys))
 
+    def publish_ephemeral(self, *event):
+        self._woken.append(event)
+
 
 @pytest.fixture(autouse=True)
 def _anew():
@@ -78,3 +81,14 @@ def test_a_core_that_can_not_start_is_logged(caplog):
         assert opened == FakeCore.opened
 
     assert "other nodes were not woken" in caplog.text
+
+
+@pytest.mark.parametrize(("is_heard", "lines"), [(False, 1), (True, 0)])
+def test_a_live_event_that_nobody_can_hear_is_told_once(caplog, is_heard, lines):
+    """It is no error, as every live event may be missed, and no line of the log for each."""
+    own = OwnBridge(lambda: FakeCore([]), is_heard=lambda: is_heard)
+    own.emit(None, "/sns", "feed_changed", {})
+    own.emit(None, "/sns", "feed_changed", {})
+    finish(own)
+
+    assert lines == sum("without TOCSIN_REDIS_URL" in record.getMessage() for record in caplog.records)
