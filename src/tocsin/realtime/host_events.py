@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from tocsin.application.drafts import encode_json
 from tocsin.domain.errors import Invalid
 from tocsin.domain.rate import Rate, parse_rate
 from tocsin.domain.user_id import UserId, user_id_json
@@ -237,22 +238,25 @@ def ack_of(handler: HostHandler, answer: Any) -> Ack:
     Return the ack of what a handler returned.
 
     Nothing is ``{ok: true}``, an object is merged into that, anything else is its
-    ``result``. ``ok`` says that the handler took the event, so that an object with
-    another ``ok`` is a mistake of the handler, as is what has no JSON form: to
-    refuse an event, a handler raises a TocsinError.
+    ``result``; instants become ISO 8601 UTC. ``ok`` says that the handler took the
+    event, so that an object with another ``ok`` is a mistake of the handler, as is
+    what has no JSON form: to refuse an event, a handler raises a TocsinError.
 
     Raises:
         TypeError: It has no JSON form, is too long, or has an ``ok`` that is not True.
     """
     if answer is None:
         return {"ok": True}
-    if isinstance(answer, dict) and answer.get("ok", True) is not True:
-        raise TypeError(f"{handler.name} returned an 'ok' that is not True; raise a TocsinError to refuse an event")
     try:
         # The engine would send bytes as an attachment; here and now they are no JSON, as on every door.
-        encoded = orjson.dumps(answer)
-    except TypeError as error:
-        raise TypeError(f"{handler.name} returned what has no JSON form: {error}") from None
+        encoded = encode_json(answer)
+    except Invalid as error:
+        raise TypeError(f"{handler.name} returned what can't be acked: {error.detail}") from None
     if len(encoded) > MAX_ANSWER:
         raise TypeError(f"{handler.name} returned {len(encoded)} bytes of JSON; {MAX_ANSWER} are the most")
-    return {"ok": True, **answer} if isinstance(answer, dict) else {"ok": True, "result": orjson.Fragment(encoded)}
+    if not isinstance(answer, dict):
+        return {"ok": True, "result": orjson.Fragment(encoded)}
+    ack = {"ok": True, **orjson.loads(encoded)}
+    if ack["ok"] is not True:
+        raise TypeError(f"{handler.name} returned an 'ok' that is not True; raise a TocsinError to refuse an event")
+    return ack

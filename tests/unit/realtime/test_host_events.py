@@ -5,6 +5,7 @@ import functools
 import inspect
 import threading
 import uuid
+from datetime import UTC, datetime
 
 import orjson
 import pytest
@@ -199,6 +200,9 @@ def test_async_callables_of_any_kind_are_known():
         ([1, None], {"ok": True, "result": [1, None]}),
         ((1, 2), {"ok": True, "result": [1, 2]}),
         (uuid.UUID(int=1), {"ok": True, "result": "00000000-0000-0000-0000-000000000001"}),
+        (datetime(2026, 11, 23, 1, 15), {"ok": True, "result": "2026-11-23T01:15:00Z"}),
+        ({"at": datetime(2026, 11, 23, 1, 15, tzinfo=UTC)}, {"ok": True, "at": "2026-11-23T01:15:00Z"}),
+        ({1: "key"}, {"ok": True, "1": "key"}),
     ],
 )
 def test_what_a_handler_returns_is_acked(answer, ack):
@@ -208,10 +212,10 @@ def test_what_a_handler_returns_is_acked(answer, ack):
 
 @pytest.mark.parametrize(
     "answer",
-    [b"bytes", {"file": b"bytes"}, object(), {1: "key"}, 2**70, "\ud800", {"ok": True, "x": {1, 2}}, "x" * 300_000],
+    [b"bytes", {"file": b"bytes"}, object(), {(): "key"}, 2**70, "\ud800", {"ok": True, "x": {1, 2}}, "x" * 300_000],
 )
 def test_what_is_no_json_is_a_mistake_of_the_handler(answer):
-    """Binary, objects, keys that are no strings, more than the bound: the error names the handler."""
+    """Binary, objects, keys that JSON can't have, more than the bound: the error names the handler."""
     with pytest.raises(TypeError, match=r"test_host_events\.none returned"):
         ack_of(HostHandler(none), answer)
 
