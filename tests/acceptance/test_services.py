@@ -168,6 +168,13 @@ def test_what_breaks_a_rule_is_refused_at_the_call(server, wrong, error):
     assert inbox(server, 7) == []
 
 
+@pytest.mark.parametrize("platforms", [None, 7, ["instagram", 7], [None]])
+def test_platforms_that_are_none_are_refused(platforms):
+    """In one line, before anything is done."""
+    with pytest.raises(Invalid, match="platforms must be a list of strings"):
+        notify_sns_publish_success(7, 1, platforms)
+
+
 def test_on_the_serving_loop_it_refuses_and_stores_nothing(server):
     """There it would wait for itself; the line says what to do instead."""
 

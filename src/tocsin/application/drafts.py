@@ -69,15 +69,16 @@ def draft_notification(user_id: object, fields: Mapping[str, Any]) -> Notificati
     if not isinstance(fields, Mapping):
         raise Invalid("a notification is a dictionary with a title")
     given = copy_json({name: value for name, value in fields.items() if name != "expires_at"})
-    data = given.get("data") or {}
+    data = {} if given.get("data") is None else given["data"]
     if not isinstance(data, dict):
         raise Invalid("data must be an object")
-    priority: Priority = given.get("priority") or "normal"
+    priority: Priority = "normal" if given.get("priority") is None else given["priority"]
     if priority not in _PRIORITIES:
         raise Invalid(f"priority must be one of {', '.join(_PRIORITIES)}")
+    kind = _text(given, "type")
     draft = NotificationDraft(
         user_id=parse_user_id(user_id),
-        type=_text(given, "type") or "notification",
+        type="notification" if kind is None else kind,
         title=_text(given, "title") or "",
         message=_text(given, "message") or "",
         data={name: value for name, value in given.items() if name not in _OWN} | data,

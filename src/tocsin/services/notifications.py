@@ -7,7 +7,7 @@ there. A builder writes title and message itself, in English or Korean, and
 repeats what it was given in ``data``, for pages with words of their own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, get_args
 
@@ -282,6 +282,9 @@ def _notify(to_user_id: AnyId, event: str, category: str, lang: Lang | None, /, 
     return create_notification(to_user_id, event, words.title, words.message, data, category=category)
 
 
-def _listed(platforms: Sequence[str]) -> list[str]:
+def _listed(platforms: object) -> list[str]:
     """Return a list of platforms, also of a single one that came without its list."""
-    return [storable(name) for name in ([platforms] if isinstance(platforms, str) else platforms)]
+    names = [platforms] if isinstance(platforms, str) else list(platforms) if isinstance(platforms, Iterable) else None
+    if names is None or not all(isinstance(name, str) for name in names):
+        raise Invalid("platforms must be a list of strings")
+    return [storable(name) for name in names]
