@@ -200,7 +200,7 @@ def test_async_callables_of_any_kind_are_known():
         ([1, None], {"ok": True, "result": [1, None]}),
         ((1, 2), {"ok": True, "result": [1, 2]}),
         (uuid.UUID(int=1), {"ok": True, "result": "00000000-0000-0000-0000-000000000001"}),
-        (datetime(2026, 11, 23, 1, 15), {"ok": True, "result": "2026-11-23T01:15:00Z"}),
+        (datetime(2026, 11, 23, 1, 15), {"ok": True, "result": "2026-11-23T01:15:00Z"}),  # noqa: DTZ001 a naive one
         ({"at": datetime(2026, 11, 23, 1, 15, tzinfo=UTC)}, {"ok": True, "at": "2026-11-23T01:15:00Z"}),
         ({1: "key"}, {"ok": True, "1": "key"}),
     ],
