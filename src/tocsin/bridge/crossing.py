@@ -234,6 +234,9 @@ class Bridge:
             self._waiting.remove(entry)
         except ValueError:
             return False
+        for _ in range(entry.size // _PLACE_BYTES):
+            with suppress(ValueError):  # the pump has passed it
+                self._waiting.remove(None)
         return True
 
     # On the loop's thread
@@ -265,6 +268,9 @@ class Bridge:
         try:
             while batch := self._take():
                 await self._carry_out(batch)
+                batch = []
+                # Live events alone wait for nothing: threads that send them without end must not hold the loop.
+                await asyncio.sleep(0)
         except BaseException:  # the loop cancels what still runs when it ends
             _refuse(batch, Overloaded("the server was stopped; whether this was committed is not known"))
             self.abandon()

@@ -117,6 +117,38 @@ async def test_the_queue_is_bounded_by_bytes(bridge, core):
     assert not bridge._waiting
 
 
+async def test_a_call_that_could_wake_nobody_leaves_its_places(bridge, monkeypatch):
+    """What is refused because the loop can't be woken takes no room from later calls."""
+
+    def fail(_call):
+        raise OSError("not now")
+
+    monkeypatch.setattr(bridge, "_loop", SimpleNamespace(call_soon_threadsafe=fail))
+    with pytest.raises(OSError, match="not now"):
+        bridge.hand_over(draft(1, size=2**20))
+
+    assert not bridge._waiting
+
+
+async def test_live_events_without_end_leave_the_loop_to_others(bridge, core):
+    """A batch of them ends the loop's turn, though more wait and none is committed."""
+    turns = 0
+
+    def look_round():
+        nonlocal turns
+        turns += 1
+        asyncio.get_running_loop().call_soon(look_round)
+
+    look_round()
+    for number in range(crossing.MAX_TOGETHER * 10):
+        bridge.emit(BOB, "/", "ping", {"n": number})
+    while bridge._waiting:
+        await asyncio.sleep(0)
+
+    assert turns >= 10
+    assert [*range(crossing.MAX_TOGETHER * 10)] == [one[3]["n"] for one in core.log]
+
+
 async def test_emits_keep_their_place(bridge, core):
     """A user hears what is handed over and what is emitted in the order of the calls; others cost no transaction."""
     alice = UserId("alice")
