@@ -327,10 +327,13 @@ async def test_a_silent_connection_is_cut(serve: Serve):
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
-async def test_slow_handlers_hold_their_client_back(serve: Serve, transport):
-    """With many handlers running the engine stops reading; nothing is lost, others go on."""
+@pytest.mark.parametrize(
+    "bound", [{"handlers_in_flight": 3}, {"in_flight_bytes": 40}], ids=lambda bound: next(iter(bound))
+)
+async def test_slow_handlers_hold_their_client_back(serve: Serve, transport, bound):
+    """With many handlers running, or for much, the engine stops reading; nothing is lost, others go on."""
     calls: list = []
-    client = serve(socket_app(calls, limits=Limits(handlers_in_flight=3)))
+    client = serve(socket_app(calls, limits=Limits(**bound)))
     async with await client.socket() as bystander, await client.socket() as socket:
         if transport == "websocket":
             await socket.send_raw(b"".join(client_frame(TEXT, f'42{n}["slow",{n}]'.encode()) for n in range(50)))

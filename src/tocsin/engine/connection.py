@@ -46,7 +46,7 @@ class Connection(Session):
         server: The server that it belongs to.
     """
 
-    __slots__ = ("_assembler", "_events", "_refused", "_sockets", "_unstarted", "data")
+    __slots__ = ("_assembler", "_events", "_in_hand", "_refused", "_sockets", "_unstarted", "data")
 
     _server: "SocketServer"
 
@@ -59,6 +59,8 @@ class Connection(Session):
         self._events = 0.0
         self._refused = 0
         self._unstarted = 0
+        # Characters of the events that handlers are at.
+        self._in_hand = 0
 
     @property
     def server(self) -> "SocketServer":
@@ -104,7 +106,7 @@ class Connection(Session):
         if handler is None or text.count("[") + text.count("{") > MAX_DEPTH or not self._spend_event():
             return False
         del data[0]
-        self._handle(handler, socket, data, int(number) if number else None)
+        self._handle(handler, socket, data, int(number) if number else None, len(text))
         return True
 
     def message_received(self, text: str) -> None:
@@ -114,7 +116,7 @@ class Connection(Session):
         packet = decode_packet(text, self._server.limits.max_attachments, 1)
         type_ = packet.type
         if type_ is PacketType.EVENT:
-            self._event(packet)
+            self._event(packet, len(text))
         elif type_ is PacketType.ACK:
             self._ack(packet)
         elif type_ is PacketType.CONNECT:
@@ -137,7 +139,7 @@ class Connection(Session):
         if packet.type is not PacketType.EVENT:
             self._ack(packet)
         elif self._takes_binary(packet):
-            self._event(packet)
+            self._event(packet, self._server.limits.max_payload)
         elif (socket := self._find(packet.namespace)) is not None:
             self._answer(socket, packet.id, NO_BINARY)
 
@@ -236,7 +238,7 @@ class Connection(Session):
 
     # EVENT.
 
-    def _event(self, packet: Packet) -> None:
+    def _event(self, packet: Packet, size: int) -> None:
         socket = self._find(packet.namespace)
         if socket is None or not socket.connected:
             if socket is None and self.confirmed and packet.namespace in self._server.namespaces:
@@ -250,14 +252,14 @@ class Connection(Session):
         if handler is None:
             self._answer(socket, packet.id, UNKNOWN_EVENT)
         else:
-            self._handle(handler, socket, args, packet.id)
+            self._handle(handler, socket, args, packet.id, size)
 
-    def _handle(self, handler: Handler, socket: Socket, args: list[Any], id_: int | None) -> None:
+    def _handle(self, handler: Handler, socket: Socket, args: list[Any], id_: int | None, size: int) -> None:
         if not handler.min_args <= len(args) <= handler.max_args:
             self._answer(socket, id_, INVALID)
         elif handler.is_async or self._unstarted:
             # Behind one that has not started yet even a sync handler has to wait its turn.
-            self._start(self._run_event(handler, socket, args, id_))
+            self._start(self._run_event(handler, socket, args, id_, size), size)
         else:
             try:
                 result = handler.function(socket, *args)
@@ -266,7 +268,7 @@ class Connection(Session):
             if id_ is not None:
                 self._answer(socket, id_, result)
 
-    async def _run_event(self, handler: Handler, socket: Socket, args: list[Any], id_: int | None) -> None:
+    async def _run_event(self, handler: Handler, socket: Socket, args: list[Any], id_: int | None, size: int) -> None:
         self._unstarted -= 1
         try:
             try:
@@ -277,7 +279,7 @@ class Connection(Session):
                 result = self._failed(socket, error)
             self._answer(socket, id_, result)
         finally:
-            self._finished()
+            self._finished(size)
 
     def _failed(self, socket: Socket, error: Exception) -> dict[str, Any]:
         if isinstance(error, EventRefused):
@@ -368,14 +370,22 @@ class Connection(Session):
         except Exception:
             logger.exception("A handler failed")
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    @property
+    def _is_full(self) -> bool:
+        limits = self._server.limits
+        return self.in_flight >= limits.handlers_in_flight or self._in_hand >= limits.in_flight_bytes
+
+    def _start(self, work: Coroutine[Any, Any, None], size: int = 0) -> None:
         self._unstarted += 1
         self.in_flight += 1
+        self._in_hand += size
         self._server.spawn(work)
-        if self.in_flight >= self._server.limits.handlers_in_flight:
+        if self._is_full:
             self.transport.pause_reading()
 
-    def _finished(self) -> None:
+    def _finished(self, size: int = 0) -> None:
+        was_full = self._is_full
         self.in_flight -= 1
-        if self.in_flight == self._server.limits.handlers_in_flight - 1 and not self.closed:
+        self._in_hand -= size
+        if was_full and not self._is_full and not self.closed:
             self.transport.resume_reading()

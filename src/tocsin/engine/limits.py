@@ -36,6 +36,8 @@ class Limits:
         upgrade_deadline_s: Seconds between a WebSocket's probe and the end of its upgrade.
         pending_acks: Server-to-client calls waiting for an answer.
         handlers_in_flight: Async handlers running before reading pauses.
+        in_flight_bytes: Bytes of the events that they run for before reading pauses; in Python's
+            hands their JSON takes up to twenty times as much.
         connections_per_address: Sessions of one remote address over the server; 0 is no bound.
         handshakes_per_s: New sessions a second over the server, in the long run.
         handshakes_burst: New sessions on top of that at once; more are answered 503.
@@ -60,6 +62,7 @@ class Limits:
     upgrade_deadline_s: float = 10.0
     pending_acks: int = 256
     handlers_in_flight: int = 64
+    in_flight_bytes: int = 2_000_000
     connections_per_address: int = 0
     handshakes_per_s: float = 10_000.0
     handshakes_burst: int = 20_000

@@ -148,9 +148,10 @@ async def test_events_start_in_order(server):
     assert [1, 2, 3, 4, 5] == started
 
 
-async def test_many_handlers_pause_reading():
+@pytest.mark.parametrize("bound", [{"handlers_in_flight": 2}, {"in_flight_bytes": 14}])
+async def test_many_or_big_events_pause_reading(bound):
     """Beyond the bound in flight nothing more is read until one ends."""
-    server = SocketServer(limits=Limits(handlers_in_flight=2))
+    server = SocketServer(limits=Limits(**bound))
     hold = asyncio.Event()
 
     @server.on("x")
@@ -158,7 +159,9 @@ async def test_many_handlers_pause_reading():
         await hold.wait()
 
     client = await connected(server)
-    client.say('42["x"]', '42["x"]')
+    client.say('42["x"]')
+    assert client.tcp.is_reading
+    client.say('42["x"]')
     assert not client.tcp.is_reading
     hold.set()
     await settle()
