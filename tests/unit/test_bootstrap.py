@@ -8,7 +8,8 @@ import pytest
 
 from tocsin import Settings, SettingsError, build
 from tocsin.bootstrap import StartError
-from tocsin.domain.errors import Unauthenticated
+from tocsin.domain.errors import NotInitialized, Unauthenticated
+from tocsin.domain.user_id import UserId
 
 SECRET = "a secret of thirty-two bytes or so"
 
@@ -135,3 +136,12 @@ async def test_every_page_may_come_is_said_loudly(tmp_path, caplog):
     await service.stop()
 
     assert [record.levelname for record in caplog.records if "EVERY WEB PAGE" in record.getMessage()] == ["WARNING"]
+
+
+async def test_a_service_that_has_not_started_says_so(tmp_path):
+    """Its use-cases name what starts it; stopping it does nothing."""
+    service = build(jwt_secret=SECRET, database_url=f"sqlite:///{tmp_path / 'x.db'}")
+
+    with pytest.raises(NotInitialized, match="the service has not started"):
+        await service.notifications.stats(UserId("7"))
+    await service.stop()

@@ -44,9 +44,9 @@ class Store(Protocol):
     commit order over all writers. All methods belong to the event loop's thread.
 
     Every method raises Overloaded when the intake is full, StorageFull when
-    the disk is. Write methods with ``once`` raise KeyReused when the key was
-    used with other content, and repeat the first result (and no event) when
-    it was used with the same.
+    the disk is, NotInitialized before ``start``. Write methods with ``once``
+    raise KeyReused when the key was used with other content, and repeat the
+    first result (and no event) when it was used with the same.
     """
 
     epoch: str

@@ -117,7 +117,7 @@ class RateLimited(TocsinError):
 
 
 class NotInitialized(TocsinError):
-    """``init_websocket`` has not run in this process."""
+    """This process was not told where to publish, or the service has not started."""
 
     code = "not_initialized"
     title = "Not initialized"

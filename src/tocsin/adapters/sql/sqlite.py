@@ -11,7 +11,7 @@ import asyncio
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from tocsin.adapters import failpoint
 from tocsin.adapters.sql import chat, devices, inbox, inbox_queries, streams, writes
@@ -25,6 +25,7 @@ from tocsin.adapters.sql.statements import SQLITE as SQL
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.application.ports import Draft, Once
 from tocsin.domain.device import Device, DeviceDraft, DeviceKind
+from tocsin.domain.errors import NotInitialized
 from tocsin.domain.message import Message, MessageDraft
 from tocsin.domain.notification import InboxFilter, InboxPage, InboxStats, Notification, NotificationDraft
 from tocsin.domain.stream import Head, Slice, StreamEvent, StreamKey
@@ -40,6 +41,16 @@ _STREAMS_A_ROUND = 200
 
 def _nobody(_events: Sequence[StreamEvent]) -> None:
     """Stand in until bootstrap wires the bus."""
+
+
+class _NotStarted:
+    """Stands in for what ``start`` opens; whoever uses it is told so."""
+
+    def __getattr__(self, _: str) -> Any:
+        raise NotInitialized(
+            "the service has not started: serve its ASGI application with its lifespan on, "
+            "call service.run(), or await service.start()"
+        )
 
 
 class SqliteStore:
@@ -59,16 +70,17 @@ class SqliteStore:
         self._clock = clock
         self.epoch = ""
         self.on_commit = _nobody
-        self._connection: sqlite3.Connection
-        self._writer: GroupCommit
-        self._readers: Readers
-        self._heads: HeadReader
+        self._connection: sqlite3.Connection | None = None
+        not_started = _NotStarted()
+        self._writer = cast("GroupCommit", not_started)
+        self._readers = cast("Readers", not_started)
+        self._heads = cast("HeadReader", not_started)
         self._data_version = 0
 
     async def start(self) -> None:
         """Bring the schema up to date, then open the database."""
-        self._connection = await asyncio.to_thread(self._open)
-        self._writer = GroupCommit(self._connection, self._pass_on, self._clock, failpoint.from_environment())
+        connection = self._connection = await asyncio.to_thread(self._open)
+        self._writer = GroupCommit(connection, self._pass_on, self._clock, failpoint.from_environment())
         self._readers = Readers(self._path)
         self._heads = HeadReader(self._readers, streams.heads)
         try:
@@ -92,7 +104,9 @@ class SqliteStore:
         self.on_commit(events)
 
     async def stop(self) -> None:
-        """Commit what was accepted, answer what was asked, close."""
+        """Commit what was accepted, answer what was asked, close; nothing before the start."""
+        if self._connection is None:
+            return
         await self._writer.stop()
         await self._readers.stop()
         await asyncio.to_thread(self._connection.close)
