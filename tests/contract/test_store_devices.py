@@ -162,6 +162,27 @@ async def test_topics_are_followed_and_left(store):
     assert ["a-first", "news"] == await store.list_topics("alice")
 
 
+async def test_a_device_that_is_gone_is_dropped_once(store):
+    """Its provider said so; the others stay."""
+    device = await store.register_device(phone(), MOST)
+    await store.register_device(phone(token="another"), MOST)
+
+    assert [True, False] == [await store.drop_device(device), await store.drop_device(device)]
+    assert ["another"] == await tokens(store)
+
+
+async def test_a_device_that_was_registered_again_is_not_dropped(store, clock):
+    """By its user or by another: what the provider said was said of what is no more."""
+    device = await store.register_device(phone(), MOST)
+    clock.forward(hours=1)
+    again = await store.register_device(phone(), MOST)
+    assert await store.drop_device(device) is False
+
+    await store.register_device(phone("bob"), MOST)
+    assert await store.drop_device(again) is False
+    assert ["token of a phone"] == await tokens(store, "bob")
+
+
 async def test_topics_of_a_user_have_a_limit(store):
     """One more is refused; one that is followed already is not."""
     await asyncio.gather(*[store.subscribe_topic("alice", f"t{n}") for n in range(MAX_TOPICS)])

@@ -7,14 +7,17 @@ and runs it over every adapter.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from tocsin.domain.device import Device, DeviceDraft, DeviceKind
 from tocsin.domain.message import Message, MessageDraft
 from tocsin.domain.notification import InboxFilter, InboxPage, InboxStats, Notification, NotificationDraft
 from tocsin.domain.principal import Principal
+from tocsin.domain.push import Outcome, PushMessage
 from tocsin.domain.stream import EventDraft, Head, Slice, StreamEvent, StreamKey
 from tocsin.domain.user_id import UserId
+
+T_contra = TypeVar("T_contra", contravariant=True)
 
 Draft = NotificationDraft | MessageDraft | EventDraft
 
@@ -155,6 +158,13 @@ class Store(Protocol):
     async def unregister_all_devices(self, user_id: UserId, once: Once | None = None) -> int:
         """Delete all of the user's own and return how many they were."""
 
+    async def drop_device(self, device: Device) -> bool:
+        """
+        Delete a device that its provider no longer knows, and return whether it was there.
+
+        One that has been registered again since it was read stays.
+        """
+
     async def subscribe_topic(self, user_id: UserId, topic: str, once: Once | None = None) -> None:
         """Make the user follow a topic, if it is not so; Conflict beyond 2,000 topics."""
 
@@ -223,4 +233,23 @@ class TokenVerifier(Protocol):
         Raises:
             Unauthenticated: Anything about the token is wrong; the detail never
                 holds the token.
+        """
+
+
+class PushSender(Protocol[T_contra]):
+    """Sends to one kind of target through its provider. Belongs to the event loop's thread."""
+
+    async def start(self) -> None:
+        """Make ready; nothing is asked of the provider yet."""
+
+    async def stop(self) -> None:
+        """Give up what is still under way and let go of everything."""
+
+    async def send(self, message: PushMessage, targets: Sequence[T_contra]) -> list[Outcome]:
+        """
+        Try each target once, and say what came of each, in their order.
+
+        Never raises for what a provider answers, or for its silence, and returns
+        in bounded time. What had no answer may have arrived all the same: its
+        second try has the same ``tag``.
         """

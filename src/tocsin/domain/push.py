@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from tocsin.domain.identifier import new_id
 from tocsin.domain.notification import Priority
+from tocsin.domain.text import cut
 
 OutcomeKind = Literal["sent", "gone", "refused", "retry"]
 
@@ -22,7 +23,6 @@ MAX_LINK = 1_000
 
 # Less than this of its text says nothing: then the data go, which an app can fetch.
 _LEAST_BODY = 200
-_CUT = "…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ def fitted(message: PushMessage, size: Callable[[PushMessage], int], max_bytes: 
         message = replace(message, data={})
         if size(message) <= max_bytes:
             return message
-    fits, exceeds = 0, len(message.body)
+    fits, exceeds = 1, max(2, len(message.body))
     while exceeds - fits > 1:
         middle = (fits + exceeds) // 2
         if size(_cut(message, middle)) <= max_bytes:
@@ -113,4 +113,4 @@ def fitted(message: PushMessage, size: Callable[[PushMessage], int], max_bytes: 
 
 
 def _cut(message: PushMessage, length: int) -> PushMessage:
-    return replace(message, body=message.body[:length].rstrip() + _CUT)
+    return replace(message, body=cut(message.body, length))

@@ -60,6 +60,11 @@ def unregister_all(transaction: Transaction, user_id: UserId) -> int:
     return transaction.execute(SQL.delete_all_devices, {"user_id": user_id}).rowcount
 
 
+def drop(transaction: Transaction, device: Device) -> bool:
+    """Delete this row, unless it was registered again since it was read."""
+    return transaction.execute(SQL.drop_device, asdict(device)).rowcount > 0
+
+
 def subscribe(transaction: Transaction, user_id: UserId, topic: str) -> None:
     """Insert a subscription where there is none."""
     wanted = {"user_id": user_id, "topic": topic}

@@ -255,6 +255,10 @@ class SqliteStore:
             once, lambda transaction: devices.unregister_all(transaction, user_id), unchanged, unchanged
         )
 
+    async def drop_device(self, device: Device) -> bool:
+        """Delete a device unless it was registered again."""
+        return await self._writer.run(lambda transaction: devices.drop(transaction, device))
+
     async def subscribe_topic(self, user_id: UserId, topic: str, once: Once | None = None) -> None:
         """Make a user follow a topic."""
         await self._write_once(

@@ -264,6 +264,8 @@ class Statements:
             update(device).values({name: bindparam(name) for name in changed}).where(one)
         )
         self.delete_device = self._compile(delete(device).where(one))
+        unseen = device.c.last_seen_at == bindparam("last_seen_at")
+        self.drop_device = self._compile(delete(device).where(one, mine, unseen))
         self.delete_own_device = self._compile(delete(device).where(address, mine))
         self.delete_all_devices = self._compile(delete(device).where(mine))
         others = and_(mine, device.c.id != bindparam("id"))
