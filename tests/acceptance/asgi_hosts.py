@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+import tocsin
 from tocsin.websocket_server import broadcast_notification
 
 
@@ -54,6 +55,28 @@ async def django_like(scope, _receive, send):
         raise ValueError(f"Django can only handle ASGI/HTTP connections, not {scope['type']}.")
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
     await send({"type": "http.response.body", "body": scope["path"].encode()})
+
+
+@fastapi_app.get("/service")
+async def service_of_request(request: Request):
+    """How the service that serves this one is found."""
+    service = request.state.tocsin
+    return {"port": service.settings.port, "lang": service.settings.lang, "stats": await service.store.heads([])}
+
+
+def make_front():
+    """An application that brings its service with it."""
+    return tocsin.build(lang="ko", host="127.0.0.2", port=1).asgi(fastapi_app)
+
+
+def make_wrapped():
+    """One whose service nobody can see."""
+    front = make_front()
+
+    async def wrapped(scope, receive, send):
+        await front(scope, receive, send)
+
+    return wrapped
 
 
 @asynccontextmanager

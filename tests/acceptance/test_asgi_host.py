@@ -2,16 +2,17 @@
 
 import asyncio
 import threading
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 import pytest
 import socketio
 import uvicorn
-from fastapi import FastAPI, WebSocket
+from fastapi import FastAPI, Request, WebSocket
 
 from tocsin import Settings, StartError, build
 from tocsin.adapters.jwt_tokens import issue_token
+from tocsin.domain.errors import Overloaded
 from tocsin.domain.notification import NotificationDraft
 from tocsin.domain.user_id import UserId
 
@@ -34,6 +35,11 @@ def host_application(life):
     @app.get("/api/things")
     async def things():
         return {"host": "things"}
+
+    @app.get("/inbox")
+    async def inbox(request: Request):
+        stats = await request.state.tocsin.notifications.stats(UserId("7"))
+        return stats.total
 
     @app.websocket("/echo")
     async def echo(socket: WebSocket):
@@ -105,6 +111,18 @@ async def test_websockets_of_the_host_go_on_working(tmp_path):
     assert answer == "echo hello"
 
 
+async def test_the_host_finds_the_service_in_its_requests(tmp_path):
+    """`request.state.tocsin` is the running service."""
+    async with (
+        serving(tmp_path, host_application([])) as (_, url),
+        aiohttp.ClientSession(url) as http,
+        http.get("/inbox") as answer,
+    ):
+        total = await answer.json()
+
+    assert total == 0
+
+
 async def test_the_host_publishes_in_python(tmp_path):
     """`await service.notifications.create(...)` in the host reaches a stock client."""
     heard = asyncio.Queue()
@@ -165,3 +183,55 @@ async def test_a_database_that_cannot_be_opened_stops_the_host_too(tmp_path, hos
 
     assert [message["type"] for message in sent] == ["lifespan.startup.failed"]
     assert "not a database" in sent[0]["message"]
+
+
+async def live_through(app, state):
+    """Return what an application's lifespan says when the server starts it."""
+    said = []
+
+    async def receive():
+        return {"type": "lifespan.startup"}
+
+    async def send(message):
+        said.append(message)
+
+    with suppress(RuntimeError):
+        await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": state}, receive, send)
+    return [(message["type"], message.get("message", "")) for message in said]
+
+
+async def test_a_host_that_cannot_start_stops_the_service(tmp_path):
+    """No thread goes on and the database is closed."""
+
+    @asynccontextmanager
+    async def failing(_):
+        raise RuntimeError("no cache")
+        yield
+
+    service = build(jwt_secret=SECRET, database_url=f"sqlite:///{tmp_path / 'host.db'}")
+    state = {}
+    [(kind, reason)] = await live_through(service.asgi(FastAPI(lifespan=failing)), state)
+
+    assert (kind, "no cache" in reason, state) == ("lifespan.startup.failed", True, {})
+    assert not service.is_accepting
+    with pytest.raises(Overloaded):
+        await service.store.ping()
+
+
+async def test_a_service_inside_another_is_refused(tmp_path):
+    """Nothing of it starts, and the line says what to serve."""
+    service = build(jwt_secret=SECRET, database_url=f"sqlite:///{tmp_path / 'host.db'}")
+    [(kind, reason)] = await live_through(service.asgi(), {"tocsin": "another one"})
+
+    assert kind == "lifespan.startup.failed"
+    assert "a service inside another one: serve what service.asgi(…) returned" in reason
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_run_takes_what_asgi_returned(tmp_path):
+    """The service starts once, and the host's lifespan runs inside."""
+    life = []
+    service = build(jwt_secret=SECRET, database_url=f"sqlite:///{tmp_path / 'host.db'}", port=0, drain_s=0)
+    await service.serve(service.asgi(host_application(life)), on_ready=lambda _: service.stop_serving())
+
+    assert life == ["host started", "host stopped"]

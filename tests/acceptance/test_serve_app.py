@@ -62,6 +62,27 @@ def test_a_fastapi_host(tmp_path):
     assert [line for line in running.output if line.startswith("host ")] == ["host started\n", "host stopped\n"]
 
 
+def test_an_application_with_a_service_of_its_own(tmp_path):
+    """That service is served once, with its settings but for the options, and the host's lifespan inside."""
+    with serving(tmp_path, "tests.acceptance.asgi_hosts:make_front()") as running:
+        with httpx.Client(base_url=running.url, trust_env=False) as http:
+            found = http.get("/service").json()
+            assert http.get("/readyz").json() == {"status": "ready"}
+            assert http.get("/greeting").json() == "from the lifespan"
+        assert running.stop() == 0
+
+    assert running.url.startswith("http://127.0.0.2:")
+    assert found == {"port": 0, "lang": "ko", "stats": []}
+    assert [line for line in running.output if line.startswith("host ")] == ["host started\n", "host stopped\n"]
+
+
+def test_a_host_finds_the_service_that_serves_it(tmp_path):
+    """`request.state.tocsin`, also where the application names none."""
+    with serving(tmp_path, "tests.acceptance.asgi_hosts:fastapi_app") as running:
+        assert httpx.get(f"{running.url}/service", trust_env=False).json() == {"port": 0, "lang": "en", "stats": []}
+        assert running.stop() == 0
+
+
 @pytest.mark.parametrize(
     ("app", "text"),
     [("make_starlette()", "starlette"), ("django_like", "/"), ("wsgi_app", "wsgi /")],
@@ -88,6 +109,7 @@ def test_a_flask_host_that_has_called_init_websocket(tmp_path):
     [
         ("tests.acceptance.asgi_hosts:failing_app", "the application did not start: RuntimeError: the host's database"),
         ("no_such_module:app", "no_such_module can't be imported"),
+        ("tests.acceptance.asgi_hosts:make_wrapped()", "the application did not start: it holds a service inside"),
     ],
 )
 def test_what_cannot_start_is_one_line(tmp_path, app, line):

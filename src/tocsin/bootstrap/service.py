@@ -22,7 +22,7 @@ from tocsin.engine.origins import allow_list
 from tocsin.realtime import Realtime
 from tocsin.rest.app import RestApp
 from tocsin.rest.forwarded import Forwarded
-from tocsin.rest.front import Front
+from tocsin.rest.front import STATE_KEY, Front
 from tocsin.rest.lifespan import HostNotStarted, hosting
 from tocsin.rest.serve import HttpServer, listen, raise_open_files_limit, url_of
 from tocsin.rest.uses import Uses
@@ -175,7 +175,7 @@ class Service(Core):
         await self.retention.stop()
         await super().stop()
 
-    def asgi(self, host: ASGIApp | None = None) -> ASGIApp:
+    def asgi(self, host: ASGIApp | None = None) -> Front:
         """
         Return one ASGI application of this service and a host's own.
 
@@ -183,10 +183,21 @@ class Service(Core):
         included; uvicorn's option ``ws=service.engine.websocket_protocol`` makes those of the service
         cheaper, and leaves those of the host alone.
 
+        The host finds this service in the scope of its requests: ``scope["state"]["tocsin"]``,
+        which is ``request.state.tocsin`` in FastAPI and Starlette.
+
         Args:
             host: Gets every path that is not of the API; its lifespan runs inside the service's.
         """
-        return Front(self.rest, self.engine.asgi(), self.engine.path, start=self.start, stop=self.stop, host=host)
+        return Front(
+            self.rest,
+            self.engine.asgi(),
+            self.engine.path,
+            service=self,
+            start=self.start,
+            stop=self.stop,
+            host=host,
+        )
 
     async def serve(self, host: ASGIApp | None = None, *, on_ready: Callable[[str], None] | None = None) -> None:
         """
@@ -194,13 +205,16 @@ class Service(Core):
 
         Args:
             host: An application that gets every path that is not of the API; it starts
-                after the service and stops before it.
+                after the service and stops before it. What ``asgi`` returned is served as well.
             on_ready: Called with the URL once requests are answered.
 
         Raises:
             StartError: The port is taken, the database can't be opened, or the host can't start.
         """
+        if isinstance(host, Front) and host.service is self:
+            host = host.host
         settings = self.settings
+        state = {STATE_KEY: self}
         try:
             listener = listen(settings.host, settings.port)
         except OSError as error:
@@ -211,7 +225,7 @@ class Service(Core):
         with listener:
             await self.start()
             try:
-                async with hosting(host) as state:
+                async with hosting(host, state):
                     self._server = HttpServer(
                         self.app if host is None else self.asgi(Forwarded(host, self.engine.proxies)),
                         http=self.engine.http_protocol,

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.bootstrap import StartError
-from tocsin.rest.front import Front
 
 
 def load_app(name: str) -> Any:
@@ -47,8 +46,6 @@ def is_asgi(app: Any, name: str) -> bool:
     """
     if not callable(app):
         raise StartError(f"{name} is no application: it is a {type(app).__name__}")
-    if isinstance(app, Front):
-        raise StartError(f"{name} holds a service already: serve it with uvicorn, or name the application inside it")
     call = app if inspect.isroutine(app) else app.__call__
     if inspect.iscoroutinefunction(call):
         return True

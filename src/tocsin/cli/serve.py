@@ -8,6 +8,7 @@ from tocsin import __version__
 from tocsin.bootstrap import Service, build
 from tocsin.cli.load_app import is_asgi, load_app
 from tocsin.cli.logs import configure_logs
+from tocsin.rest.front import Front
 from tocsin.rest.wsgi import WsgiHost
 from tocsin.settings import Settings
 from tocsin.websocket_server import SocketIO
@@ -26,6 +27,8 @@ def serve(
     """
     Serve REST, Socket.IO and the browser client on one port.
 
+    An application that service.asgi() returned brings its service with it, and that service's settings.
+
     SIGTERM drains: clients are sent away over ten seconds and come back by
     themselves, to another node or after the restart.
     """
@@ -39,10 +42,16 @@ def serve(
         # Its handlers, and its settings in app.config, are what the application is about.
         socketio.run(application, host, port, debug=False)
         return
-    service = build(settings)
+    if isinstance(application, Front):
+        service, beside = application.service, application.host
+        service.settings = service.settings.model_copy(update=given)
+        configure_logs(service.settings)
+    else:
+        service = build(settings)
+        beside = None if application is None else _hosted(application, str(app), service)
     served = f" with {app}" if app else ""
     service.run(
-        None if application is None else _hosted(application, str(app), service),
+        beside,
         on_ready=lambda url: typer.echo(f"Tocsin {__version__}{served} on {url}"),
     )
 

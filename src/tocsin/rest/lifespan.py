@@ -68,7 +68,7 @@ class Lifespan:
 
     async def _send_after_stop(self, message: Message) -> None:
         self._has_answered = True
-        if message["type"].startswith("lifespan.shutdown."):
+        if self._has_started and message["type"] != "lifespan.startup.complete":
             await self._stop()
         await self._send(message)
 
@@ -78,19 +78,22 @@ class HostNotStarted(Exception):
 
 
 @asynccontextmanager
-async def hosting(host: ASGIApp | None) -> AsyncGenerator[dict[str, Any], None]:
+async def hosting(host: ASGIApp | None, state: dict[str, Any]) -> AsyncGenerator[None, None]:
     """
-    Run a host application's lifespan around the body; give the state that it hands to requests.
+    Run a host application's lifespan around the body.
 
     A host that knows no lifespan raises or returns, and is served without one.
     What its shutdown fails with is logged.
 
+    Args:
+        host: The application; None: there is none.
+        state: What its requests find in their scope; the lifespan adds to it.
+
     Raises:
         HostNotStarted: It can't start.
     """
-    state: dict[str, Any] = {}
     if host is None:
-        yield state
+        yield
         return
     questions: asyncio.Queue[Message] = asyncio.Queue()
     answers: asyncio.Queue[Message | None] = asyncio.Queue()
@@ -112,7 +115,7 @@ async def hosting(host: ASGIApp | None) -> AsyncGenerator[dict[str, Any], None]:
             reason = str(answer.get("message") or "its lifespan failed").strip()
             _log.error("the application did not start: %s", reason)
             raise HostNotStarted(reason.splitlines()[-1])
-        yield state
+        yield
         if answer is not None:
             questions.put_nowait({"type": "lifespan.shutdown"})
             answer = await answers.get()
