@@ -82,7 +82,7 @@ def logged(database: Path) -> dict[str, list[int]]:
 
 def test_a_script_that_ends_after_its_call(database):
     """Nothing is lost, and the database is closed: no file is left beside it."""
-    run('for n in range(20): publish("bob", n)\nbridge_here().emit("bob", "/", "ping", {})', database)
+    run('for n in range(20): publish("bob", n)', database)
 
     assert ["shared.db"] == [path.name for path in database.parent.iterdir()]
     assert {"bob": list(range(20))} == logged(database)
@@ -305,6 +305,37 @@ server.join()
     assert 'start it afresh, as with multiprocessing.get_context("spawn")' in out
     assert "whether this was committed is not known" in out
     assert {"bob": [0, 2, 3, 4]} == logged(database)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no fork")
+def test_a_fork_without_the_hooks_of_python(database):
+    """As uWSGI forks: a child of a process that has published is told so and ends; one that forked before publishes."""
+    out = run(
+        """
+import ctypes
+
+def fork(number):
+    pid = ctypes.PyDLL(None).fork()
+    if pid:
+        assert os.waitpid(pid, 0)[1] == 0
+        return
+    signal.alarm(20)
+    try:
+        publish("bob", number)
+    except Exception as error:
+        print(error, flush=True)
+    sys.exit(0)
+
+fork(1)
+publish("bob", 2)
+fork(3)
+publish("bob", 4)
+""",
+        database,
+    )
+
+    assert "under uWSGI set lazy-apps = true" in out
+    assert {"bob": [1, 2, 4]} == logged(database)
 
 
 @pytest.mark.skipif(not Path("/proc/locks").exists(), reason="the system does not tell its locks")

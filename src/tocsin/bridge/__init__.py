@@ -54,7 +54,8 @@ def own(make: Callable[[], OwnBridge]) -> OwnBridge:
     Return the bridge of a process that serves no sockets, made once.
 
     Raises:
-        NotInitialized: The process was forked from one that serves.
+        NotInitialized: The process was forked from one that serves, or without the hooks of Python
+            from one that has published.
     """
     global _own  # noqa: PLW0603 the one global, with the service's
     if _is_child_of_service:
@@ -66,6 +67,11 @@ def own(make: Callable[[], OwnBridge]) -> OwnBridge:
     if made is None:
         with _making_own:
             made = _own = find_own() or make()
+    elif made.is_inherited():
+        raise NotInitialized(
+            "this process was forked, without Python's hooks, from one that had published, and an SQLite database "
+            "does not survive that: publish nothing before the fork; under uWSGI set lazy-apps = true"
+        )
     return made
 
 

@@ -124,8 +124,7 @@ class Bridge:
             encoded = orjson.dumps(payload)
         except TypeError as error:
             raise Invalid(f"data is not JSON: {error}") from None
-        copy = orjson.loads(encoded)
-        action = partial(self._publish, user_id, namespace, event, copy)
+        action = partial(self._publish, user_id, namespace, event, orjson.loads(encoded))
         self._put(_Turn(action, told=(user_id,), size=len(encoded)))
 
     def wake(self, keys: Sequence[StreamKey]) -> None:
@@ -230,14 +229,13 @@ class Bridge:
             raise Overloaded("the server has stopped") from None
 
     def _withdraw(self, entry: Receipt | _Turn) -> bool:
-        try:
+        with suppress(ValueError):
             self._waiting.remove(entry)
-        except ValueError:
-            return False
-        for _ in range(entry.size // _PLACE_BYTES):
-            with suppress(ValueError):  # the pump has passed it
-                self._waiting.remove(None)
-        return True
+            with suppress(ValueError):  # the pump may have passed its places
+                for _ in range(entry.size // _PLACE_BYTES):
+                    self._waiting.remove(None)
+            return True
+        return False
 
     # On the loop's thread
 
@@ -269,8 +267,7 @@ class Bridge:
             while batch := self._take():
                 await self._carry_out(batch)
                 batch = []
-                # Live events alone wait for nothing: threads that send them without end must not hold the loop.
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # live events alone wait for nothing, and may come without end
         except BaseException:  # the loop cancels what still runs when it ends
             _refuse(batch, Overloaded("the server was stopped; whether this was committed is not known"))
             self.abandon()

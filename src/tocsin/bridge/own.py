@@ -3,8 +3,10 @@
 import asyncio
 import concurrent.futures
 import logging
+import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from tocsin.application.ports import Draft
@@ -49,11 +51,13 @@ class OwnBridge(Bridge):
         self._make_core = make_core
         self._new_loop = new_loop
         self._thread: threading.Thread | None = None
+        self._started: concurrent.futures.Future[None] | None = None
+        self._pid = os.getpid()
         self._end: asyncio.Event
         self._is_heard = is_heard
         self._has_listeners: bool | None = None
         self._has_complained = False
-        self._waking = threading.Lock()
+        self._waking = threading.RLock()  # a signal handler may come in between
         self._to_wake: list[StreamKey] = []
         self._waker: threading.Thread | None = None
         # Held while the Core starts or ends, and by a fork: whoever has to wake the loop meanwhile waits.
@@ -101,8 +105,9 @@ class OwnBridge(Bridge):
             self._to_wake += keys
             if self._waker is None:
                 # Waited for at the end of the process, so that a script's last commit is heard, too.
-                self._waker = threading.Thread(target=self._open_and_wake, name="tocsin-waker", daemon=False)
-                self._waker.start()
+                waker = threading.Thread(target=self._open_and_wake, name="tocsin-waker", daemon=False)
+                waker.start()
+                self._waker = waker
 
     def _open_and_wake(self) -> None:
         try:
@@ -129,17 +134,29 @@ class OwnBridge(Bridge):
 
     def halt(self) -> None:
         """Commit what waits and end the Core; safe from any thread but its own."""
+        if self.is_inherited():
+            return  # it is the parent's
         with self.changing:
+            if self._started is not None and not self._started.cancel():
+                with suppress(Exception):  # a call that was interrupted may have left it at its start
+                    self._started.result()
             if self._is_running():
                 assert self._thread is not None
                 self._loop.call_soon_threadsafe(self._end.set)
                 self._thread.join()
-            self._thread = None
+            self._thread = self._started = None
             self.core = cast("Core", None)  # the next one may have other settings
             self._has_listeners = None
 
+    def is_inherited(self) -> bool:
+        """Return whether a Core runs here that a fork brought along without the hooks of Python."""
+        return self._started is not None and self._pid != os.getpid()
+
     def _is_running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        started = self._started
+        if started is None or not started.done() or started.cancelled() or started.exception() is not None:
+            return False
+        return self._thread is not None and self._thread.is_alive() and not self.is_inherited()
 
     def _wake_loop(self) -> None:
         with self.changing:
@@ -148,20 +165,30 @@ class OwnBridge(Bridge):
             super()._wake_loop()
 
     def _start(self) -> None:
-        core = self._make_core()
-        started: concurrent.futures.Future[None] = concurrent.futures.Future()
-        thread = threading.Thread(target=self._serve, args=(core, started), name="tocsin-bridge", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError as error:
-            raise Overloaded(f"the database can't be opened now: {error}") from None
-        started.result()
-        self._thread = thread
+        started = self._started
+        # One that has begun is waited for: an interrupted call left it, or this is a signal handler in its middle.
+        if started is None or started.done() or started.cancel():
+            core = self._make_core()
+            started = concurrent.futures.Future()
+            thread = threading.Thread(target=self._serve, args=(core, started), name="tocsin-bridge", daemon=True)
+            self._thread, self._started, self._pid = thread, started, os.getpid()
+            try:
+                thread.start()
+            except RuntimeError as error:
+                raise Overloaded(f"the database can't be opened now: {error}") from None
+        assert self._started is not None
+        self._started.result()
 
     # In its thread
 
     def _serve(self, core: "Core", started: concurrent.futures.Future[None]) -> None:
-        loop = self._new_loop()
+        if not started.set_running_or_notify_cancel():
+            return  # another has begun meanwhile
+        try:
+            loop = self._new_loop()
+        except Exception as error:  # noqa: BLE001 raised in the thread that waits
+            started.set_exception(error)
+            return
         loop.set_default_executor(_ThreadEach())
         try:
             loop.run_until_complete(self._live(core, started))
