@@ -95,13 +95,13 @@ class HostThreads:
             raise Overloaded("too many events wait for the application", retry_after_s=RETRY_AFTER_S)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         job = _Job(lane, call, future)
-        self._futures.add(future)
-        future.add_done_callback(self._futures.discard)
         if followers is None:
             self._lanes[lane] = deque()
             self._start(job)
         else:
             followers.append(job)
+        self._futures.add(future)
+        future.add_done_callback(self._futures.discard)
         return await future
 
     async def stop(self, timeout_s: float) -> None:

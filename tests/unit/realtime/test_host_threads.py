@@ -204,3 +204,20 @@ async def test_the_end_waits_for_what_runs(make_threads):
     await end
 
     assert "done" == await call
+
+
+async def test_a_call_that_gets_no_thread_is_refused_and_leaves_nothing(caplog, monkeypatch):
+    """The next one that gets a thread runs, and the end waits for nobody."""
+    threads = HostThreads(2)
+
+    def fail(_thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        with pytest.raises(Overloaded, match="no thread"):
+            await threads.run("a", int)
+
+    assert 0 == await threads.run("a", int)
+    await threads.stop(0)
+    assert [] == caplog.records
