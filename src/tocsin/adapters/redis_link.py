@@ -78,7 +78,7 @@ class RedisLink:
 
         ``use`` calls ``found(name)`` once its connection works.
         """
-        attempt = 0
+        longest = FIRST_WAIT_S
         while True:
             connection = self.connection()
             began = time.monotonic()
@@ -96,8 +96,7 @@ class RedisLink:
             finally:
                 await connection.disconnect(nowait=True)
             self.reconnects += 1
-            attempt = 0 if time.monotonic() - began >= STEADY_S else attempt + 1
-            longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**attempt)
+            longest = FIRST_WAIT_S if time.monotonic() - began >= STEADY_S else min(LONGEST_WAIT_S, longest * 2)
             await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - spreads the nodes, hides nothing
 
     def found(self, name: str) -> None:

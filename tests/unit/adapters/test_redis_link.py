@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from tocsin.adapters import redis_link
 from tocsin.adapters.redis_link import RedisLink
 
 
@@ -42,6 +43,42 @@ def test_a_url_that_cannot_be_read_is_not_quoted(url):
     assert refused.value.__suppress_context__
 
 
+class Connected:
+    """A connection to nowhere that is made at once."""
+
+    async def connect(self):
+        pass
+
+    async def disconnect(self, nowait):
+        pass
+
+
+async def test_an_outage_of_a_day_ends_as_a_short_one(monkeypatch):
+    """However often it was in vain, the next attempt follows half a minute later at most."""
+    link, waits, is_back = RedisLink("redis://localhost"), [], asyncio.Event()
+    link.connection = Connected
+    # Nobody waits here, and what would have been waited for at most is written down.
+    monkeypatch.setattr(redis_link.random, "uniform", lambda least, most: waits.append(most) or least)
+
+    async def use(_):
+        if len(waits) < 5_000:
+            raise ConnectionError("away")
+        is_back.set()
+        await asyncio.Event().wait()
+
+    kept = asyncio.create_task(link.keep("publish", use))
+    back = asyncio.create_task(is_back.wait())
+    async with asyncio.timeout(20):
+        await asyncio.wait([kept, back], return_when=asyncio.FIRST_COMPLETED)
+    kept.cancel()
+    back.cancel()
+    await asyncio.gather(kept, back, return_exceptions=True)
+
+    assert is_back.is_set()
+    assert [1.0, 2.0, 4.0, 8.0, 16.0, 30.0] == waits[:6]
+    assert {30.0} == set(waits[6:])
+
+
 async def test_an_outage_is_told_once(caplog):
     """Two connections that are down for many attempts are one line, and one when both are back."""
     link = RedisLink("redis://:geheim@localhost:1")
@@ -54,13 +91,6 @@ async def test_an_outage_is_told_once(caplog):
         link.found(name)
         await both.wait()
         await asyncio.Event().wait()
-
-    class Connected:
-        async def connect(self):
-            pass
-
-        async def disconnect(self, nowait):
-            pass
 
     link.connection = Connected
     with caplog.at_level(logging.INFO, "tocsin"):
