@@ -16,6 +16,7 @@ from tocsin.domain.principal import Principal
 from tocsin.domain.push import Outcome, PushMessage
 from tocsin.domain.stream import EventDraft, Head, Slice, StreamEvent, StreamKey
 from tocsin.domain.user_id import UserId
+from tocsin.domain.web_push import PushKeys, WebPushDraft, WebPushSubscription
 
 T_contra = TypeVar("T_contra", contravariant=True)
 
@@ -173,6 +174,30 @@ class Store(Protocol):
 
     async def list_topics(self, user_id: UserId) -> list[str]:
         """Return the topics that the user follows, by name."""
+
+    # Web Push
+
+    async def save_web_push(self, draft: WebPushDraft, most: int, once: Once | None = None) -> WebPushSubscription:
+        """
+        Insert a subscription or update the user's own of this endpoint; another user's becomes this user's.
+
+        Of the user's other subscriptions those seen last stay, ``most - 1`` of them.
+        """
+
+    async def list_web_push(self, user_id: UserId) -> list[WebPushSubscription]:
+        """Return the user's subscriptions, the one seen last first."""
+
+    async def delete_web_push(self, user_id: UserId, endpoint: str, once: Once | None = None) -> None:
+        """Delete one of the user's own; NotFound also for another's."""
+
+    async def drop_web_push(self, gone: WebPushSubscription) -> bool:
+        """Delete a subscription if it still is the same, user and keys too; return whether it was."""
+
+    async def see_web_push(self, subscription_id: str) -> None:
+        """Set ``last_seen_at`` to now, never back; nothing where there is no such subscription."""
+
+    async def push_keys(self, fresh: PushKeys) -> PushKeys:
+        """Return the keys of this installation; keep ``fresh`` as these where there are none yet."""
 
     # Upkeep
 

@@ -180,6 +180,34 @@ topic_subscription = Table(
 )
 Index("ix_tocsin_topic_subscription_topic", topic_subscription.c.topic)
 
+# A browser that takes pushes. Its endpoint belongs to the user who subscribed last.
+web_push_subscription = Table(
+    "tocsin_web_push_subscription",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("p256dh", Text, nullable=False),
+    Column("auth", Text, nullable=False),
+    Column("user_agent", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger, nullable=False),
+)
+Index("ix_tocsin_web_push_subscription_endpoint", web_push_subscription.c.endpoint, unique=True)
+Index("ix_tocsin_web_push_subscription_user_id", web_push_subscription.c.user_id)
+
+# What this installation pushes with: one row, made at first use, shared by all
+# nodes. Browsers subscribe to this very key: another one would part with them all.
+vapid_key = Table(
+    "tocsin_vapid_key",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("private_pem", Text, nullable=False),
+    Column("receipt_key", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="single_row"),
+)
+
 # Alembic's, as it makes it. Here so that a host's autogenerate keeps it; it has
 # a row where the migrations of tocsin are at work, none where the host's are.
 VERSION_TABLE = "tocsin_version"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from tocsin.adapters import failpoint
-from tocsin.adapters.sql import chat, devices, inbox, inbox_queries, streams, writes
+from tocsin.adapters.sql import chat, devices, inbox, inbox_queries, streams, web_push, writes
 from tocsin.adapters.sql.connection import open_writer
 from tocsin.adapters.sql.forked import refuse_inherited
 from tocsin.adapters.sql.group_commit import GroupCommit, Operation
@@ -31,6 +31,7 @@ from tocsin.domain.notification import InboxFilter, InboxPage, InboxStats, Notif
 from tocsin.domain.stream import Head, Slice, StreamEvent, StreamKey
 from tocsin.domain.timestamp import now_ms
 from tocsin.domain.user_id import UserId
+from tocsin.domain.web_push import PushKeys, WebPushDraft, WebPushSubscription
 
 T = TypeVar("T")
 
@@ -274,6 +275,39 @@ class SqliteStore:
     async def list_topics(self, user_id: UserId) -> list[str]:
         """Return a user's topics."""
         return await self._readers.run(lambda reader: devices.topics_of_user(reader, user_id))
+
+    # Web Push
+
+    async def save_web_push(self, draft: WebPushDraft, most: int, once: Once | None = None) -> WebPushSubscription:
+        """Insert, update or take over a subscription."""
+        return await self._write_once(
+            once,
+            lambda transaction: web_push.save(transaction, draft, most),
+            web_push.to_json,
+            lambda saved: web_push.from_json(saved, draft),
+        )
+
+    async def list_web_push(self, user_id: UserId) -> list[WebPushSubscription]:
+        """Return a user's subscriptions."""
+        return await self._readers.run(lambda reader: web_push.of_user(reader, user_id))
+
+    async def delete_web_push(self, user_id: UserId, endpoint: str, once: Once | None = None) -> None:
+        """Delete one subscription."""
+        await self._write_once(
+            once, lambda transaction: web_push.delete(transaction, user_id, endpoint), unchanged, unchanged
+        )
+
+    async def drop_web_push(self, gone: WebPushSubscription) -> bool:
+        """Delete what a push service says is gone."""
+        return await self._writer.run(lambda transaction: web_push.drop(transaction, gone))
+
+    async def see_web_push(self, subscription_id: str) -> None:
+        """Note that a push arrived."""
+        await self._writer.run(lambda transaction: web_push.see(transaction, subscription_id))
+
+    async def push_keys(self, fresh: PushKeys) -> PushKeys:
+        """Return the keys of this installation."""
+        return await self._writer.run(lambda transaction: web_push.keys(transaction, fresh))
 
     # Upkeep
 

@@ -38,6 +38,8 @@ from tocsin.adapters.sql.schema import (
     stream,
     stream_event,
     topic_subscription,
+    vapid_key,
+    web_push_subscription,
 )
 from tocsin.domain.stream import StreamEvent, StreamKey
 
@@ -82,6 +84,8 @@ class Statements:
         self._idempotency()
         self._devices()
         self._topics()
+        self._web_push()
+        self._vapid_key()
 
     def _compile(self, statement: Executable) -> str:
         compiled = statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]
@@ -282,6 +286,40 @@ class Statements:
         )
         self.insert_subscription = self._compile(_inserted(topic_subscription))
         self.delete_subscription = self._compile(delete(topic_subscription).where(one))
+
+    def _web_push(self) -> None:
+        table = web_push_subscription
+        one = table.c.id == bindparam("id")
+        mine = table.c.user_id == bindparam("user_id")
+        address = table.c.endpoint == bindparam("endpoint")
+        latest_first = (table.c.last_seen_at.desc(), table.c.id.desc())
+        self.find_web_push = self._compile(select(table).where(address))
+        self.list_web_push = self._compile(select(table).where(mine).order_by(*latest_first))
+        self.insert_web_push = self._compile(_inserted(table))
+        changed = ("p256dh", "auth", "user_agent", "last_seen_at")
+        self.update_web_push = self._compile(
+            update(table).values({name: bindparam(name) for name in changed}).where(one)
+        )
+        seen_at = bindparam("seen_at", type_=table.c.last_seen_at.type)
+        self.touch_web_push = self._compile(
+            update(table).values(last_seen_at=seen_at).where(one, table.c.last_seen_at < seen_at)
+        )
+        self.delete_web_push = self._compile(delete(table).where(one))
+        self.delete_own_web_push = self._compile(delete(table).where(address, mine))
+        # A browser that subscribed again meanwhile has a new key and is not gone.
+        same = and_(one, mine, address, table.c.p256dh == bindparam("p256dh"), table.c.auth == bindparam("auth"))
+        self.delete_gone_web_push = self._compile(delete(table).where(same))
+        others = and_(mine, table.c.id != bindparam("id"))
+        kept = _limited(select(table.c.id).where(others).order_by(*latest_first))
+        self.delete_oldest_web_push = self._compile(delete(table).where(others, table.c.id.not_in(kept)))
+
+    def _vapid_key(self) -> None:
+        self.find_vapid_key = self._compile(select(vapid_key.c.private_pem, vapid_key.c.receipt_key))
+        self.insert_vapid_key = self._compile(
+            insert(vapid_key).values(
+                {"id": _ONE} | {name: bindparam(name) for name in ("private_pem", "receipt_key", "created_at")}
+            )
+        )
 
 
 def _inbox_list(is_unread: bool | None, has_category: bool, has_type: bool) -> Select[tuple[object, ...]]:

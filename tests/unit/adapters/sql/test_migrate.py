@@ -139,6 +139,23 @@ def test_a_move_that_fails_leaves_the_old_tables(unprefixed):
     assert [OLD_ROWS["message"]] == rows(unprefixed, "message")
 
 
+def test_a_step_keeps_what_is_stored(tmp_path):
+    """A database of the release before, with rows, gets the new tables and loses nothing."""
+    path = str(tmp_path / "t.db")
+    upgrade(path)
+    for new in ("tocsin_web_push_subscription", "tocsin_vapid_key"):
+        execute(path, f"DROP TABLE {new}")
+    execute(path, "UPDATE tocsin_version SET version_num = '0002'")
+    device = ("d-1", "7", "token", "t", "web", "Laptop", 5, 6)
+    execute(path, f"INSERT INTO tocsin_device VALUES {device}")
+    before = definitions(path)
+
+    assert latest() == upgrade(path)
+    assert before.items() <= definitions(path).items()
+    assert [device] == rows(path, "tocsin_device")
+    assert [] == rows(path, "tocsin_vapid_key")
+
+
 def test_tables_of_a_host_are_left_alone(tmp_path):
     """A host may have tables of the names that ours once had, and migrations of its own."""
     path = str(tmp_path / "host.db")
