@@ -11,7 +11,7 @@ from tocsin.application.drafts import draft_event, draft_message, draft_notifica
 from tocsin.application.ports import Draft
 from tocsin.domain.errors import Invalid
 from tocsin.domain.notification import MAX_RECIPIENTS
-from tocsin.domain.user_id import parse_user_id, user_id_json
+from tocsin.domain.user_id import parse_user_id
 from tocsin.models import Notification
 from tocsin.models.host_session import HostSession
 
@@ -63,10 +63,7 @@ def publish_in(
     with HostSession.of(sync).writing(sync, connection) as transaction:
         writes.perform(transaction, prepared)
         epoch = (transaction.row(SQL.epoch, {}) or [""])[0]
-    return [
-        {"user_id": user_id_json(one.user_id), "namespace": one.namespace, **one.record(epoch)}
-        for one in transaction.events
-    ]
+    return [one.addressed_record(epoch) for one in transaction.events]
 
 
 def _drafts(namespace: str, event: str, users: Sequence[int | str], data: Mapping[str, Any]) -> list[Draft]:
@@ -79,6 +76,8 @@ def _drafts(namespace: str, event: str, users: Sequence[int | str], data: Mappin
         if unknown := sorted(data.keys() - _MESSAGE_FIELDS):
             raise Invalid(f"data.{unknown[0]} is no field of a message")
         sender, message, key = (data.get(name) for name in ("from_user_id", "message", "client_msg_id"))
+        if key is not None and len(ordered) > 1:
+            raise Invalid("data.client_msg_id is of one message, and to several users there are several")
         return [draft_message(sender, user_id, message, key) for user_id in ordered]
     kind, draft = draft_event(namespace, event, ordered, data)
     if not kind.durable:

@@ -132,6 +132,10 @@ def test_a_session_of_flask_sqlalchemy_is_one(make_session, log):
         (("/notifications", "notification", 7, {}), "title must have 1 to 200 characters"),
         (("/chat", "message_received", 7, {"message": "x"}), "from_user_id must be a string or an integer"),
         (("/chat", "message_received", 7, {"from_user_id": 1, "message": "x", "id": 1}), "data.id is no field"),
+        (
+            ("/chat", "message_received", [7, 8], {"from_user_id": 1, "message": "x", "client_msg_id": "c"}),
+            "client_msg_id is of one message",
+        ),
         (("/chat", "message_sent", 7, {}), "there is no event 'message_sent' to publish"),
     ],
 )

@@ -5,7 +5,7 @@ Counters are taken in ascending user id over the whole flush, see
 ``streams.append_to_all``. What each model tells is said there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -19,6 +19,7 @@ from tocsin.models.host_session import HostSession
 from tocsin.models.model import Model, Telling
 
 _BY_KEY = attrgetter("key")
+_PART = "tocsin_part_to_flush"
 
 
 def _before_insert(_mapper: Mapper[Any], connection: Connection, target: Model) -> None:
@@ -55,15 +56,18 @@ def _tell(connection: Connection, target: Model, *, is_orphan: bool = False) -> 
 
 
 def _flushed(session: Session, transaction: Transaction) -> Iterator[tuple[Model, Sequence[Telling]]]:
-    for model in session.new:
-        if isinstance(model, Model):
-            yield model, model._created(transaction)  # noqa: SLF001 ours
-    for model in session.dirty:
-        if isinstance(model, Model) and (names := _changed_names(model)):
+    part = session.info.get(_PART)
+
+    def ours(models: Iterable[object]) -> Iterator[Model]:
+        return (one for one in models if isinstance(one, Model) and (part is None or id(one) in part))
+
+    for model in ours(session.new):
+        yield model, model._created(transaction)  # noqa: SLF001 ours
+    for model in ours(session.dirty):
+        if names := _changed_names(model):
             yield model, model._changed(transaction, names)  # noqa: SLF001 ours
-    for model in session.deleted:
-        if isinstance(model, Model):
-            yield model, model._deleted(transaction)  # noqa: SLF001 ours
+    for model in ours(session.deleted):
+        yield model, model._deleted(transaction)  # noqa: SLF001 ours
 
 
 def _changed_names(model: Model) -> list[str]:
@@ -81,6 +85,11 @@ def _append(transaction: Transaction, tellings: Sequence[Telling]) -> None:
     streams.put_events(transaction, events)
 
 
+def _note_part(session: Session, _context: object, instances: Sequence[object] | None) -> None:
+    # ``session.flush(objects)`` stores these alone; the others are told of when they are.
+    session.info[_PART] = {id(one) for one in instances} if instances else None
+
+
 def _refuse_bulk(state: ORMExecuteState) -> None:
     if not (state.is_insert or state.is_update or state.is_delete):
         return
@@ -95,4 +104,5 @@ def _refuse_bulk(state: ORMExecuteState) -> None:
 event.listen(Model, "before_insert", _before_insert, propagate=True)
 event.listen(Model, "before_update", _before_update, propagate=True)
 event.listen(Model, "before_delete", _before_delete, propagate=True)
+event.listen(Session, "before_flush", _note_part)
 event.listen(Session, "do_orm_execute", _refuse_bulk)

@@ -8,6 +8,7 @@ session's thread.
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import OperationalError
@@ -62,6 +63,7 @@ class HostSession:
         """
         if connection.dialect.name != "sqlite":
             raise Invalid(f"tocsin's tables can't be in {connection.dialect.name} yet, only in an SQLite file")
+        _refuse_autocommit(connection)
         transaction = HostTransaction(connection, now_ms())
         try:
             yield transaction
@@ -102,3 +104,13 @@ class HostSession:
 
 def _innermost(session: Session) -> SessionTransaction | None:
     return session.get_nested_transaction() or session.get_transaction()
+
+
+def _refuse_autocommit(connection: Connection) -> None:
+    driver: Any = connection.connection.driver_connection
+    # The driver begins none by itself then, so that there would be one by now.
+    if getattr(driver, "isolation_level", "") is None and not driver.in_transaction:
+        raise Invalid(
+            "the session's connection commits each statement by itself (AUTOCOMMIT), and an event could not be "
+            "committed with its rows or not at all: use another isolation level for this session"
+        )

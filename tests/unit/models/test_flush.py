@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Column, Integer, String, event
+from sqlalchemy.exc import SADeprecationWarning
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from tocsin.models import ChatMessage, Device, Notification, TopicSubscription
@@ -87,3 +88,15 @@ def test_devices_and_topics_are_rows_without_events(session, log, new_session):
 def test_rows_without_events_may_be_changed_in_bulk(session, model):
     """Nobody would have to hear of it."""
     assert 0 == session.query(model).delete()
+
+
+def test_a_flush_of_some_tells_of_them_alone(session, log):
+    """What is left for a later flush is told of then, once."""
+    first, second = Notification(user_id=7, title="First"), Notification(user_id=7, title="Second")
+    session.add_all([first, second])
+    with pytest.warns(SADeprecationWarning):
+        session.flush([second])
+    session.commit()
+
+    assert ["Second", "First"] == [payload["title"] for payload in log.payloads()]
+    assert 2 == log.count("tocsin_notification")

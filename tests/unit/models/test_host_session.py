@@ -178,6 +178,19 @@ def test_another_kind_of_database_is_refused():
         publish_in(Elsewhere(), "/orders", "order_updated", 7, {})
 
 
+def test_a_connection_without_transactions_is_refused(engine, log):
+    """There would be events without their rows after a rollback, or rows without their events."""
+    with Session(engine.execution_options(isolation_level="AUTOCOMMIT")) as session:
+        with pytest.raises(Invalid, match="AUTOCOMMIT"):
+            publish_in(session, "/orders", "order_updated", 7, {})
+        session.add(Notification(user_id=7, title="a"))
+        with pytest.raises(Invalid, match="AUTOCOMMIT"):
+            session.commit()
+        session.rollback()
+
+    assert [] == log.events()
+
+
 def test_a_locked_database_fails_the_hosts_write_alone(path, log):
     """As for any of its writes: the transaction can be rolled back and tried again."""
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 0.05})
