@@ -307,7 +307,9 @@ class LiveStreams:
                     await self._hurry.wait()
             self._hurry.clear()
             try:
-                self._is_sweep_due |= await self._store.changed_elsewhere() or self.epoch != self._store.epoch
+                # Not in one expression with the flag, which may be set while this waits.
+                if await self._store.changed_elsewhere() or self.epoch != self._store.epoch:
+                    self._is_sweep_due = True
                 if self._is_sweep_due or time.monotonic() - swept_at >= FULL_SWEEP_S:
                     # Before the sweep, so that a read that fails meanwhile asks for the next one.
                     self._is_sweep_due = False

@@ -166,6 +166,31 @@ async def test_a_gap_is_swept_at_once(node, socket):
     assert [4] == socket.seqs
 
 
+async def test_a_gap_during_the_periodic_look_is_swept_at_once(node, socket):
+    """The look, which found nothing, does not make the sweep forget what came meanwhile."""
+    looks, go_on = asyncio.Queue(), asyncio.Event()
+
+    async def look():
+        looks.put_nowait(None)
+        await go_on.wait()
+        return False
+
+    node.log.changed_elsewhere = look
+    node.live._sweep_s = 3600
+    node.live.start()
+    node.live._hurry.set()
+    async with asyncio.timeout(5):
+        await looks.get()
+        node.log.commit()
+        node.live.on_gap()
+        go_on.set()
+        while not socket.seqs:  # noqa: ASYNC110 - the double raises no event
+            await asyncio.sleep(0.001)
+    await node.live.stop()
+
+    assert [4] == socket.seqs
+
+
 async def test_a_room_that_fell_behind_the_kept_log_is_told_to_resync(node, socket):
     """Events that are pruned before they were sent show as a resync, and live goes on."""
     node.log.commit_many(10)
