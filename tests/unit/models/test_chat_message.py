@@ -110,6 +110,15 @@ async def test_a_minute_later_it_is_another(session, log, store, clock):
     assert 2 == log.count("tocsin_message")
 
 
+async def test_a_clock_that_is_set_back_makes_the_minute_no_hour(session, log, store, clock):
+    """One that nobody broadcast is not taken for what is said long after it."""
+    save(session)
+    clock.ahead = -3_600_000
+    await store.send_message(broadcast())
+
+    assert 2 == log.count("tocsin_message")
+
+
 async def test_a_claim_with_an_id_is_found_again_by_it(session, log, store):
     """A retry of the broadcast is the same message, too."""
     saved = save(session)

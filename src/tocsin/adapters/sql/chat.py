@@ -12,7 +12,7 @@ from tocsin.adapters.sql.statements import SQLITE as SQL
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.domain.errors import KeyReused, NotFound
 from tocsin.domain.identifier import new_id
-from tocsin.domain.message import Message, MessageDraft
+from tocsin.domain.message import ADOPTED_MS, Message, MessageDraft
 from tocsin.domain.stream import StreamKey
 from tocsin.domain.timestamp import iso_or_none
 from tocsin.domain.user_id import UserId, user_id_json
@@ -50,6 +50,8 @@ def _claim_saved(transaction: Transaction, draft: MessageDraft) -> Message | Non
             "message": draft.message,
             "client_msg_id": draft.client_msg_id,
             "now": transaction.now,
+            # After a clock was set back a message saved before is no younger than a minute.
+            "latest": transaction.now + ADOPTED_MS,
             "limit": 1,
         },
     )

@@ -219,6 +219,7 @@ class Statements:
                 message.c.from_user_id == bindparam("from_user_id"),
                 message.c.to_user_id == bindparam("to_user_id"),
                 message.c.claimable_until > bindparam("now"),
+                message.c.claimable_until <= bindparam("latest"),
                 message.c.message == bindparam("message"),
             )
             .order_by(message.c.claimable_until, message.c.seq)
