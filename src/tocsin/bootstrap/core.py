@@ -16,6 +16,7 @@ from tocsin.application.devices import Devices
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store
 from tocsin.application.streams import Streams
+from tocsin.bootstrap.coroutines import Coroutines
 from tocsin.bootstrap.patched_threads import find_patcher
 from tocsin.domain.errors import TocsinError
 from tocsin.settings import Settings
@@ -25,7 +26,7 @@ class StartError(Exception):
     """The service can't start; the message is one line and says how to mend it."""
 
 
-class Core:
+class Core(Coroutines):
     """
     The use-cases on a database and a bus, without a server: all that publishing needs.
 
@@ -35,7 +36,7 @@ class Core:
         settings: All settings; no key for tokens is needed.
 
     Attributes:
-        notifications: The inbox, for back ends in Python: ``await service.notifications.create(...)``.
+        notifications: The inbox.
         activity: Events of posts and orders.
         chat: Messages.
         devices: Where push goes, and who follows which topic.

@@ -165,8 +165,9 @@ class Bridge:
         """Raise RuntimeError on the loop's own thread, with what to do instead."""
         if self._is_on_loop():
             raise RuntimeError(
-                f"{what} would block the event loop that answers it: in an async function "
-                "await the use-case instead, as in `await service.notifications.create(…)`"
+                f"{what} would block the event loop that answers it: in an async function await "
+                "service.create_notification(…), service.publish(…), service.send_message(…) or what "
+                "service.devices has instead"
             )
 
     def _is_on_loop(self) -> bool:
@@ -241,6 +242,8 @@ class Bridge:
 
     async def flush(self) -> None:
         """Return when all that was handed over before is committed or refused, and all that was asked is begun."""
+        if not self._waiting and self._pump is None:
+            return
         reached = self._loop.create_future()
         self._waiting.append(_Turn(partial(_reach, reached)))
         self._start_pump()

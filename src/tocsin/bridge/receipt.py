@@ -12,7 +12,6 @@ from tocsin.domain.errors import Overloaded
 from tocsin.domain.message import MessageDraft
 from tocsin.domain.notification import NotificationDraft
 from tocsin.domain.stream import StreamEvent
-from tocsin.domain.user_id import user_id_json
 
 if TYPE_CHECKING:
     from tocsin.bridge.crossing import Bridge
@@ -69,10 +68,7 @@ class Receipt:
             self._wait(bridge, timeout)
         if self._error is not None:
             raise self._error
-        return [
-            {"user_id": user_id_json(one.user_id), "namespace": one.namespace, **one.record(self._epoch)}
-            for one in self._events
-        ]
+        return [one.addressed_record(self._epoch) for one in self._events]
 
     def _wait(self, bridge: "Bridge", timeout: float | None) -> None:
         with _making_waiter:

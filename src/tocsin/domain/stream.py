@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from tocsin.domain.timestamp import iso
-from tocsin.domain.user_id import UserId
+from tocsin.domain.user_id import UserId, user_id_json
 
 MAX_REPLAY = 1_000
 KEPT_EVENTS = 1_000
@@ -52,6 +52,10 @@ class StreamEvent(NamedTuple):
         """Return the JSON object that clients see, with event_id, seq and epoch."""
         tail = f'"event_id":"{self.event_id}","seq":{self.seq},"epoch":"{epoch}"}}'.encode()
         return (b"{" if self.payload == b"{}" else self.payload[:-1] + b",") + tail
+
+    def addressed_record(self, epoch: str) -> dict[str, Any]:
+        """Return the record with its user and namespace, as publishers get it."""
+        return {"user_id": user_id_json(self.user_id), "namespace": self.namespace, **self.record(epoch)}
 
     def record(self, epoch: str) -> dict[str, Any]:
         """Return the event as ``GET /api/stream`` lists it."""

@@ -2,7 +2,7 @@
 The guide's notification service: stored notifications, in words of one's own or the server's.
 
 Every function returns after the commit, from any thread of any process; on the
-serving event loop it refuses, ``await service.notifications.create(...)`` is for
+serving event loop it refuses, ``await service.create_notification(...)`` is for
 there. A builder writes title and message itself, in English or Korean, and
 repeats what it was given in ``data``, for pages with words of their own.
 """
@@ -44,7 +44,8 @@ def create_notification(
     """
     Store a notification, deliver it to every device of its user, and return it once it is committed.
 
-    Never lost after that, never shown twice. Safe from any thread of any process.
+    Never lost after that, never shown twice. Safe from any thread of any process; on
+    the serving event loop ``await service.create_notification(...)`` takes and returns the same.
 
     Args:
         user_id: Whose inbox.

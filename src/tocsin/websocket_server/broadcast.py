@@ -3,8 +3,9 @@ The guide's ``broadcast_*`` functions, for any thread of any process.
 
 What is wrong with the arguments is raised at the call. In the process that
 serves, a call returns within microseconds with a Receipt; in any other it
-returns once the event is committed. Coroutines of the serving process call
-``await service.…`` instead, or these and drop the Receipt.
+returns once the event is committed. Coroutines of the serving process await
+``service.publish(…)``, ``service.create_notification(…)`` and ``service.send_message(…)``
+instead, or call these and drop the Receipt.
 """
 
 from typing import Any
@@ -21,7 +22,7 @@ def broadcast_sns_event(event: str, user_id: int | str, data: dict[str, Any] | N
     Deliver an event of ``/sns`` to every device of one user, on any node.
 
     Durable, and in the order of the calls for one user; ``user_online`` and
-    ``user_offline`` reach only who is connected.
+    ``user_offline`` reach only who is connected. Its coroutine is ``service.publish``.
 
     Args:
         event: ``publish_started``, ``publish_success``, ``publish_failed``, ``post_liked``,
@@ -42,7 +43,7 @@ def broadcast_order_event(event: str, user_id: int | str, data: dict[str, Any] |
     """
     Deliver an event of ``/orders`` to every device of one user, on any node.
 
-    Durable, and in the order of the calls for one user.
+    Durable, and in the order of the calls for one user. Its coroutine is ``service.publish``.
 
     Args:
         event: ``order_updated``, ``shipment_update`` or ``delivery_confirmed``.
@@ -63,7 +64,8 @@ def broadcast_notification(user_id: int | str, data: dict[str, Any]) -> Receipt:
     Store a notification and deliver it to every device of one user, on any node.
 
     One that is stored already was delivered by its commit: ``data`` with the
-    ``id`` of such (``to_dict()`` of a model) makes nothing twice.
+    ``id`` of such (``to_dict()`` of a model) makes nothing twice. Its coroutine is
+    ``service.create_notification``.
 
     Args:
         user_id: Whose inbox.
@@ -87,7 +89,7 @@ def broadcast_chat_message(
 
     A ``ChatMessage`` of the same users and text that a session has saved in the
     last minute was delivered by its commit: it is this message, and nothing is
-    made twice.
+    made twice. Its coroutine is ``service.send_message``.
 
     Args:
         from_user_id: Who says it.
