@@ -244,10 +244,10 @@ class Bridge:
         """Return when all that was handed over before is committed or refused, and all that was asked is begun."""
         if not self._waiting and self._pump is None:
             return
-        reached = self._loop.create_future()
-        self._waiting.append(_Turn(partial(_reach, reached)))
+        reached = asyncio.Event()
+        self._waiting.append(_Turn(reached.set))
         self._start_pump()
-        await reached
+        await reached.wait()
 
     async def close(self) -> None:
         """Refuse what is new, carry out what was accepted, answer what was asked."""
@@ -388,11 +388,6 @@ def _take_turns(turns: Sequence[_Turn]) -> None:
             turn.action()
         except Exception:  # noqa: BLE001 logged
             _log.exception("an event was not sent")
-
-
-def _reach(reached: asyncio.Future[None]) -> None:
-    if not reached.done():
-        reached.set_result(None)
 
 
 def _users(draft: Draft) -> Sequence[UserId]:
