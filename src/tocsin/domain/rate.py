@@ -23,14 +23,14 @@ class Rate:
     period_s: float
 
 
-def parse_rate(text: str) -> Rate:
+def parse_rate(text: object) -> Rate:
     """
     Return the rate of a text such as ``10 per minute``.
 
     Raises:
         Invalid: It does not look like one.
     """
-    found = _TEXT.fullmatch(text)
+    found = _TEXT.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         raise Invalid(f"{text!r} is not a rate such as '10 per minute' or '5/second'")
     count, periods, unit = found.groups()

@@ -20,7 +20,9 @@ def test_a_rate_is_read(text, rate):
     assert rate == parse_rate(text)
 
 
-@pytest.mark.parametrize("text", ["", "10", "ten per minute", "0 per minute", "-1 per minute", "10 per fortnight"])
+@pytest.mark.parametrize(
+    "text", ["", "10", "ten per minute", "0 per minute", "-1 per minute", "10 per fortnight", 10, None, parse_rate]
+)
 def test_what_is_no_rate_is_refused(text):
     """The refusal shows what a rate looks like."""
     with pytest.raises(Invalid, match="10 per minute"):
