@@ -79,9 +79,12 @@ def _is_between(text: str, place: int) -> bool:
 
 def on_one_line(text: str) -> str:
     """Return a text fit to stand inside a sentence: white space is one space, and no control turns its direction."""
-    return " ".join(_DIRECTIONS.sub("", storable(text)).split())
+    if not text.isascii():
+        text = _DIRECTIONS.sub("", text)
+    return " ".join(storable(text).split())
 
 
 def storable(text: str) -> str:
     """Return the text with U+FFFD in place of what no database can hold."""
-    return _UNPRINTABLE.sub("\ufffd", text)
+    # Every call of a host comes here: a look at plain text costs less than the pattern.
+    return text if text.isascii() and "\0" not in text else _UNPRINTABLE.sub("\ufffd", text)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.domain.errors import Invalid
-from tocsin.domain.text import check_text, cut, on_one_line
+from tocsin.domain.text import check_text, cut, on_one_line, storable
 
 
 @pytest.mark.parametrize("text", ["a", "안녕 🎉", "<b>bold</b>", "two\nlines", "a" * 20])
@@ -74,3 +74,13 @@ def test_a_cut_text_fits_and_is_a_beginning(text, most):
 def test_a_text_on_one_line_keeps_to_itself():
     """Line ends are spaces; what would turn the sentence around it or break a database is gone."""
     assert "Mina 민아 \ufffd!" == on_one_line("  Mina\r\n\t\u202e민아\u2066 \ud83c!\n")
+
+
+@given(st.text(st.characters(codec=None) | st.sampled_from("\0\ud800\udfff\u202e\u2069 \t\n\x1fa"), max_size=20))
+def test_only_what_cannot_stand_there_is_changed(text):
+    """Whichever way a text goes through, plain or not, it comes out the same."""
+    kept = "".join("\ufffd" if one == "\0" or "\ud800" <= one <= "\udfff" else one for one in text)
+    turning = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+    assert kept == storable(text)
+    assert " ".join("".join(one for one in kept if one not in turning).split()) == on_one_line(text)

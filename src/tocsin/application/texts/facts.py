@@ -1,7 +1,6 @@
 """What the data of an event says, ready to stand in a sentence of any language."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tocsin.domain.notification import MAX_MESSAGE
@@ -9,6 +8,8 @@ from tocsin.domain.text import cut, on_one_line, storable
 
 # Of a name, a place, a number of an order: more would crowd the sentence out.
 MAX_NAME = 100
+# Python refuses to print the longest integers.
+_TOO_LONG = 10**MAX_NAME
 
 _SPELLINGS = {"canceled": "cancelled"}
 
@@ -20,8 +21,7 @@ class Text(NamedTuple):
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(NamedTuple):
     """
     The fields of an event's data; empty where one is missing or no text.
 
@@ -52,9 +52,9 @@ def facts_of(data: Mapping[str, Any]) -> Facts:
     status_key = key_of(status)
     return Facts(
         platforms=tuple(dict.fromkeys(platform for platform in named if platform)),
-        error=on_one_line(_text(data.get("error"))),
+        error=_line(data.get("error")),
         name=_name(data.get("user_name")) or _name(data.get("from_name")),
-        comment=on_one_line(_text(data.get("comment"))),
+        comment=_line(data.get("comment")),
         message=storable(_text(data.get("message"))),
         order_id=_name(data.get("order_id")).removeprefix("#"),
         status=status,
@@ -83,10 +83,14 @@ def filled(before: str, quote: str, after: str = "") -> str:
 def _text(value: object) -> str:
     if isinstance(value, str):
         return value
-    # Python refuses to print the longest integers.
-    is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**MAX_NAME
+    is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < _TOO_LONG
     return str(value) if is_number else ""
 
 
+def _line(value: object) -> str:
+    # Of ten facts an event tells two or three: what is missing costs nothing.
+    return "" if value is None else on_one_line(_text(value))
+
+
 def _name(value: object) -> str:
-    return cut(on_one_line(_text(value)), MAX_NAME)
+    return "" if value is None else cut(on_one_line(_text(value)), MAX_NAME)
