@@ -21,6 +21,7 @@ MIN_SECRET_BYTES = 32
 ANY_ORIGIN = "*"
 
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_FCM_URL = re.compile(r"(?:https://[^\s/?#@]+|http://(?:localhost|127\.[0-9.]+|\[::1\])(?::[0-9]{1,5})?)(?:/[^\s?#]*)?")
 _DEFAULT_PORT = {"http": ":80", "https": ":443"}
 
 
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
         host_threads: Views and sync handlers of an embedded host that run at a time.
         lang: Language of the texts of notifications that the server words itself.
         firebase_credentials_path: The key file of the Firebase project that pushes; None: no push.
+        fcm_url: A proxy or a fake in place of ``https://fcm.googleapis.com``.
         limit_user_connections: Sockets one user may hold at a time.
         limit_user_events: Events of each kind that one user's clients may send, as ``10 per minute``.
         limit_user_devices: Devices for push that one user may have registered.
@@ -112,6 +114,7 @@ class Settings(BaseSettings):
     firebase_credentials_path: Path | None = Field(
         default=None, validation_alias=_guide_name("FIREBASE_CREDENTIALS_PATH", "firebase_credentials_path")
     )
+    fcm_url: str | None = None
 
     limit_user_connections: Annotated[int, Field(ge=1)] = 20
     limit_user_events: str = "6000 per minute"
@@ -203,6 +206,14 @@ class Settings(BaseSettings):
         if path is not None and not path.is_file():
             raise ValueError("names no file; download the key of a service account in the Firebase console")
         return path
+
+    @field_validator("fcm_url")
+    @classmethod
+    def _check_fcm_url(cls, url: str | None) -> str | None:
+        # Access tokens go there.
+        if url is not None and not _FCM_URL.fullmatch(url):
+            raise ValueError("must look like https://fcm-proxy.example.com (http:// only on this machine)")
+        return url
 
     @field_validator("jwt_secret")
     @classmethod

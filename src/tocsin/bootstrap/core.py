@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy.exc import SQLAlchemyError
 
 from tocsin.adapters.bus_local import LocalBus
+from tocsin.adapters.fcm import FcmSender, NotUsable, read_key
 from tocsin.adapters.sql import open_store
 from tocsin.adapters.sql.migrate import SchemaError
 from tocsin.application.activity import Activity
@@ -15,9 +16,11 @@ from tocsin.application.chat import Chat
 from tocsin.application.devices import Devices
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store
+from tocsin.application.push import Push, Route
 from tocsin.application.streams import Streams
 from tocsin.bootstrap.coroutines import Coroutines
 from tocsin.bootstrap.patched_threads import find_patcher
+from tocsin.domain.device import Device
 from tocsin.domain.errors import TocsinError
 from tocsin.settings import Settings
 
@@ -40,10 +43,11 @@ class Core(Coroutines):
         activity: Events of posts and orders.
         chat: Messages.
         devices: Where push goes, and who follows which topic.
+        push: Sends to what a user registered: ``await core.push.send(...)``.
         streams: The log that every reader reads.
 
     Raises:
-        StartError: gevent or eventlet has patched this process.
+        StartError: gevent or eventlet has patched this process, or Firebase's key can't be used.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -60,6 +64,7 @@ class Core(Coroutines):
         self.chat = Chat(self.store, self.bus)
         self.activity = Activity(self.store, self.bus)
         self.devices = Devices(self.store, settings.limit_user_devices)
+        self.push = Push(_fcm_routes(settings, self.store))
         self.streams = Streams(self.store)
 
     async def start(self) -> None:
@@ -72,9 +77,11 @@ class Core(Coroutines):
         with explained(self.settings.database_url):
             await self.store.start()
         await self.bus.start()
+        await self.push.start()
 
     async def stop(self) -> None:
         """Commit what was accepted and close; ``start`` may follow in a new object only."""
+        await self.push.stop()
         await self.streams.stop()
         await self.store.stop()
         await self.bus.stop()
@@ -96,6 +103,17 @@ def _open_bus(settings: Settings, store: Store) -> Bus:
         )
     except ValueError as error:
         raise StartError(f"TOCSIN_REDIS_URL {error}") from error
+
+
+def _fcm_routes(settings: Settings, store: Store) -> list[Route[Device]]:
+    path = settings.firebase_credentials_path
+    if path is None:
+        return []
+    try:
+        key = read_key(path)
+    except NotUsable as error:
+        raise StartError(f"FIREBASE_CREDENTIALS_PATH {error}") from error
+    return [Route(FcmSender(key, settings.fcm_url), store.list_devices, store.drop_device)]
 
 
 async def open_started_store(database_url: str) -> Store:

@@ -169,6 +169,8 @@ class Service(Core):
         await self.engine.close()
         self.rest.wheel.stop()
         await self.realtime.stop()
+        # What is pushed would keep the bridge for a minute.
+        await self.push.stop()
         # Not before: handlers of the host that still ran until here publish through it.
         if self._bridge is not None:
             await self._bridge.close()

@@ -5,8 +5,11 @@ Providers take 4,096 bytes. The rule of what gives way stands here; how a
 provider's bytes are counted is its adapter's to say.
 """
 
+import re
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any, Literal
 
 from tocsin.domain.identifier import new_id
@@ -20,6 +23,8 @@ MAX_TTL_S = 28 * 24 * 3_600
 DEFAULT_TTL_S = MAX_TTL_S
 MAX_COLLAPSE_KEY = 64
 MAX_LINK = 1_000
+
+_TOPIC = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 # Less than this of its text says nothing: then the data go, which an app can fetch.
 _LEAST_BODY = 200
@@ -80,6 +85,11 @@ class Outcome:
     reason: str = ""
     retry_after_s: float | None = None
     provider_id: str | None = None
+
+
+def topic_of(tag: str) -> str:
+    """Return the ``Topic`` of a Web Push (RFC 8030, 5.4): the tag, or its digest where that is no Topic."""
+    return tag if _TOPIC.fullmatch(tag) else urlsafe_b64encode(sha256(tag.encode()).digest())[:32].decode()
 
 
 def fitted(message: PushMessage, size: Callable[[PushMessage], int], max_bytes: int = MAX_PAYLOAD_BYTES) -> PushMessage:

@@ -1,0 +1,196 @@
+"""
+Sends to devices through Firebase, by a worker process of its own.
+
+A push costs firebase-admin a millisecond of Python: in a thread of the serving
+process 1,000 pushes a second hold up its sockets (docs/explanation/performance.md).
+The worker is started by the first push and again by the next after it died.
+"""
+
+import asyncio
+import itertools
+import logging
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from tocsin.adapters.fcm.wire import encode, receive
+from tocsin.domain.device import Device
+from tocsin.domain.push import Outcome, PushMessage
+
+MAX_TOGETHER = 500
+# More than the worker takes for a message and the trial of its target.
+ANSWER_S = 60.0
+_MAX_UNDER_WAY = 10_000
+_STOP_S = 5.0
+
+_MENDS = {
+    "SENDER_ID_MISMATCH": "a device belongs to another Firebase project: the app and FIREBASE_CREDENTIALS_PATH "
+    "must be of the same one",
+    "PERMISSION_DENIED": "Firebase refuses this service account: enable the Firebase Cloud Messaging API (V1) for the "
+    "project of FIREBASE_CREDENTIALS_PATH",
+    "THIRD_PARTY_AUTH_ERROR": "Firebase has no valid APNs key or Web Push certificate: upload it in the Firebase "
+    "console, Project settings, Cloud Messaging",
+    "UNAUTHENTICATED": "Firebase refuses the access token of FIREBASE_CREDENTIALS_PATH",
+    "NO_ACCESS": "Google gives no access token for the key of FIREBASE_CREDENTIALS_PATH: it was revoked, or the clock "
+    "of this machine is wrong",
+}
+
+_log = logging.getLogger(__name__)
+
+
+class FcmSender:
+    """
+    The ``PushSender`` of devices. Belongs to the event loop's thread.
+
+    Args:
+        key: The content of the project's key file.
+        url: Where messages go instead of ``https://fcm.googleapis.com``.
+    """
+
+    def __init__(self, key: dict[str, Any], url: str | None = None) -> None:
+        self._opening = {"key": key, "url": url}
+        self._worker: _Worker | None = None
+        self._starting = asyncio.Lock()
+        self._is_stopped = False
+        self._under_way = 0
+        self._explained: set[str] = set()
+
+    async def start(self) -> None:
+        """Do nothing: the first push starts the worker."""
+
+    async def stop(self) -> None:
+        """End the worker; what it has not answered is told to come again."""
+        self._is_stopped = True
+        async with self._starting:
+            if self._worker is not None:
+                await self._worker.stop()
+
+    async def send(self, message: PushMessage, targets: Sequence[Device]) -> list[Outcome]:
+        """Try each device once, 500 at a time; see ``PushSender``."""
+        if self._under_way + len(targets) > _MAX_UNDER_WAY > len(targets):
+            return [Outcome("retry", "too many pushes under way")] * len(targets)
+        self._under_way += len(targets)
+        try:
+            batches = [targets[start : start + MAX_TOGETHER] for start in range(0, len(targets), MAX_TOGETHER)]
+            answers = await asyncio.gather(*[self._send(message, batch) for batch in batches])
+        finally:
+            self._under_way -= len(targets)
+        outcomes = list(itertools.chain.from_iterable(answers))
+        for reason in {outcome.reason for outcome in outcomes if outcome.kind == "refused"}:
+            self._explain(reason)
+        return outcomes
+
+    async def _send(self, message: PushMessage, devices: Sequence[Device]) -> list[Outcome]:
+        try:
+            worker = await self._living_worker()
+        except OSError as error:
+            return [Outcome("retry", f"no worker: {error.strerror}")] * len(devices)
+        if worker is None:
+            return [Outcome("retry", "stopped")] * len(devices)
+        return await worker.ask(asdict(message), [(device.kind, device.token) for device in devices])
+
+    async def _living_worker(self) -> "_Worker | None":
+        async with self._starting:
+            if self._is_stopped:
+                return None
+            if self._worker is None or self._worker.is_dead:
+                if self._worker is not None:
+                    await self._worker.stop()
+                self._worker = await _Worker.start(self._opening)
+            return self._worker
+
+    def _explain(self, reason: str) -> None:
+        if reason in _MENDS and reason not in self._explained:
+            self._explained.add(reason)
+            _log.error("push: %s", _MENDS[reason])
+
+
+class _Worker:
+    """A process that speaks to Firebase, and who waits for its answers."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        end: socket.socket,
+    ) -> None:
+        self._process = process
+        self._end = end
+        self._writer = writer
+        self._waiting: dict[int, asyncio.Future[list[Outcome]]] = {}
+        self._ids = itertools.count()
+        self._is_stopping = False
+        self.is_dead = False
+        self._reading = asyncio.create_task(self._read(reader), name="tocsin-fcm")
+
+    @classmethod
+    async def start(cls, opening: dict[str, Any]) -> "_Worker":
+        ours, theirs = socket.socketpair()
+        end = ours.dup()
+        with theirs:
+            # Not asyncio's: it needs the main thread under some loops. And a session of its own, so that Ctrl-C
+            # in a terminal does not end it before those who still push.
+            process = await asyncio.to_thread(_start_process, theirs)
+        reader, writer = await asyncio.open_connection(sock=ours)
+        writer.write(encode(opening))
+        return cls(process, reader, writer, end)
+
+    async def ask(self, message: dict[str, Any], targets: Sequence[tuple[str, str]]) -> list[Outcome]:
+        """Return what became of each target; ``retry`` where the worker gives no answer."""
+        number = next(self._ids)
+        answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                self._writer.write(encode({"id": number, "message": message, "targets": targets}))
+                await self._writer.drain()
+                outcomes = await answer
+        except (TimeoutError, ConnectionError):
+            return [Outcome("retry", "no answer")] * len(targets)
+        except asyncio.IncompleteReadError:
+            return [Outcome("retry", "the worker ended")] * len(targets)
+        finally:
+            self._waiting.pop(number, None)
+        return outcomes
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        try:
+            while (frame := await receive(reader)) is not None:
+                answer = self._waiting.get(frame["id"])
+                if answer is not None and not answer.done():
+                    answer.set_result([Outcome(*told) for told in frame["outcomes"]])
+            if not self._is_stopping:
+                _log.error("push: the process that speaks to Firebase ended; the next push starts it again")
+        finally:
+            self.is_dead = True
+            for answer in self._waiting.values():
+                if not answer.done():
+                    answer.set_exception(asyncio.IncompleteReadError(b"", None))
+
+    async def stop(self) -> None:
+        """End the process, by force if it does not go."""
+        self._is_stopping = True
+        with self._end, suppress(OSError):
+            # Also its copies in forked processes, which would keep the worker.
+            self._end.shutdown(socket.SHUT_RDWR)
+        self._writer.close()
+        await self._reading
+        try:
+            await asyncio.to_thread(self._process.wait, _STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            await asyncio.to_thread(self._process.wait)
+
+
+def _start_process(connection: socket.socket) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tocsin.adapters.fcm.worker"],
+        stdin=connection.fileno(),
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )

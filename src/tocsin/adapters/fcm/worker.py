@@ -1,0 +1,64 @@
+"""
+The process that speaks to Firebase: ``python -m tocsin.adapters.fcm.worker``, started by the sender.
+
+A socket of the sender is its standard input. It gets the key first, then
+messages, and answers each. It ends with the sender.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+from typing import Any
+
+from tocsin.adapters.fcm.client import FcmClient
+from tocsin.adapters.fcm.wire import encode, receive
+from tocsin.domain.push import Outcome, PushMessage
+
+_LOOK_S = 1.0
+
+
+async def serve(connection: socket.socket) -> None:
+    """Answer until the other side closes."""
+    reader, writer = await asyncio.open_connection(sock=connection)
+    opening = await receive(reader)
+    if opening is None:
+        return
+    client = FcmClient(opening["key"], opening["url"])
+    answering: set[asyncio.Task[None]] = set()
+    while (frame := await receive(reader)) is not None:
+        task = asyncio.create_task(_answer(client, frame, writer))
+        answering.add(task)
+        task.add_done_callback(answering.discard)
+
+
+async def _answer(client: FcmClient, frame: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+    targets = [(kind, token) for kind, token in frame["targets"]]
+    try:
+        outcomes = await client.send(PushMessage(**frame["message"]), targets)
+    except Exception as error:  # noqa: BLE001 the others are answered all the same; its text may hold anything
+        outcomes = [Outcome("retry", type(error).__name__)] * len(targets)
+    told = [[one.kind, one.reason, one.retry_after_s, one.provider_id] for one in outcomes]
+    writer.write(encode({"id": frame["id"], "outcomes": told}))
+    await writer.drain()
+
+
+async def _end_with(parent: int) -> None:
+    # A process that was forked from the sender's may hold its end of the socket open.
+    while os.getppid() == parent:  # noqa: ASYNC110 nothing tells of it
+        await asyncio.sleep(_LOOK_S)
+    os._exit(0)
+
+
+async def _run() -> None:
+    watcher = asyncio.create_task(_end_with(os.getppid()))
+    await serve(socket.socket(fileno=os.dup(0)))
+    watcher.cancel()
+
+
+if __name__ == "__main__":
+    # What the libraries would say may hold tokens; all that is to be known stands in the outcomes.
+    logging.disable(logging.CRITICAL)
+    asyncio.run(_run())
+    # Without waiting for a thread that may still ask for an access token.
+    os._exit(0)

@@ -1,0 +1,1 @@
+"""Fake providers on loopback, for tests of applications: nothing leaves this machine."""
