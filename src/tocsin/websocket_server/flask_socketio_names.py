@@ -9,6 +9,25 @@ from tocsin.domain.events import check_host_event
 
 _PAGE = "see the page 'migrate-from-flask-socketio'"
 
+_ROOMS = "there are no rooms: send to each of its users by socketio.emit(event, data, to=user_id)"
+_MANAGER = "name the server: SocketIO(app, message_queue='redis://…'); other processes call broadcast_*"
+_NAMES = {
+    "emit": "return the answer from the handler, or socketio.emit(event, data, to=user_id)",
+    "send": "name the event: socketio.emit('message', data, to=user_id)",
+    "call": "a server does not wait for clients; let the client emit an event",
+    "join_room": _ROOMS,
+    "leave_room": _ROOMS,
+    "close_room": _ROOMS,
+    "rooms": _ROOMS,
+    "disconnect": "a client is cut off when its token ends",
+    "Namespace": "register functions: @socketio.on(event, namespace=…)",
+    "ConnectionRefusedError": "the token decides who connects: do not give it out, or let it end",
+    "SocketIOTestClient": "tests connect a real client, as python-socketio's, to a server on port 0",
+    "RedisManager": _MANAGER,
+    "KafkaManager": _MANAGER,
+    "KombuManager": _MANAGER,
+    "ZmqManager": _MANAGER,
+}
 _METHODS = {
     "on_namespace": "register functions: @socketio.on(event, namespace=…)",
     "on_error": "raise a TocsinError in the handler; it is the client's ack",
@@ -35,6 +54,11 @@ _EVENTS = {
     "connect_error": "it is an event of clients",
     "*": "there is no handler for all events; register each by its name",
 }
+
+
+def missing_name(name: str) -> str | None:
+    """Return the line for a name of Flask-SocketIO's module that is not had here, or None."""
+    return f"{name} is not had here: {_NAMES[name]}; {_PAGE}" if name in _NAMES else None
 
 
 def missing_method(name: str) -> str | None:
