@@ -6,7 +6,6 @@ many threads it gets is handed in.
 """
 
 import asyncio
-import concurrent.futures
 import contextvars
 import io
 import sys
@@ -18,16 +17,22 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import Message, Receive, Scope, Send
 
+from tocsin.rest.wsgi_body import Body, Incoming
+
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 # What an answer may be ahead of its client, before its view waits.
 MAX_AHEAD = 256 * 1024
+# Requests that wait for a thread; more are refused at once, where they would wait for ever.
+MAX_WAITING = 1_000
 _FILE_BLOCK = 128 * 1024
 
 
 class WsgiHost:
     """
     Serves a WSGI application; each request in one of so many threads, more wait for one.
+
+    A thousand wait at most, others are a 503; one whose client leaves meanwhile never runs.
 
     Bodies are read when the view reads them and written as fast as the client takes
     them. A client that leaves ends the stream that it gets: its generator is closed
@@ -50,8 +55,12 @@ class WsgiHost:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or live through the lifespan, whose end ends the threads."""
         if scope["type"] == "http":
+            if self._jobs.qsize() >= MAX_WAITING:
+                await _refuse(send)
+                return
             exchange = _Exchange(self._app, scope, receive, send)
-            self._start(exchange.run)
+            if not self._start(exchange.run):
+                exchange.watch()
             await exchange.answer()
         elif scope["type"] == "lifespan":
             await receive()
@@ -63,11 +72,16 @@ class WsgiHost:
         else:
             await send({"type": "websocket.close", "code": 1000})
 
-    def _start(self, job: Callable[[], None]) -> None:
+    def _start(self, job: Callable[[], None]) -> bool:
+        """Return whether there is a thread for it."""
         self._jobs.put(job)
-        if not self._idle.acquire(blocking=False) and self._threads < self._limit:
-            self._threads += 1
-            threading.Thread(target=self._work, name=f"view-{self._threads}", daemon=True).start()
+        if self._idle.acquire(blocking=False):
+            return True
+        if self._threads == self._limit:
+            return False
+        self._threads += 1
+        threading.Thread(target=self._work, name=f"view-{self._threads}", daemon=True).start()
+        return True
 
     def _work(self) -> None:
         while True:
@@ -83,6 +97,12 @@ class WsgiHost:
             del job
 
 
+async def _refuse(send: Send) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"20"), (b"retry-after", b"1")]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": b"Too many requests.\r\n"})
+
+
 class _Exchange:
     """One request and its answer: ``run`` in a thread of views, ``answer`` on the loop."""
 
@@ -92,7 +112,7 @@ class _Exchange:
         self._send = send
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
-        self._incoming = _Incoming(receive, self._leave)
+        self._incoming = Incoming(receive, self._leave)
         self._news = asyncio.Event()
         # Guards what follows; a view that is too far ahead waits on it.
         self._room = threading.Condition()
@@ -106,6 +126,10 @@ class _Exchange:
         self._error: Exception | None = None
 
     # On the loop
+
+    def watch(self) -> None:
+        """Look, also before there is an answer, whether the client leaves."""
+        self._incoming.watch()
 
     async def answer(self) -> None:
         """Send what the view says, piece by piece; raise what it raised."""
@@ -131,7 +155,7 @@ class _Exchange:
             start, self._start = self._start, None
             await self._send(start)
             if not is_over:
-                self._incoming.watch()
+                self._incoming.watch(is_answered=True)
         await self._send({"type": "http.response.body", "body": body, "more_body": not is_over})
         with self._room:
             self._ahead -= len(body)
@@ -149,7 +173,8 @@ class _Exchange:
     def run(self) -> None:
         """Call the application; whatever it raises is raised on the loop."""
         try:
-            self._context.run(self._call)
+            if not self._is_gone:
+                self._context.run(self._call)
         except Exception as error:  # noqa: BLE001 raised on the loop
             self._error = error
         except BaseException as error:  # noqa: BLE001 sys.exit() in a view must not end the server
@@ -159,7 +184,7 @@ class _Exchange:
         self._tell()
 
     def _call(self) -> None:
-        environ = build_environ(self._scope, io.BufferedReader(_Body(self._incoming, self._loop), 65_536))
+        environ = build_environ(self._scope, io.BufferedReader(Body(self._incoming, self._loop), 65_536))
         pieces = self._app(environ, self._start_response)
         try:
             for piece in pieces:
@@ -219,101 +244,6 @@ class _Exchange:
             self._loop.call_soon_threadsafe(self._news.set)
         except RuntimeError:
             self._is_gone = True  # the loop is closed: nobody is there any more
-
-
-class _Incoming:
-    """
-    The request's messages, for the view that reads them and for who wants to know when the client leaves.
-
-    Args:
-        receive: Of ASGI.
-        on_gone: Called when the client has left, once ``watch`` was called.
-    """
-
-    def __init__(self, receive: Receive, on_gone: Callable[[], None]) -> None:
-        self._receive = receive
-        self._on_gone = on_gone
-        self._pending: asyncio.Future[Message] | None = None
-        self._kept: Message | None = None
-        self._is_read = False
-        self._is_watched = False
-
-    async def next(self) -> Message:
-        """Return the next message."""
-        if self._kept is not None:
-            message, self._kept = self._kept, None
-            return message
-        self._is_read = True
-        message = await asyncio.shield(self._begin())
-        self._is_read = False
-        if message["type"] == "http.request":
-            self._pending = None
-            if self._is_watched:
-                self.watch()
-        return message
-
-    def watch(self) -> None:
-        """Wait for the client to leave; a message of the body is kept for ``next``, and one at most."""
-        self._is_watched = True
-        self._begin().add_done_callback(self._look)
-
-    def cancel(self) -> None:
-        """Wait no more."""
-        if self._pending is not None:
-            self._pending.cancel()
-
-    def _begin(self) -> asyncio.Future[Message]:
-        if self._pending is None:
-            self._pending = asyncio.ensure_future(self._receive())
-        return self._pending
-
-    def _look(self, pending: asyncio.Future[Message]) -> None:
-        if pending.cancelled() or pending is not self._pending:
-            return
-        if pending.exception() is not None or pending.result()["type"] == "http.disconnect":
-            self._on_gone()
-        elif not self._is_read and not pending.result().get("more_body", False):
-            # The end of the request: what comes next is the client's leaving.
-            self._kept, self._pending = pending.result(), None
-            self.watch()
-
-
-class _Body(io.RawIOBase):
-    """The request's body, read in the view's thread."""
-
-    def __init__(self, incoming: _Incoming, loop: asyncio.AbstractEventLoop) -> None:
-        self._incoming = incoming
-        self._loop = loop
-        self._rest = memoryview(b"")
-        self._is_over = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest and not self._is_over:
-            self._rest = memoryview(self._next())
-        size = min(len(buffer), len(self._rest))
-        buffer[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size
-
-    def _next(self) -> bytes:
-        waiting = self._incoming.next()
-        try:
-            told = asyncio.run_coroutine_threadsafe(waiting, self._loop)
-        except RuntimeError:  # the loop is closed
-            waiting.close()
-            raise BrokenPipeError("the request has ended") from None
-        try:
-            message = told.result()
-        except concurrent.futures.CancelledError:
-            raise BrokenPipeError("the request has ended") from None
-        if message["type"] == "http.disconnect":
-            raise ConnectionResetError("the client left before the end of its request")
-        self._is_over = not message.get("more_body", False)
-        body: bytes = message.get("body", b"")
-        return body
 
 
 class _FileBlocks:

@@ -3,10 +3,11 @@
 import asyncio
 import io
 import threading
+import time
 
 import pytest
 
-from tocsin.rest.wsgi import MAX_AHEAD, WsgiHost, build_environ
+from tocsin.rest.wsgi import MAX_AHEAD, MAX_WAITING, WsgiHost, build_environ
 
 SCOPE = {
     "type": "http",
@@ -185,6 +186,80 @@ async def test_a_view_waits_for_a_slow_client_and_ends_with_it():
         await host(dict(SCOPE), again.receive, again.send)
 
     assert len(made) * 10_000 < 5 * MAX_AHEAD
+
+
+@pytest.mark.parametrize("is_read", [False, True])
+async def test_a_client_that_leaves_behind_a_body_that_nobody_reads_ends_its_stream(is_read):
+    """What is longer than the bound is dropped, so that its leaving is seen; a late read says so."""
+    closed, told = threading.Event(), []
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        try:
+            yield b"x"
+            if is_read:
+                gone.wait(20)
+                try:
+                    environ["wsgi.input"].read()
+                except OSError as error:
+                    told.append(str(error))
+            while True:
+                yield b"x"
+                time.sleep(0.001)
+        finally:
+            closed.set()
+
+    gone = threading.Event()
+    server = FakeServer(*[b"y" * 100_000] * 10, leaves=True)
+    receive = server.receive
+
+    async def receive_and_tell():
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            gone.set()
+        return message
+
+    server.receive = receive_and_tell
+    async with asyncio.timeout(20):
+        await WsgiHost(app, threads=1)(dict(SCOPE), server.receive, server.send)
+        assert await asyncio.to_thread(closed.wait, 20)
+
+    assert told == ["the body is gone: read it before the answer begins"] * is_read
+
+
+async def test_who_leaves_while_waiting_for_a_thread_costs_none():
+    """Its view never runs; who stays is answered, and one too many is refused at once."""
+    ran, begun, turn = [], threading.Event(), threading.Event()
+
+    def app(environ, start_response):
+        ran.append(environ["QUERY_STRING"])
+        begun.set()
+        turn.wait(20)
+        start_response("200 OK", [])
+        return [environ["wsgi.input"].read()]
+
+    host = WsgiHost(app, threads=1)
+
+    def ask_for(query, server):
+        return asyncio.create_task(host(SCOPE | {"query_string": query}, server.receive, server.send))
+
+    async with asyncio.timeout(20):
+        first, stays = FakeServer(b"first"), FakeServer(b"a", b"b")
+        tasks = [ask_for(b"first", first)]
+        await asyncio.to_thread(begun.wait, 20)
+        leaving = [FakeServer(b"") for _ in range(MAX_WAITING - 1)]
+        left = [ask_for(b"left", server) for server in leaving]
+        tasks.append(ask_for(b"stays", stays))
+        refused = FakeServer()
+        await ask_for(b"refused", refused)
+        for server in leaving:
+            server.left.set()
+        await asyncio.gather(*left)
+        turn.set()
+        await asyncio.gather(*tasks)
+
+    assert refused.sent[0]["status"] == 503
+    assert (first.body, stays.body, ran) == (b"first", b"ab", ["first", "stays"])
 
 
 def test_the_environment_of_a_mounted_application():
