@@ -158,12 +158,15 @@ def encode_json(value: object) -> bytes:
 
 
 def _in_utc(moment: str) -> str:
-    """Mark a naive ISO 8601 instant as UTC, so that browsers do not take it for their own time."""
+    """Return an ISO 8601 instant in UTC, with ``Z``: a naive one would be a browser's own time, so it is UTC, too."""
     try:
-        naive = datetime.fromisoformat(moment).tzinfo is None
-    except ValueError:
+        instant = datetime.fromisoformat(moment)
+        if ":" not in moment or moment.endswith("Z"):
+            return moment  # a day, or UTC already
+        instant = (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return moment
-    return f"{moment}Z" if naive and ":" in moment else moment
+    return f"{instant.replace(tzinfo=None).isoformat()}Z"
 
 
 def _text(given: Mapping[str, Any], field: str) -> str | None:
