@@ -1,6 +1,7 @@
 """Who may connect: a CONNECT of any namespace needs a token, and a connection has one user."""
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack
 
 import jwt
@@ -198,3 +199,17 @@ async def test_a_connection_cut_in_the_middle_of_its_connect_is_forgotten(server
 
     await eventually(lambda: not server.service.realtime.stats["users"])
     assert 0 == server.service.realtime.stats["streams"]
+
+
+async def test_whoever_is_refused_over_and_over_does_not_fill_the_log(server, caplog):
+    """Some are told, the others counted; none of them holds the token."""
+    caplog.set_level(logging.INFO, "tocsin")
+    async with wire(server.url) as socket:
+        for _ in range(300):
+            with pytest.raises(Refused):
+                await socket.connect("/sns", {"token": "geheim"})
+    lines = [record.getMessage() for record in caplog.records if "a client was refused" in record.getMessage()]
+
+    assert "websocket: a client was refused on /sns: the token is malformed" == lines[0]
+    assert len(lines) < 100
+    assert "geheim" not in caplog.text

@@ -8,6 +8,7 @@ the namespaces, and in ``host_events`` where the host decides.
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 from tocsin.application.activity import Activity
@@ -20,6 +21,7 @@ from tocsin.domain.errors import TocsinError
 from tocsin.domain.events import HOST_TAKES, NAMESPACES, check_host_event, check_namespace
 from tocsin.domain.rate import Rate
 from tocsin.engine import Connection, ConnectRefused, Socket, SocketServer, TimerWheel
+from tocsin.engine.limits import Pace
 from tocsin.engine.namespace import Handler, Namespace
 from tocsin.realtime import chat as chat_events
 from tocsin.realtime import control, sns
@@ -32,6 +34,9 @@ from tocsin.realtime.live_streams import SWEEP_S, LiveStream, LiveStreams
 from tocsin.realtime.resume import Cursor, Resumer, parse_cursor
 
 FORGET_IDLE_S = 60.0
+# Whoever has no token decides how many refusals there are: the log tells of a few.
+TOLD_PER_S = 1.0
+TOLD_AT_ONCE = 50
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +79,9 @@ class Realtime:
         self._events = ClientEvents(engine, limits)
         self._host = HostEvents(host_threads)
         self._forgetting: asyncio.TimerHandle | None = None
+        self._telling = Pace(TOLD_PER_S, TOLD_AT_ONCE)
+        self._told = 0.0
+        self._untold = 0
         self._authenticator = Authenticator(tokens, self._wheel, user_connections=user_connections)
         self._live = LiveStreams(engine, store, sweep_s=sweep_s)
         self._resumer = Resumer(self._live, store)
@@ -179,14 +187,14 @@ class Realtime:
             cursor = parse_cursor(auth)
             self._authenticator.authenticate(socket.connection, auth.get("token"))
         except TocsinError as refusal:
-            raise _refused(socket, refusal) from None
+            raise self._refused(socket, refusal) from None
         socket.data = cursor
 
     def _on_host_connect(self, socket: Socket, auth: dict[str, Any]) -> None:
         try:
             user_id = self._authenticator.authenticate(socket.connection, auth.get("token"))
         except TocsinError as refusal:
-            raise _refused(socket, refusal) from None
+            raise self._refused(socket, refusal) from None
         socket.join(user_id)
 
     def _on_ready(self, socket: Socket) -> None:
@@ -204,8 +212,13 @@ class Realtime:
     def _on_connection_closed(self, connection: Connection, _reason: str) -> None:
         self._authenticator.on_connection_closed(connection)
 
-
-def _refused(socket: Socket, refusal: TocsinError) -> ConnectRefused:
-    # The guide's reader looks for the word; the detail of a refusal never holds the token.
-    log.info("websocket: a client was refused on %s: %s", socket.namespace, refusal.detail)
-    return ConnectRefused(refusal.detail, data=refusal.problem())
+    def _refused(self, socket: Socket, refusal: TocsinError) -> ConnectRefused:
+        told = self._telling.spend(self._told, time.monotonic())
+        if told < 0.0:
+            self._untold += 1
+        else:
+            # The guide's reader looks for the word; the detail of a refusal never holds the token.
+            more = f", {self._untold} more were before" if self._untold else ""
+            log.info("websocket: a client was refused on %s: %s%s", socket.namespace, refusal.detail, more)
+            self._told, self._untold = told, 0
+        return ConnectRefused(refusal.detail, data=refusal.problem())
