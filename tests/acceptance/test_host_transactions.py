@@ -26,6 +26,8 @@ from tocsin import bridge, publish_in
 from tocsin.models import Notification
 
 class Killing:
+    core = None
+
     def wake(self, keys):
         os.kill(os.getpid(), signal.SIGKILL)
 

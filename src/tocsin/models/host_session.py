@@ -8,6 +8,7 @@ session's thread.
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -15,10 +16,11 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, SessionTransaction
 
 from tocsin.adapters.sql.transaction import HostTransaction
-from tocsin.bootstrap import bridge_here
+from tocsin.bootstrap import bridge_here, settings_here
 from tocsin.domain.errors import Conflict, Invalid, NotInitialized
 from tocsin.domain.stream import StreamKey
 from tocsin.domain.timestamp import now_ms
+from tocsin.settings import SettingsError
 
 _IN_SESSION = "tocsin"
 
@@ -64,6 +66,7 @@ class HostSession:
         if connection.dialect.name != "sqlite":
             raise Invalid(f"tocsin's tables can't be in {connection.dialect.name} yet, only in an SQLite file")
         _refuse_autocommit(connection)
+        _look_whose_file(connection)
         transaction = HostTransaction(connection, now_ms())
         try:
             yield transaction
@@ -113,4 +116,24 @@ def _refuse_autocommit(connection: Connection) -> None:
         raise Invalid(
             "the session's connection commits each statement by itself (AUTOCOMMIT), and an event could not be "
             "committed with its rows or not at all: use another isolation level for this session"
+        )
+
+
+def _look_whose_file(connection: Connection) -> None:
+    """Say in the log, once a connection, when the server that is known here reads another file."""
+    if connection.info.setdefault(_IN_SESSION, False):
+        return
+    connection.info[_IN_SESSION] = True
+    try:
+        servers = settings_here().database_url.removeprefix("sqlite:///")
+    except (NotInitialized, SettingsError):
+        return
+    row = connection.exec_driver_sql("PRAGMA database_list").first()
+    own = "" if row is None else row[2]
+    if not own or not Path(servers).exists() or not Path(servers).samefile(own):
+        _log.warning(
+            "nobody will hear of what this session commits: its database is %s, the server's is %s; "
+            "set TOCSIN_DATABASE_URL to the session's",
+            own or "in memory",
+            servers,
         )

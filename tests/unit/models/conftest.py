@@ -52,6 +52,8 @@ def log(path) -> Log:
 class FakeBridge:
     """Stands for the service that runs in the process: remembers which streams it was told of."""
 
+    core = None
+
     def __init__(self) -> None:
         self.woken = []
 

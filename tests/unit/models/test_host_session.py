@@ -11,9 +11,11 @@ from sqlalchemy.pool import NullPool
 
 from tocsin import bridge
 from tocsin.adapters.sql import streams
+from tocsin.bootstrap import publish_with
 from tocsin.domain.errors import Conflict, Invalid, NotInitialized
 from tocsin.host_transaction import publish_in
 from tocsin.models import ChatMessage, Notification
+from tocsin.settings import Settings
 
 
 @pytest.fixture
@@ -95,6 +97,8 @@ def test_a_commit_holds_though_nobody_can_be_woken(session, log, caplog):
     """It is logged; the nodes look for themselves."""
 
     class Broken:
+        core = None
+
         def wake(self, _keys):
             raise RuntimeError("no")
 
@@ -176,6 +180,22 @@ def test_another_kind_of_database_is_refused():
 
     with pytest.raises(Invalid, match="can't be in postgresql yet"):
         publish_in(Elsewhere(), "/orders", "order_updated", 7, {})
+
+
+@pytest.mark.parametrize("is_the_servers", [True, False])
+def test_another_file_than_the_servers_is_told_once(path, session, log, caplog, is_the_servers):
+    """What is committed there would be heard by nobody."""
+    publish_with(Settings(database_url=f"sqlite:///{path if is_the_servers else path + '.other'}"))
+    try:
+        for title in ("a", "b"):
+            session.add(Notification(user_id=7, title=title))
+            session.commit()
+    finally:
+        publish_with(None)
+
+    lines = [record.getMessage() for record in caplog.records if "TOCSIN_DATABASE_URL" in record.getMessage()]
+    assert ([] if is_the_servers else [path]) == [line.partition("database is ")[2].partition(",")[0] for line in lines]
+    assert 2 == len(log.events())
 
 
 def test_a_connection_without_transactions_is_refused(engine, log):
