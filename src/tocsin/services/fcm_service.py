@@ -1,9 +1,9 @@
 """
-The guide's Firebase service: devices and topics of users.
+The guide's Firebase service: devices and topics of users, and push.
 
 Safe from any thread of any process; each function returns after the commit. On
 the serving event loop they refuse, ``await service.devices.register(...)`` is for
-there. This release stores devices and sends no push yet.
+there.
 """
 
 import logging
@@ -11,13 +11,18 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from tocsin.application.drafts import draft_notification
+from tocsin.application.push import PATIENCE_S, draft_push
 from tocsin.bootstrap import bridge_here, settings_here
 from tocsin.domain.device import DeviceDraft, DeviceKind, Platform
 from tocsin.domain.errors import NotFound
+from tocsin.domain.notification import Priority
+from tocsin.domain.push import DEFAULT_TTL_S
 from tocsin.domain.user_id import parse_user_id
 
 AnyId = int | str
+
+# The last try may begin at the end of the patience, and has its own time.
+_PUSH_TIMEOUT_S = 2 * PATIENCE_S + 30
 
 _log = logging.getLogger(__name__)
 
@@ -129,30 +134,55 @@ def list_devices(user_id: AnyId) -> list[dict[str, Any]]:
     return [device.json() for device in bridge_here().ask(lambda core: core.devices.list(user))]
 
 
-def send_push(user_id: AnyId, title: str, message: str, data: Mapping[str, Any] | None = None) -> int:
+def send_push(
+    user_id: AnyId,
+    title: str,
+    message: str,
+    data: Mapping[str, Any] | None = None,
+    *,
+    collapse_key: str | None = None,
+    ttl_s: int = DEFAULT_TTL_S,
+    priority: Priority = "normal",
+    badge: int | None = None,
+    link: str | None = None,
+) -> int:
     """
-    Send a push to every device of a user; this release sends none, and says so once in the log.
+    Send a push to every device and browser that a user registered, and wait for what becomes of it.
+
+    Usually done in a fraction of a second. What a provider can't take now is
+    tried again for up to a minute. Not durable: a process that ends meanwhile
+    sends no more of it. What a provider has forgotten is removed. In an async
+    function: ``await service.push.send(user_id, draft_push(...))``.
 
     Args:
         user_id: Whose devices.
         title: 1 to 200 characters.
-        message: Up to 4,000 characters.
-        data: Up to 16 KiB as JSON.
+        message: Up to 4,000 characters; cut at its end where a provider takes less (4,096 bytes in all).
+        data: For the app, up to 16 KiB as JSON; left out whole where it leaves no room for the message.
+            Values reach it as strings, those that are none as JSON.
+        collapse_key: Up to 64 characters; a later push with the same key replaces this one on a device.
+        ttl_s: Seconds that it is kept for a device that is off, up to 28 days; 0: now or never.
+        priority: ``high`` and ``urgent`` wake a sleeping device; ``low`` makes no sound.
+        badge: The number on the app's icon.
+        link: What a tap opens on the web: an https URL, or a path of your site.
 
     Returns:
-        To how many devices it went: 0.
+        How many devices' providers took it; 0 without ``FIREBASE_CREDENTIALS_PATH``, which the log says once.
 
     Raises:
         Invalid: A field breaks a rule; the detail names it.
         PayloadTooBig: ``data`` exceeds its limit.
+        Overloaded: The database takes no work now; nothing was sent.
         NotInitialized: This process knows no settings.
+        StartError: The file of FIREBASE_CREDENTIALS_PATH can't be used (in a process that serves no sockets).
     """
-    draft_notification(user_id, {"title": title, "message": message, "data": data})
+    user = parse_user_id(user_id)
+    push = draft_push(
+        title, message, data, collapse_key=collapse_key, ttl_s=ttl_s, priority=priority, badge=badge, link=link
+    )
     if settings_here().firebase_credentials_path is None:
-        _say_once("no push is sent: set FIREBASE_CREDENTIALS_PATH to the key file of your Firebase project")
-    else:
-        _say_once("no push is sent: this release stores devices, and sends nothing to Firebase yet")
-    return 0
+        _say_once("no push goes to devices: set FIREBASE_CREDENTIALS_PATH to the key file of your Firebase project")
+    return bridge_here().ask(lambda core: core.push.send(user, push), _PUSH_TIMEOUT_S).sent
 
 
 @cache
