@@ -9,13 +9,13 @@ task, a script.
 
 from typing import TYPE_CHECKING, Any
 
+from tocsin.websocket_server import flask_socketio_names
 from tocsin.websocket_server.broadcast import (
     broadcast_chat_message,
     broadcast_notification,
     broadcast_order_event,
     broadcast_sns_event,
 )
-from tocsin.websocket_server.flask_socketio_names import missing_name
 from tocsin.websocket_server.socketio import SocketIO, init_websocket
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        if (line := missing_name(name)) is not None:
+        if (line := flask_socketio_names.missing_name(name)) is not None:
             # An AttributeError would lose its line: `from … import` puts its own in its place.
             raise ImportError(line)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
