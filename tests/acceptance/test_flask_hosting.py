@@ -145,6 +145,37 @@ def test_handlers_run_in_the_applications_context(server):
     assert {"ok": True, "application": "flask_host", "echo": {"a": 1}, "same": "flask_host"} == ack
 
 
+EMITS = """
+import sys
+from flask import Flask
+from tocsin.websocket_server import init_websocket
+
+app = Flask("emits")
+app.config["SECRET_KEY"] = sys.argv[1]
+socketio = init_websocket(app)
+
+@app.get("/emit/<int:user_id>")
+def emit(user_id):
+    socketio.emit("hello", {"a": 1}, to=user_id)
+    return ""
+
+socketio.run(app, port=0)
+"""
+
+
+def test_emit_reaches_clients_where_no_handler_is(tmp_path):
+    """`/` is there for whoever only listens; a doubled slash in its address is not told that nobody serves sockets."""
+    with program(["-c", EMITS, SECRET], tmp_path, TOCSIN_DRAIN_S="0") as running:
+        url = running.wait_for(r"with emits on (http://\S+)")[1]
+        with connected(url, 8, "/") as (_, heard):
+            httpx.get(f"{url}/emit/8", trust_env=False)
+            assert heard.get(timeout=DEADLINE_S) == ("hello", {"a": 1})
+        missed = httpx.get(f"{url}//socket.io/?EIO=4&transport=polling", trust_env=False)
+
+    assert missed.status_code == 404
+    assert "serves no sockets" not in missed.text
+
+
 def test_views_beyond_the_threads_wait_and_sockets_do_not(server, http):
     """Twelve slow views on four threads are all answered, and an event is acked meanwhile."""
     with connected(server.url, 7, "/") as (client, _), ThreadPoolExecutor(12) as pool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from tocsin import bridge
 from tocsin.domain.errors import NotFound
 from tocsin.rest.app import is_api_path
 
@@ -32,7 +33,9 @@ def answer_for_server(app: "Flask") -> None:
     def hint(response: "Response") -> "Response":
         from flask import request  # noqa: PLC0415 whoever gets here has it loaded
 
-        if response.status_code == 404 and (request.path.startswith("/socket.io") or is_api_path(request.path)):
+        is_missed = request.path.startswith("/socket.io") or is_api_path(request.path)
+        # In the server's own process they are other paths, such as //socket.io/.
+        if response.status_code == 404 and is_missed and bridge.find() is None:
             response.set_data(orjson.dumps(_ANSWER.problem()))
             response.content_type = "application/problem+json"
             response.headers["Cache-Control"] = "no-store"

@@ -14,10 +14,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import orjson
+
 from tocsin import __version__, bootstrap
-from tocsin.application.drafts import copy_json
+from tocsin.application.activity import MAX_PAYLOAD_BYTES
+from tocsin.application.drafts import encode_json
 from tocsin.bridge import Receipt
-from tocsin.domain.errors import Invalid, NotInitialized
+from tocsin.domain.errors import Invalid, NotInitialized, PayloadTooBig
 from tocsin.domain.events import check_live_event, find_event_type
 from tocsin.domain.user_id import parse_user_id
 from tocsin.models import add_tables_of
@@ -58,7 +61,7 @@ class SocketIO:
     def __init__(self, app: "Flask | None" = None, **settings: Any) -> None:
         self.app: Flask | None = None
         self._given = check_keywords(settings)
-        self._handlers: list[tuple[str, str, Callable[..., Any]]] = []
+        self._handlers: dict[tuple[str, str], Callable[..., Any]] = {}
         self._settings: Settings | None = None
         self._service: bootstrap.Service | None = None
         self._lock = threading.RLock()
@@ -116,7 +119,9 @@ class SocketIO:
                 if settings.jwt_secret is None and settings.jwt_public_key is None and self.app is not None:
                     explain_missing_secret(self.app)
                 service = bootstrap.Service(settings)
-                for event, namespace, handler in self._handlers:
+                # As in Flask-SocketIO clients may be here, and hear `emit`, though nobody listens to them.
+                service.realtime.add_namespace("/")
+                for (namespace, event), handler in self._handlers.items():
                     service.on(event, namespace)(self._in_context(handler))
                 self._service = service
             return self._service
@@ -130,16 +135,19 @@ class SocketIO:
         returns is added to the ack.
 
         Raises:
-            Invalid: The event is one that the server itself takes.
+            Invalid: The event is one that the server itself takes, or has a handler already.
         """
 
         def register(function: F) -> F:
             check_handler(event, namespace, function)
             with self._lock:
+                known = self._handlers.get((namespace, event), function)
+                if _name_of(known) != _name_of(function):
+                    raise Invalid(f"{event!r} on {namespace} is handled by {_name_of(known)} already")
                 if self._service is not None:
                     self._service.on(event, namespace)(self._in_context(function))
-                else:
-                    self._handlers.append((event, namespace, function))
+                # A factory that runs again makes its handlers again: the last application counts.
+                self._handlers[namespace, event] = function
             return function
 
         return register
@@ -187,7 +195,10 @@ class SocketIO:
             return broadcast.publish(namespace, event, to, data)
         check_live_event(namespace, event)
         user_id = None if to is None else parse_user_id(to, "to")
-        bootstrap.bridge_here().emit(user_id, namespace, event, copy_json({"data": data})["data"])
+        encoded = encode_json(data)
+        if len(encoded) > MAX_PAYLOAD_BYTES:
+            raise PayloadTooBig(f"data exceeds {MAX_PAYLOAD_BYTES} bytes")
+        bootstrap.bridge_here().emit(user_id, namespace, event, orjson.loads(encoded))
         return Receipt.nothing()
 
     def run(
@@ -305,6 +316,10 @@ class SocketIO:
                 return function(*args)
 
         return handle
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', type(function).__name__)}"
 
 
 _FUNCTIONS = {

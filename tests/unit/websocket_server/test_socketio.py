@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from tocsin.domain.errors import Invalid, NotInitialized
+from tocsin.domain.errors import Invalid, NotInitialized, PayloadTooBig
 from tocsin.websocket_server import SocketIO, init_websocket
 from tocsin.websocket_server.flask_hints import warn_of_hidden_routes
 
@@ -67,6 +67,47 @@ def test_handlers_are_registered_before_and_after_the_service(server):
     assert {"early", "late", "named"} <= events.keys()
     with pytest.raises(Invalid, match="handled by"):
         server.on("early")(lambda data: data)
+
+
+def test_a_second_handler_is_refused_where_it_stands(server):
+    """Not at the start of the server."""
+
+    @server.on("twice")
+    def one(data):
+        return data
+
+    with pytest.raises(Invalid, match=r"'twice' on / is handled by .*one already"):
+
+        @server.on("twice")
+        def other(data):
+            return data
+
+
+def test_a_factory_may_make_several_applications(tmp_path):
+    """As tests do, with one `SocketIO` of a module: the handlers of the last one are the server's."""
+    server = SocketIO(jwt_secret=SECRET, database_url=f"sqlite:///{tmp_path / 'x.db'}")
+
+    def create_app():
+        app = Flask("host")
+        server.init_app(app)
+
+        @server.on("message")
+        def message(data):
+            return data
+
+        return app
+
+    for _ in range(3):
+        app = create_app()
+        assert "message" in server.service.engine.namespaces["/"].events
+
+    assert server.app is app
+
+
+def test_a_live_event_is_bounded(server):
+    """As every other, at the call."""
+    with pytest.raises(PayloadTooBig, match="65536"):
+        server.emit("anything", "x" * 65_536)
 
 
 def test_registered_events_need_a_user_or_their_function(server):
