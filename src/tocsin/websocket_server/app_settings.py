@@ -98,6 +98,6 @@ def _database(app: "Flask") -> dict[str, str]:
         return {}
     with app.app_context():
         url = database.engine.url
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:" or url.query:
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:" or "uri" in url.query:
         return {}
     return {"database_url": f"sqlite:///{url.database}"}

@@ -94,10 +94,11 @@ def test_a_short_secret_says_so_when_it_is_needed(app):
         _ = server.service
 
 
-def test_the_database_is_that_of_flask_sqlalchemy(app, tmp_path):
-    """Found when it is needed: `db.init_app` may come after `init_websocket`."""
+@pytest.mark.parametrize("options", ["", "?timeout=20"])
+def test_the_database_is_that_of_flask_sqlalchemy(app, tmp_path, options):
+    """Found when it is needed: `db.init_app` may come after `init_websocket`; options of the driver are the host's."""
     server = init_websocket(app)
-    app.config["SQLALCHEMY_DATABASE_URI"] = "sqlite:///app.db"
+    app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///app.db{options}"
     SQLAlchemy().init_app(app)
 
     assert server.settings.database_url == f"sqlite:///{tmp_path / 'app.db'}"
