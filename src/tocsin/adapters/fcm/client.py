@@ -31,10 +31,9 @@ from tocsin.adapters.fcm.messages import least_message, message_maker
 from tocsin.domain.push import Outcome, PushMessage
 
 GOOGLE = "https://fcm.googleapis.com"
-MAX_TOGETHER = 500
 # What waits for a connection longer than this is told to come again.
 PATIENCE_S = 25.0
-TIMEOUT_S = 10.0
+_SIGN_IN_TIMEOUT_S = 10.0
 _CONNECTIONS = 100
 
 # The reason where Google signs this key in no more.
@@ -58,12 +57,13 @@ class FcmClient:
     Args:
         key: The content of the project's key file.
         url: Stands in place of ``https://fcm.googleapis.com``.
+        timeout_s: How long an answer may take.
     """
 
-    def __init__(self, key: dict[str, Any], url: str | None = None) -> None:
+    def __init__(self, key: dict[str, Any], url: str | None = None, *, timeout_s: float = 10.0) -> None:
         credential = credentials.Certificate(key)
         self._app = firebase_admin.initialize_app(credential, name=f"tocsin-{id(self)}")
-        self._http = _Http(credential.get_credential(), (url or GOOGLE).rstrip("/"))
+        self._http = _Http(credential.get_credential(), (url or GOOGLE).rstrip("/"), timeout_s)
         # There is no public way to give it a client of our own; the extra `fcm` pins the release.
         service: Any = messaging._get_messaging_service(self._app)  # noqa: SLF001
         self._replaced = service._async_client  # noqa: SLF001
@@ -104,8 +104,9 @@ class _Http:
     By aiohttp, which takes a tenth of the processor's time that httpx takes here.
     """
 
-    def __init__(self, credential: Any, url: str) -> None:
+    def __init__(self, credential: Any, url: str, timeout_s: float) -> None:
         self._url = url
+        self._timeout_s = timeout_s
         self._access = _Access(credential)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=60),
@@ -138,7 +139,7 @@ class _Http:
     async def _send(self, method: str, url: str, headers: dict[str, str], content: bytes, token: str) -> httpx.Response:
         sent = {**headers, "Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         async with (
-            asyncio.timeout(TIMEOUT_S),
+            asyncio.timeout(self._timeout_s),
             self._session.request(method, url, headers=sent, data=content, allow_redirects=False) as answer,
         ):
             return httpx.Response(
@@ -158,7 +159,7 @@ class _Access:
         self._failed: tuple[float, _NoAnswer] | None = None
         session = requests.Session()
         session.trust_env = not is_loopback(credential._token_uri)  # noqa: SLF001
-        self._request = partial(Request(session), timeout=TIMEOUT_S)
+        self._request = partial(Request(session), timeout=_SIGN_IN_TIMEOUT_S)
 
     async def token(self, refused: str | None = None) -> str:
         """Return a token that is valid, another than the one that was refused."""

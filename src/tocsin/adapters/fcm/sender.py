@@ -24,6 +24,7 @@ from tocsin.domain.push import Outcome, PushMessage
 MAX_TOGETHER = 500
 # More than the worker takes for a message and the trial of its target.
 ANSWER_S = 60.0
+TIMEOUT_S = 10.0
 _MAX_UNDER_WAY = 10_000
 _STOP_S = 5.0
 
@@ -49,10 +50,11 @@ class FcmSender:
     Args:
         key: The content of the project's key file.
         url: Where messages go instead of ``https://fcm.googleapis.com``.
+        timeout_s: How long Firebase may take to answer.
     """
 
-    def __init__(self, key: dict[str, Any], url: str | None = None) -> None:
-        self._opening = {"key": key, "url": url}
+    def __init__(self, key: dict[str, Any], url: str | None = None, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._opening = {"key": key, "url": url, "timeout_s": timeout_s}
         self._worker: _Worker | None = None
         self._starting = asyncio.Lock()
         self._is_stopped = False

@@ -24,7 +24,7 @@ async def serve(connection: socket.socket) -> None:
     opening = await receive(reader)
     if opening is None:
         return
-    client = FcmClient(opening["key"], opening["url"])
+    client = FcmClient(opening["key"], opening["url"], timeout_s=opening["timeout_s"])
     answering: set[asyncio.Task[None]] = set()
     while (frame := await receive(reader)) is not None:
         task = asyncio.create_task(_answer(client, frame, writer))
