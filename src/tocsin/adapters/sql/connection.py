@@ -64,7 +64,7 @@ def refusal(error: sqlite3.Error) -> TocsinError | None:
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
         return StorageFull("the disk of the database is full or failing", retry_after_s=10.0)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return Overloaded("another process holds the database", retry_after_s=1.0)
+        return Overloaded("another transaction holds the database", retry_after_s=1.0)
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM):
         return Overloaded("the database can't be written now", retry_after_s=10.0)
     return None
