@@ -331,6 +331,10 @@ def test_a_view_that_hangs_does_not_keep_the_process(tmp_path):
             client.recv(65_536)
             assert running.stop() == 0
 
+    output = "".join(running.output)
+    assert "cut by the stop: GET '/turns'" in output
+    assert "Traceback" not in output
+
 
 def test_a_taken_port_is_one_line(tmp_path, server):
     """No traceback: what is wrong and how to mend it."""

@@ -8,6 +8,7 @@ many threads it gets is handed in.
 import asyncio
 import contextvars
 import io
+import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -18,6 +19,8 @@ from urllib.parse import unquote_to_bytes
 from starlette.types import Message, Receive, Scope, Send
 
 from tocsin.rest.wsgi_body import Body, Incoming
+
+_log = logging.getLogger(__name__)
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -61,7 +64,11 @@ class WsgiHost:
             exchange = _Exchange(self._app, scope, receive, send)
             if not self._start(exchange.run):
                 exchange.watch()
-            await exchange.answer()
+            try:
+                await exchange.answer()
+            except asyncio.CancelledError:
+                # Only a stop cancels; an error of it would be a traceback for each stream.
+                _log.warning("cut by the stop: %s %r", scope["method"], scope["path"])
         elif scope["type"] == "lifespan":
             await receive()
             await send({"type": "lifespan.startup.complete"})
