@@ -131,6 +131,9 @@ class JwtVerifier:
         # The parsers beneath raise more than their own errors: on deep nesting, infinities, huge digits.
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise Unauthenticated(_reason(error)) from None
+        if "refresh" in (claims.get("type"), claims.get("token_type")):
+            # Flask-JWT-Extended's and Simple JWT's: the same key and user, weeks of life, meant for one endpoint.
+            raise Unauthenticated("a refresh token gives no access")
         return Principal(
             user_id=_subject(claims["sub"]),
             scopes=_scopes(claims.get("scope", "")),

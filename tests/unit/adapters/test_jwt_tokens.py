@@ -103,6 +103,13 @@ def test_a_bad_claim_is_refused_with_the_reason(payload, reason):
     assert reason in refusal(signed(payload))
 
 
+@pytest.mark.parametrize("name", ["type", "token_type"])
+def test_a_refresh_token_gives_no_access(name):
+    """Flask-JWT-Extended signs it with the key of its access tokens, which are accepted."""
+    assert refusal(signed(claims(**{name: "refresh"}))) == "a refresh token gives no access"
+    assert verifier().verify(signed(claims(**{name: "access"}))).user_id == "7"
+
+
 @pytest.mark.parametrize("changes", [{"iss": "evil"}, {"iss": None}, {"aud": "evil"}, {"aud": None}])
 def test_configured_issuer_and_audience_are_required(changes):
     """With an issuer and an audience configured, a missing or other one is refused."""
