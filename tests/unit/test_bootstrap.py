@@ -138,6 +138,19 @@ async def test_every_page_may_come_is_said_loudly(tmp_path, caplog):
     assert [record.levelname for record in caplog.records if "EVERY WEB PAGE" in record.getMessage()] == ["WARNING"]
 
 
+async def test_a_second_service_of_a_process_is_told(tmp_path, caplog):
+    """Sync functions know no service: the one that started last gets what the first one's views publish."""
+    services = [build(jwt_secret=SECRET, database_url=f"sqlite:///{tmp_path / name}") for name in ("a.db", "b.db")]
+    for service in services:
+        await service.start()
+    for service in services:
+        await service.stop()
+
+    told = [line.getMessage() for line in caplog.records if "another service runs" in line.getMessage()]
+    assert len(told) == 1
+    assert told[0].endswith("b.db")
+
+
 async def test_a_service_that_has_not_started_says_so(tmp_path):
     """Its use-cases name what starts it; stopping it does nothing."""
     service = build(jwt_secret=SECRET, database_url=f"sqlite:///{tmp_path / 'x.db'}")

@@ -87,6 +87,7 @@ class Service(Core):
                 notifications=self.notifications,
                 activity=self.activity,
                 devices=self.devices,
+                web_push=self.web_push,
                 streams=self.streams,
                 is_accepting=lambda: self.is_accepting,
                 allow_origin=allow_origin,
@@ -146,6 +147,12 @@ class Service(Core):
             )
         self.retention.start()
         await self.realtime.start()
+        if bridge.find() is not None:
+            _log.warning(
+                "another service runs in this process: from here to its stop, sync functions such as "
+                "broadcast_notification publish in this one, %s",
+                self.settings.database_url,
+            )
         self._bridge = Bridge(asyncio.get_running_loop(), self)
         bridge.attach(self._bridge)
         self.is_accepting = True
