@@ -377,7 +377,9 @@ def _look_elsewhere(transaction: Transaction) -> tuple[str, int]:
     # The version changes with the commits of every other connection. Asked on
     # the writer's own it leaves out this process, whose readers never write.
     data_version = transaction.row("PRAGMA data_version", {})[0]
-    return transaction.row(SQL.epoch, {})[0], data_version
+    life = transaction.row(SQL.epoch, {})
+    # A host that took its migrations back and ran them again has emptied the tables: the streams begin anew.
+    return _begin_life(transaction) if life is None else (life[0], data_version)
 
 
 def _random_epoch() -> str:

@@ -219,3 +219,16 @@ def test_other_urls_are_refused(url):
     """What can't be opened, or would be lost, is refused with the reason."""
     with pytest.raises(ValueError, match="database"):
         open_store(url)
+
+
+async def test_tables_that_a_host_made_anew_begin_a_new_life(store, path):
+    """Taken back and migrated again under a running server: seqs begin at 1, and no cursor of before must fit."""
+    before = store.epoch
+    other = sqlite3.connect(path)
+    other.execute("DELETE FROM tocsin_life")
+    other.commit()
+    other.close()
+
+    assert await store.changed_elsewhere()
+    assert store.epoch not in {before, ""}
+    assert not await store.changed_elsewhere()
