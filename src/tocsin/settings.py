@@ -21,6 +21,18 @@ MIN_SECRET_BYTES = 32
 ANY_ORIGIN = "*"
 
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+# The push services of Firefox, of Chrome and all that are made from it, of Safari, and of Edge.
+PUSH_SERVICES = (
+    "push.services.mozilla.com",
+    "fcm.googleapis.com",
+    "jmt17.google.com",
+    "push.apple.com",
+    "notify.windows.com",
+)
+_HOST_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])")
+_LOOPBACK_FAKE = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\]):[1-9][0-9]{0,4}")
+_VAPID_SUBJECT = re.compile(r"mailto:[^\s@:]+@[^\s@:]+|https://[^\s/]+\S*")
+
 _FCM_URL = re.compile(r"(?:https://[^\s/?#@]+|http://(?:localhost|127\.[0-9.]+|\[::1\])(?::[0-9]{1,5})?)(?:/[^\s?#]*)?")
 _DEFAULT_PORT = {"http": ":80", "https": ":443"}
 
@@ -62,9 +74,12 @@ class Settings(BaseSettings):
         lang: Language of the texts of notifications that the server words itself.
         firebase_credentials_path: The key file of the Firebase project that pushes; None: no push.
         fcm_url: A proxy or a fake in place of ``https://fcm.googleapis.com``.
+        vapid_subject: Whom a push service may write to, ``mailto:`` or ``https:``; None: not told.
+        webpush_hosts: Push services that browsers may subscribe at, with all hosts below them;
+            ``127.0.0.1:PORT`` names a fake on loopback.
         limit_user_connections: Sockets one user may hold at a time.
         limit_user_events: Events of each kind that one user's clients may send, as ``10 per minute``.
-        limit_user_devices: Devices for push that one user may have registered.
+        limit_user_devices: Devices for push that one user may have registered, and as many browsers.
         limit_address_connections: Connections one remote address may hold at a time; 0: no limit.
         drain_s: Seconds over which clients are sent away when the server stops.
         log_format: ``console`` for people, ``json`` for machines.
@@ -115,6 +130,8 @@ class Settings(BaseSettings):
         default=None, validation_alias=_guide_name("FIREBASE_CREDENTIALS_PATH", "firebase_credentials_path")
     )
     fcm_url: str | None = None
+    vapid_subject: str | None = None
+    webpush_hosts: Annotated[tuple[str, ...], NoDecode] = PUSH_SERVICES
 
     limit_user_connections: Annotated[int, Field(ge=1)] = 20
     limit_user_events: str = "6000 per minute"
@@ -137,7 +154,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise SettingsError(_one_line(error)) from None
 
-    @field_validator("cors_origins", "trusted_proxies", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", "webpush_hosts", mode="before")
     @classmethod
     def _split_list(cls, value: object) -> object:
         if isinstance(value, str):
@@ -207,6 +224,24 @@ class Settings(BaseSettings):
             raise ValueError("names no file; download the key of a service account in the Firebase console")
         return path
 
+    @field_validator("vapid_subject")
+    @classmethod
+    def _check_subject(cls, subject: str | None) -> str | None:
+        if subject is not None and not _VAPID_SUBJECT.fullmatch(subject):
+            raise ValueError("must look like mailto:push@example.com or https://example.com/contact")
+        return subject
+
+    @field_validator("webpush_hosts")
+    @classmethod
+    def _check_push_services(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not _HOST_NAME.fullmatch(host) and not is_loopback_fake(host):
+                raise ValueError(
+                    f"{host!r} is not the name of a host, such as push.services.mozilla.com; a port is "
+                    "for a fake on loopback, as in 127.0.0.1:8030"
+                )
+        return hosts
+
     @field_validator("fcm_url")
     @classmethod
     def _check_fcm_url(cls, url: str | None) -> str | None:
@@ -237,6 +272,11 @@ class Settings(BaseSettings):
         if self.jwt_secret and self.jwt_public_key:
             raise ValueError("TOCSIN_JWT_SECRET and TOCSIN_JWT_PUBLIC_KEY are both set: keep one")
         return self
+
+
+def is_loopback_fake(host: str) -> bool:
+    """Return whether an entry of ``webpush_hosts`` names a fake push service on loopback."""
+    return _LOOPBACK_FAKE.fullmatch(host) is not None
 
 
 def _canonical_origin(origin: str) -> str:
