@@ -278,3 +278,26 @@ class PushSender(Protocol[T_contra]):
         in bounded time. What had no answer may have arrived all the same: its
         second try has the same ``tag``.
         """
+
+
+class PushEndpoints(Protocol):
+    """Judges where the endpoints of browsers lead to: to push services, never into the server's own network."""
+
+    async def check(self, endpoint: str) -> None:
+        """
+        Accept an endpoint that pushes may go to.
+
+        Raises:
+            Invalid: They may not; the detail does not tell the endpoint.
+            Overloaded: Nobody can say now; the same may be accepted later.
+        """
+
+
+class PushKeyring(Protocol):
+    """The keys that this installation pushes with: made at first use, the same on all nodes, for good."""
+
+    async def keys(self) -> PushKeys:
+        """Return them, all of them secret."""
+
+    async def public_key(self) -> str:
+        """Return what browsers subscribe with (RFC 8292, 3.2): a point of P-256 in base64url."""

@@ -20,6 +20,7 @@ from tocsin.application.push import Push, Route
 from tocsin.application.streams import Streams
 from tocsin.bootstrap.coroutines import Coroutines
 from tocsin.bootstrap.patched_threads import find_patcher
+from tocsin.bootstrap.web_push import open_web_push
 from tocsin.domain.device import Device
 from tocsin.domain.errors import TocsinError
 from tocsin.settings import Settings
@@ -43,6 +44,7 @@ class Core(Coroutines):
         activity: Events of posts and orders.
         chat: Messages.
         devices: Where push goes, and who follows which topic.
+        web_push: Browsers that take pushes.
         push: Sends to what a user registered: ``await core.push.send(...)``.
         streams: The log that every reader reads.
 
@@ -64,7 +66,8 @@ class Core(Coroutines):
         self.chat = Chat(self.store, self.bus)
         self.activity = Activity(self.store, self.bus)
         self.devices = Devices(self.store, settings.limit_user_devices)
-        self.push = Push(_fcm_routes(settings, self.store))
+        self.web_push, web_push_route = open_web_push(settings, self.store)
+        self.push = Push([*_fcm_routes(settings, self.store), web_push_route])
         self.streams = Streams(self.store)
 
     async def start(self) -> None:

@@ -12,5 +12,15 @@ from tocsin.models.device import Device, TopicSubscription
 from tocsin.models.host_tables import add_tables, add_tables_of
 from tocsin.models.model import Model
 from tocsin.models.notification import Notification
+from tocsin.models.web_push import WebPushSubscription
 
-__all__ = ["ChatMessage", "Device", "Model", "Notification", "TopicSubscription", "add_tables", "add_tables_of"]
+__all__ = [
+    "ChatMessage",
+    "Device",
+    "Model",
+    "Notification",
+    "TopicSubscription",
+    "WebPushSubscription",
+    "add_tables",
+    "add_tables_of",
+]

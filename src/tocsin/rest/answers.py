@@ -21,6 +21,7 @@ _PROBLEMS = {
     413: "The body is too big.",
     415: "The body is not application/json.",
     422: "A field breaks a rule, or the idempotency key was used with other content.",
+    429: "Too many of these; see `Retry-After`.",
     503: "Overloaded or draining; nothing was accepted. See `Retry-After`.",
     507: "The disk is full; nothing was accepted.",
 }

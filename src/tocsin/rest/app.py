@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tocsin import __version__
 from tocsin.engine import TimerWheel
 from tocsin.engine.proxies import TrustedProxies
-from tocsin.rest import events, fcm, health, notifications, streams
+from tocsin.rest import events, fcm, health, notifications, streams, web_push
 from tocsin.rest.edge import Edge
 from tocsin.rest.endpoint import Endpoint
 from tocsin.rest.models import ProblemView
@@ -25,9 +25,20 @@ Notifications, order and social events that are committed before they are answer
 and reach every device of a user over Socket.IO. Errors are `application/problem+json`
 with a stable `code`.
 """
-_API = ("/api/notifications", "/api/events", "/api/stream/", "/api/fcm/", "/js/websocket.js", "/healthz", "/readyz")
+_API = (
+    "/api/notifications",
+    "/api/events",
+    "/api/stream/",
+    "/api/fcm/",
+    "/api/webpush/",
+    "/js/websocket.js",
+    "/js/push.js",
+    "/tocsin-sw.js",
+    "/healthz",
+    "/readyz",
+)
 _API_BELOW = tuple(f"{path.rstrip('/')}/" for path in _API)
-_ROUTED = (notifications, events, streams, fcm, health)
+_ROUTED = (notifications, events, streams, fcm, web_push, health)
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
@@ -97,7 +108,7 @@ class RestApp(FastAPI):
             for path, item in document["paths"].items():
                 if path.startswith("/api/"):
                     for operation in item.values():
-                        operation["security"] = [{"token": []}]
+                        operation.setdefault("security", [{"token": []}])
             self.openapi_schema = document
         return self.openapi_schema
 

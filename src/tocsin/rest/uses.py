@@ -8,6 +8,7 @@ from tocsin.application.devices import Devices
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Store, TokenVerifier
 from tocsin.application.streams import Streams
+from tocsin.application.web_push import WebPush
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class Uses:
     notifications: Notifications
     activity: Activity
     devices: Devices
+    web_push: WebPush
     streams: Streams
     is_accepting: Callable[[], bool]
     allow_origin: Callable[[str, str, str], bool]

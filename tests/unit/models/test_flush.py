@@ -7,7 +7,9 @@ from sqlalchemy import Column, Integer, String, event
 from sqlalchemy.exc import SADeprecationWarning
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from tocsin.models import ChatMessage, Device, Notification, TopicSubscription
+from tests.unit.domain.test_web_push import POINT
+from tocsin.domain.errors import Invalid
+from tocsin.models import ChatMessage, Device, Notification, TopicSubscription, WebPushSubscription
 
 
 class Base(DeclarativeBase):
@@ -84,7 +86,22 @@ def test_devices_and_topics_are_rows_without_events(session, log, new_session):
     assert 0 == log.count("tocsin_topic_subscription")
 
 
-@pytest.mark.parametrize("model", [Device, TopicSubscription])
+def test_subscriptions_of_browsers_are_rows_without_events(session, log, new_session):
+    """Checked as REST checks them, but for where the endpoint leads to; neither it nor a key is shown."""
+    keys = {"p256dh": POINT, "auth": "BTBZMqHH6r4Tts7J_aSIgg"}
+    session.add(WebPushSubscription(user_id=7, endpoint="https://web.push.apple.com/secret", **keys))
+    session.commit()
+
+    assert [] == log.events()
+    one = new_session().query(WebPushSubscription).filter_by(user_id="7").one()
+    assert {"user_id": 7, "host": "web.push.apple.com"}.items() <= one.to_dict().items()
+    shown = repr(one) + str(one.to_dict())
+    assert not any(secret in shown for secret in ("secret", *keys.values()))
+    with pytest.raises(Invalid, match="p256dh"):
+        WebPushSubscription(user_id=7, endpoint="https://web.push.apple.com/x", p256dh="x", auth="x")
+
+
+@pytest.mark.parametrize("model", [Device, TopicSubscription, WebPushSubscription])
 def test_rows_without_events_may_be_changed_in_bulk(session, model):
     """Nobody would have to hear of it."""
     assert 0 == session.query(model).delete()

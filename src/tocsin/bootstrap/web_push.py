@@ -1,0 +1,84 @@
+"""Web Push put together: who may subscribe where, and the sender, opened by the first push."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from tocsin.adapters.push_endpoints import PushEndpoints
+from tocsin.adapters.vapid import VapidKeyring
+from tocsin.application.ports import Store
+from tocsin.application.push import Route
+from tocsin.application.web_push import WebPush
+from tocsin.domain.push import Outcome, PushMessage
+from tocsin.domain.web_push import WebPushSubscription
+from tocsin.settings import Settings
+
+if TYPE_CHECKING:
+    from tocsin.adapters.web_push import WebPushSender
+
+MISSING = "the package of Web Push is missing: pip install 'tocsin[webpush]'"
+
+
+class OpenedWebPush(NamedTuple):
+    """The use-cases, and the route by which ``Push`` sends."""
+
+    use_cases: WebPush
+    route: Route[WebPushSubscription]
+
+
+def open_web_push(settings: Settings, store: Store) -> OpenedWebPush:
+    """Return Web Push over a store that need not have started."""
+    endpoints = PushEndpoints(settings.webpush_hosts)
+    keyring = VapidKeyring(store, settings.vapid_subject)
+    use_cases = WebPush(store, endpoints, keyring, settings.limit_user_devices)
+    return OpenedWebPush(
+        use_cases, Route(SenderWhenNeeded(endpoints, keyring), store.list_web_push, store.drop_web_push)
+    )
+
+
+class SenderWhenNeeded:
+    """
+    The sender, imported by the first push to a browser: it takes half a second, which few processes need.
+
+    Where its package, an extra, is missing, each push is refused and told how to mend it.
+    """
+
+    def __init__(self, endpoints: PushEndpoints, keyring: VapidKeyring) -> None:
+        self._endpoints = endpoints
+        self._keyring = keyring
+        self._sender: WebPushSender | None = None
+        self._opening = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Nothing is needed yet."""
+
+    async def stop(self) -> None:
+        """Close what the first push opened."""
+        async with self._opening:
+            if self._sender is not None:
+                await self._sender.stop()
+                self._sender = None
+
+    async def send(self, message: PushMessage, targets: Sequence[WebPushSubscription]) -> list[Outcome]:
+        """Try each browser once."""
+        try:
+            sender = await self._open()
+        except ModuleNotFoundError:
+            return [Outcome("refused", MISSING)] * len(targets)
+        return await sender.send(message, targets)
+
+    async def _open(self) -> "WebPushSender":
+        async with self._opening:
+            if self._sender is None:
+                # Off the loop, whose sockets would wait for it.
+                kind = await asyncio.to_thread(_import_sender)
+                sender = kind(self._endpoints, self._keyring)
+                await sender.start()
+                self._sender = sender
+            return self._sender
+
+
+def _import_sender() -> "type[WebPushSender]":
+    from tocsin.adapters.web_push import WebPushSender  # noqa: PLC0415 an extra, and slow to import
+
+    return WebPushSender
