@@ -119,6 +119,11 @@ export class WebSocketClient {
     return this.connection.sockets;
   }
 
+  /** The token of who is signed in, connected or not, for requests of the page's own; null when nobody is. */
+  getToken(): Promise<string | null> {
+    return this.tokens.find();
+  }
+
   /** Messages that the server has not acknowledged yet. */
   get unsent(): number {
     return this.outbox.size;

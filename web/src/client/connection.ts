@@ -96,6 +96,8 @@ export class Connection {
 
   /** Leave for good, until `start`. */
   stop(): void {
+    // Who connects next may be somebody else.
+    this.tokens.forget();
     this.end("disconnected", null);
   }
 

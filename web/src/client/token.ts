@@ -41,6 +41,12 @@ export class TokenSource {
     return found;
   }
 
+  /** The token of who is signed in, connected or not; null when nobody is. What is in use stays as it is. */
+  async find(): Promise<string | null> {
+    const { token, getToken } = this.options;
+    return (token ?? (getToken === undefined ? this.stored() : (this.held ?? (await getToken())))) || null;
+  }
+
   /** Ask for a newer token than the current one; null when there is none. */
   async renew(): Promise<string | null> {
     const newer = await this.fetch();

@@ -49,6 +49,29 @@ describe("TokenSource", () => {
     expect(await tokens.get()).toBe("new");
   });
 
+  it("finds who is signed in without touching what is in use", async () => {
+    const storage = new MemoryStorage({ auth_token: "first" });
+    const tokens = new TokenSource({ storage });
+    await tokens.get();
+    storage.setItem("auth_token", "second");
+
+    expect(await tokens.find()).toBe("second");
+    expect(tokens.current).toBe("first");
+    storage.removeItem("auth_token");
+    expect(await tokens.find()).toBeNull();
+  });
+
+  it("finds the token in use before it asks the callback", async () => {
+    let asked = 0;
+    const tokens = new TokenSource({ getToken: () => (++asked > 2 ? null : `token ${asked}`), storage: null });
+    expect(await tokens.find()).toBe("token 1");
+    expect(await tokens.get()).toBe("token 2");
+    expect(await tokens.find()).toBe("token 2");
+
+    tokens.forget();
+    expect(await tokens.find()).toBeNull();
+  });
+
   it("asks the callback once, and again when the token is refused", async () => {
     let asked = 0;
     const tokens = new TokenSource({ getToken: async () => `token ${++asked}`, storage: null });
