@@ -34,6 +34,7 @@ def built(tmp_path, monkeypatch, start_server):
     """A server whose browser part is a stand-in for what `web/` builds."""
     files = {
         "js/websocket.js": "window.ws = {};",
+        "js/tocsin-sw.js": "addEventListener('push', () => {});",
         "docs/swagger-ui.css": "body {}",
         "docs/swagger-ui-bundle.js": "window.SwaggerUIBundle = () => {};",
         "docs/init.js": "SwaggerUIBundle({});",
@@ -70,6 +71,26 @@ def test_the_browser_client_is_served(built):
     assert answer.headers["content-type"].startswith("text/javascript")
     assert answer.headers["cache-control"] == "no-cache"
     assert again.status_code == 304
+
+
+def test_the_service_worker_is_served_at_the_root(built):
+    """/tocsin-sw.js may have any scope, is revalidated by its ETag, and may ask this server and nobody else."""
+    answer = built.http.get("/tocsin-sw.js")
+    again = built.http.get("/tocsin-sw.js", headers={"If-None-Match": answer.headers["etag"]})
+
+    assert (answer.status_code, answer.text) == (200, "addEventListener('push', () => {});")
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert answer.headers["service-worker-allowed"] == "/"
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["content-security-policy"] == "default-src 'none'; connect-src 'self'"
+    assert again.status_code == 304
+
+
+def test_a_service_worker_that_is_not_built_is_not_found(built):
+    """Without the browser part its path answers 404 like any other file."""
+    (static_files.STATIC / "js" / "tocsin-sw.js").unlink()
+
+    assert 404 == built.http.get("/tocsin-sw.js").status_code
 
 
 def test_the_demo_is_not_served(built):

@@ -1,5 +1,5 @@
 """
-Files of the browser part: ``/js/websocket.js``, the pages' scripts and styles.
+Files of the browser part: ``/js/websocket.js``, the service worker, the pages' scripts and styles.
 
 They are built from ``web/`` into the package's ``static`` folder. Pages set
 their own Content-Security-Policy; none of them may run inline script.
@@ -8,6 +8,7 @@ their own Content-Security-Policy; none of them may run inline script.
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -21,6 +22,8 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
     "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+# A worker runs under the policy of its own script: this one tells the server what became of a push.
+_WORKER_POLICY = "default-src 'none'; connect-src 'self'"
 # Swagger UI sets style attributes; it runs no inline script.
 _DOCS_POLICY = PAGE_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
@@ -45,6 +48,7 @@ def add_static_files(app: FastAPI) -> None:
     """Serve every folder of the static files but the demo's under its own name, and the docs page."""
     app.router.routes.append(Route("/docs", _docs_page))
     app.router.routes.append(Route("/", _front))
+    app.router.routes.append(Route("/tocsin-sw.js", _ServiceWorker(directory=STATIC / "js", check_dir=False).answer))
     for child in sorted(STATIC.iterdir()) if STATIC.is_dir() else []:
         if child.is_dir() and child.name != DEMO.name:
             app.router.routes.append(Mount(f"/{child.name}", Revalidated(directory=child)))
@@ -58,6 +62,21 @@ class Revalidated(StaticFiles):
         response = super().file_response(*args, **options)  # type: ignore[arg-type]
         response.headers["cache-control"] = "no-cache"
         return response
+
+
+class _ServiceWorker(Revalidated):
+    """The service worker, at the root: a page may give it any scope of the site."""
+
+    def file_response(self, *args: object, **options: object) -> Response:
+        """Return the file, or 304 when the browser has it."""
+        response = super().file_response(*args, **options)
+        response.headers["service-worker-allowed"] = "/"
+        response.headers["content-security-policy"] = _WORKER_POLICY
+        return response
+
+    async def answer(self, request: Request) -> Response:
+        """Serve it; 404 where the browser part is not built."""
+        return await self.get_response("tocsin-sw.js", request.scope)
 
 
 def page(path: Path) -> FileResponse:
