@@ -18,9 +18,11 @@ const WEB = dirname(fileURLToPath(import.meta.url));
 const STATIC = join(WEB, "..", "src", "tocsin", "static");
 const PACKAGE = join(WEB, "dist", "client");
 
-/** One self-contained script each; `budget` is in bytes after gzip. */
+/** One self-contained script each; `budget` is in bytes after gzip. The worker is served apart from its map. */
 const BUNDLES = [
   { entry: "src/client/browser.ts", out: "js/websocket.js", budget: 20_000 },
+  { entry: "src/push/browser.ts", out: "js/push.js", budget: 6_000, target: "es2022" },
+  { entry: "src/push/worker.ts", out: "js/tocsin-sw.js", budget: 3_000, target: "es2022", sourcemap: "external" },
   { entry: "demo/main.ts", out: "demo/demo.js", budget: 16_000 },
   { entry: "demo/theme.ts", out: "demo/theme.js", budget: 2_000 },
   { entry: "demo/demo.css", out: "demo/demo.css", budget: 5_000 },
@@ -46,7 +48,7 @@ for (const bundle of BUNDLES) await makeBundle(bundle);
 for (const { from, to } of COPIES) await copy(join(WEB, from), join(STATIC, to));
 if (!process.argv.includes("--static")) await makePackage();
 
-async function makeBundle({ entry, out, budget }) {
+async function makeBundle({ entry, out, budget, target = "es2020", sourcemap = true }) {
   const outfile = join(STATIC, out);
   const { metafile } = await build({
     absWorkingDir: WEB,
@@ -54,11 +56,11 @@ async function makeBundle({ entry, out, budget }) {
     outfile,
     bundle: true,
     minify: true,
-    sourcemap: true,
+    sourcemap,
     metafile: true,
     format: "iife",
     platform: "browser",
-    target: "es2020",
+    target,
     banner: { js: banner(out), css: banner(out) },
     logLevel: "warning",
   });
@@ -80,7 +82,10 @@ async function makePackage() {
   });
   const { dependencies, license } = JSON.parse(await readFile(join(WEB, "package.json"), "utf8"));
   const description = "Client of the Tocsin server: every event once and in order.";
-  const exports = { ".": { types: "./index.d.ts", default: "./index.js" } };
+  const exports = {
+    ".": { types: "./client/index.d.ts", default: "./client/index.js" },
+    "./push": { types: "./push/index.d.ts", default: "./push/index.js" },
+  };
   const manifest = { name: "@tocsin/client", version, description, license, type: "module", sideEffects: false };
   await writeFile(join(PACKAGE, "package.json"), JSON.stringify({ ...manifest, exports, dependencies }, null, 2));
   console.log(`${relative(WEB, PACKAGE)}: @tocsin/client ${version}`);
