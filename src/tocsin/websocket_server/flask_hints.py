@@ -33,9 +33,11 @@ def answer_for_server(app: "Flask") -> None:
     def hint(response: "Response") -> "Response":
         from flask import request  # noqa: PLC0415 whoever gets here has it loaded
 
-        is_missed = request.path.startswith("/socket.io") or is_api_path(request.path)
+        # A view of the application has its own 404; a folder of static files at the root has none.
+        is_missed = (request.endpoint or "static").rpartition(".")[2] == "static"
+        is_ours = f"{request.path}/".startswith("/socket.io/") or is_api_path(request.path)
         # In the server's own process they are other paths, such as //socket.io/.
-        if response.status_code == 404 and is_missed and bridge.find() is None:
+        if response.status_code == 404 and is_missed and is_ours and bridge.find() is None:
             response.set_data(orjson.dumps(_ANSWER.problem()))
             response.content_type = "application/problem+json"
             response.headers["Cache-Control"] = "no-store"

@@ -144,6 +144,21 @@ def test_routes_that_the_server_hides_are_told(server, caplog):
     assert told == ["/api/notifications", "/api/notifications/<id>", "/socket.io/x"]
 
 
+def test_the_hint_is_for_paths_that_no_view_has(server):
+    """A 404 of a view is the application's answer."""
+
+    @server.app.get("/api/events/<int:number>")
+    def event(number):
+        return {"error": f"there is no event {number}"}, 404
+
+    client = server.app.test_client()
+
+    assert client.get("/api/events/5").json == {"error": "there is no event 5"}
+    for path in ("/js/websocket.js", "/socket.io/", "/socket.io", "/api/events"):
+        assert "serves no sockets" in client.get(path).json["detail"]
+    assert client.get("/socket.ioxx").json is None
+
+
 def test_a_limit_of_flask_limiter_is_refused_where_it_stands(server):
     """It would fail at each event, outside of an HTTP request."""
     scope = {"__name__": "flask_limiter.extension"}
