@@ -25,8 +25,8 @@ async def limit_pages(server, spare):
     """Let the database grow by a number of pages and no more."""
 
     def limit(transaction):
-        (pages,) = transaction.connection.execute("PRAGMA page_count").fetchone()
-        transaction.connection.execute(f"PRAGMA max_page_count = {pages + spare}")
+        (pages,) = transaction.row("PRAGMA page_count", ())
+        transaction.row(f"PRAGMA max_page_count = {pages + spare}", ())
 
     await asyncio.to_thread(lambda: server.call(server.service.store._writer.run(limit)))
 
