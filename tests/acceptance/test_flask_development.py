@@ -9,11 +9,11 @@ import pytest
 
 from tests.acceptance.test_flask_hosting import program
 
+pytestmark = pytest.mark.slow
+
 APP = """
 from flask import Flask
 from tocsin.websocket_server import broadcast_sns_event, init_websocket
-
-pytestmark = pytest.mark.slow
 
 app = Flask("developed")
 app.config["SECRET_KEY"] = "a secret of a host, of more than thirty-two bytes"
