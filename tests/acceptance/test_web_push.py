@@ -1,0 +1,401 @@
+"""Pushes to browsers, through the real server and sender to a push service on loopback that checks and decrypts."""
+
+import asyncio
+import logging
+import sys
+import time
+
+import aiohttp
+import pytest
+
+from tocsin.adapters import web_push
+from tocsin.adapters.push_endpoints import PushEndpoints
+from tocsin.adapters.sql.sqlite import SqliteStore
+from tocsin.adapters.vapid import VapidKeyring
+from tocsin.adapters.web_push import WebPushSender
+from tocsin.application.push import draft_push
+from tocsin.bootstrap.web_push import MISSING
+from tocsin.domain.push import Outcome, PushMessage
+from tocsin.domain.web_push import WebPushSubscription
+from tocsin.services.fcm_service import send_push
+from tocsin.settings import PUSH_SERVICES
+from tocsin.testing.web_push import (
+    BROKEN,
+    CUT,
+    GONE,
+    HANG,
+    JUNK,
+    NOT_FOUND,
+    TOO_BIG,
+    TOO_MANY,
+    UNAVAILABLE,
+    FakePushService,
+    PushAnswer,
+    redirect,
+)
+
+DAY_S = 24 * 3_600
+HELLO = PushMessage(title="Hello", body="World")
+
+
+@pytest.fixture
+def service():
+    with FakePushService() as service:
+        yield service
+
+
+@pytest.fixture
+def server(start_server, service):
+    return start_server(webpush_hosts=service.host, vapid_subject="mailto:push@example.com")
+
+
+@pytest.fixture
+async def store(tmp_path):
+    store = SqliteStore(str(tmp_path / "tocsin.db"))
+    await store.start()
+    yield store
+    await store.stop()
+
+
+@pytest.fixture
+async def open_sender(store):
+    """Start senders over endpoints of one's own; all are stopped after the test."""
+    senders = []
+
+    async def open_one(*hosts, look_up=None):
+        sender = WebPushSender(PushEndpoints(hosts, look_up), VapidKeyring(store))
+        await sender.start()
+        senders.append(sender)
+        return sender
+
+    yield open_one
+    for sender in senders:
+        await sender.stop()
+
+
+def subscribed(server, service, user=7, key=None):
+    """Return a browser that the user's page has subscribed."""
+    browser = service.subscribe(key)
+    answer = server.http.post("/api/webpush/subscriptions", headers=server.bearer(user), json=browser.subscription)
+    assert answer.status_code == 201, answer.text
+    return browser
+
+
+def public_key(server):
+    return server.http.get("/api/webpush/public-key", headers=server.bearer(7)).json()["public_key"]
+
+
+def push(server, message, user="7"):
+    return server.call(server.service.push.send(user, message))
+
+
+def target(browser, **changes):
+    keys = browser.subscription["keys"]
+    usual = {"id": "s-1", "user_id": "7", "user_agent": None, "created_at": 0, "last_seen_at": 0, **keys}
+    return WebPushSubscription(**usual | {"endpoint": browser.endpoint} | changes)
+
+
+def test_a_push_is_what_the_browser_decrypts(server, service):
+    """The whole payload, signed by the key that the browser subscribed with."""
+    browser = subscribed(server, service, key=public_key(server))
+    sent = push(
+        server,
+        PushMessage(
+            title="주문 발송",
+            body="It arrives tomorrow. 📦",
+            data={"order_id": 17},
+            collapse_key="order 17",
+            ttl_s=600,
+            priority="urgent",
+            badge=3,
+            link="/orders/17",
+            notification_id="n-1",
+        ),
+    )
+    (got,) = browser.pushes
+    receipt, timestamp = got.payload.pop("receipt"), got.payload.pop("timestamp")
+
+    assert (sent.sent, service.refusals) == (1, [])
+    assert got.payload == {
+        "v": 1,
+        "title": "주문 발송",
+        "body": "It arrives tomorrow. 📦",
+        "data": {"order_id": 17},
+        "tag": "order 17",
+        "link": "/orders/17",
+        "badge": 3,
+        "notification_id": "n-1",
+    }
+    assert (got.ttl_s, got.urgency, len(got.topic)) == (600, "high", 32)
+    assert (got.claims["aud"], got.claims["sub"]) == (service.url, "mailto:push@example.com")
+    assert got.claims["exp"] <= time.time() + DAY_S
+    assert timestamp.endswith("Z")
+    assert receipt
+
+
+def test_the_sync_function_reaches_browsers(server, service):
+    """Without a key file of Firebase, and without an account anywhere."""
+    browsers = [subscribed(server, service) for _ in range(2)]
+    subscribed(server, service, user=8)
+
+    assert send_push(7, "Hello", "World", {"x": 1}) == 2
+    assert [browser.wait().payload["data"] for browser in browsers] == [{"x": 1}, {"x": 1}]
+    assert service.requests == 2
+
+
+def test_the_receipt_of_a_push_proves_that_it_arrived(server, service):
+    """The service worker gives it back without a token, and the browser is seen."""
+    browser = subscribed(server, service)
+    (before,) = server.call(server.service.web_push.list("7"))
+    push(server, HELLO)
+    while (now := time.time_ns() // 1_000_000) <= before.last_seen_at:
+        pass
+    answer = server.http.post(
+        "/api/webpush/receipts", json={"receipt": browser.pushes[0].payload["receipt"], "event": "shown"}
+    )
+    (after,) = server.call(server.service.web_push.list("7"))
+
+    assert answer.status_code == 204
+    assert after.last_seen_at >= now
+
+
+@pytest.mark.parametrize(
+    ("title", "body", "data"),
+    [
+        ("t" * 200, "x" * 4_000, {}),
+        ("제" * 200, "가" * 4_000, {}),
+        ("t", "📦" * 4_000, {"order_id": 17}),
+        ("t", '"\n' * 2_000, {}),
+        ("t", "short", {"big": "x" * 16_000}),
+        ("t", "x" * 4_000, {"big": "x" * 16_000}),
+    ],
+)
+def test_what_is_too_long_is_cut(server, service, title, body, data):
+    """To 4,096 bytes encrypted, whatever is in it; never refused."""
+    browser = subscribed(server, service)
+    report = push(server, draft_push(title, body, data, link="/" + "l" * 900, collapse_key="k" * 64))
+    (got,) = browser.pushes
+
+    assert report.sent == 1
+    assert got.size <= 4_096
+    assert got.payload["title"] == title
+    assert body.startswith(got.payload["body"].removesuffix("…"))
+
+
+@pytest.mark.parametrize(
+    ("answers", "report", "stays"),
+    [
+        ([PushAnswer(200)], (1, 0, 0), True),
+        ([PushAnswer(202)], (1, 0, 0), True),
+        ([NOT_FOUND], (0, 1, 0), False),
+        ([GONE], (0, 1, 0), False),
+        ([TOO_BIG], (0, 0, 1), True),
+        ([PushAnswer(400, body=b'{"reason": "BadJwtToken"}')], (0, 0, 1), True),
+        ([PushAnswer(403)], (0, 0, 1), True),
+        ([TOO_MANY.after(0), PushAnswer()], (1, 0, 0), True),
+        ([UNAVAILABLE.after(0), BROKEN.after(0), GONE], (0, 1, 0), False),
+        ([TOO_MANY.after(3_600)], (0, 0, 1), True),
+        ([UNAVAILABLE.after("Wed, 21 Oct 2099 07:28:00 GMT")], (0, 0, 1), True),
+        ([BROKEN.after(0)] * 5, (0, 0, 1), True),
+        ([CUT, PushAnswer()], (1, 0, 0), True),
+        ([JUNK, PushAnswer()], (1, 0, 0), True),
+    ],
+)
+def test_what_push_services_answer(server, service, answers, report, stays):
+    """What is gone goes, what may be taken later is tried again, the rest is told; other browsers get it each time."""
+    browser, other = subscribed(server, service), subscribed(server, service)
+    service.answer(browser, *answers)
+    told = push(server, HELLO)
+
+    assert (told.sent - 1, told.gone, told.failed) == report
+    assert len(server.call(server.service.web_push.list("7"))) == 1 + stays
+    assert len(other.pushes) == 1
+
+
+def test_a_browser_that_subscribed_with_another_key_is_told(server, service, caplog):
+    """The push service refuses it; the log says so, and no endpoint."""
+    browser = subscribed(server, service, key="BA" + "A" * 85)
+    report = push(server, HELLO)
+
+    assert (report.failed, browser.pushes) == (1, [])
+    assert "http 403" in caplog.text
+    assert browser.endpoint not in caplog.text
+
+
+async def test_a_redirect_is_not_followed(open_sender, service):
+    """It would lead past every rule of where a push may go."""
+    browser, other = service.subscribe(), service.subscribe()
+    service.always(browser, redirect(other.endpoint))
+    sender = await open_sender(service.host)
+
+    assert await sender.send(HELLO, [target(browser)]) == [Outcome("refused", "http 307, a redirect")]
+    assert service.requests == 1
+
+
+async def test_a_name_that_changed_since_it_was_checked_leads_nowhere(open_sender, service):
+    """DNS rebinding: public when it was saved, loopback when it is sent to."""
+    answers = [["142.250.74.10"], ["127.0.0.1"]]
+
+    async def look_up(host, port):
+        return answers.pop(0)
+
+    sender = await open_sender(*PUSH_SERVICES, look_up=look_up)
+    browser = target(service.subscribe(), endpoint="https://fcm.googleapis.com/fcm/send/x")
+    await sender._endpoints.check(browser.endpoint)
+
+    assert await sender.send(HELLO, [browser]) == [Outcome("refused", "endpoint not allowed")]
+    assert answers == []
+    assert service.requests == 0
+
+
+@pytest.mark.parametrize(("addresses", "kind"), [(["127.0.0.1"], "sent"), (["127.0.0.9"], "retry")])
+async def test_the_connection_goes_to_the_address_that_was_judged(open_sender, service, addresses, kind):
+    """One look-up a connection, and none beside it: what the name means elsewhere counts nothing."""
+    asked = []
+
+    async def look_up(host, port):
+        asked.append(host)
+        return addresses
+
+    place = service.host.replace("127.0.0.1", "localhost")
+    sender = await open_sender(place, look_up=look_up)
+    browser = service.subscribe()
+    endpoint = browser.endpoint.replace("127.0.0.1", "localhost")
+    # The fake knows itself by its address alone, which is the audience that it wants.
+    service.url = service.url.replace("127.0.0.1", "localhost")
+    (outcome,) = await sender.send(HELLO, [target(browser, endpoint=endpoint)])
+
+    assert outcome.kind == kind
+    assert asked == ["localhost"]
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["https://169.254.169.254/x", "https://example.com/x", "http://127.0.0.1:1/x", "no URL", "https://[x/"]
+)
+async def test_an_endpoint_is_judged_again_when_something_is_sent(open_sender, service, endpoint):
+    """A row may have come by another way, or the list of hosts have changed."""
+    sender = await open_sender(service.host)
+
+    assert await sender.send(HELLO, [target(service.subscribe(), endpoint=endpoint)]) == [
+        Outcome("refused", "endpoint not allowed")
+    ]
+
+
+async def test_proxies_of_the_environment_are_ignored(open_sender, service, monkeypatch):
+    """A proxy would resolve the name by itself."""
+    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    sender = await open_sender(service.host)
+
+    assert await sender.send(HELLO, [target(service.subscribe())]) == [Outcome("sent")]
+
+
+async def test_silence_has_an_end(open_sender, service, monkeypatch):
+    """A push service that hangs costs a bounded time, and the others nothing."""
+    monkeypatch.setattr(web_push, "SEND_S", 1.0)
+    silent, other = service.subscribe(), service.subscribe()
+    service.always(silent, HANG)
+    sender = await open_sender(service.host)
+    outcomes = await asyncio.wait_for(sender.send(HELLO, [target(silent), target(other)]), 30)
+
+    assert outcomes == [Outcome("retry", "timeout"), Outcome("sent")]
+
+
+async def test_a_name_server_that_hangs_has_an_end(open_sender, service, monkeypatch):
+    """The look-up is part of the time that a push has."""
+
+    async def look_up(host, port):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(web_push, "SEND_S", 0.2)
+    sender = await open_sender(*PUSH_SERVICES, look_up=look_up)
+    browser = target(service.subscribe(), endpoint="https://fcm.googleapis.com/fcm/send/x")
+
+    assert await asyncio.wait_for(sender.send(HELLO, [browser]), 30) == [Outcome("retry", "timeout")]
+
+
+async def test_an_answer_is_not_read_to_its_end(open_sender, service):
+    """Nor is what it tells repeated, but for Apple's word."""
+    browser = service.subscribe()
+    bodies = {
+        b"x" * 5_000_000: "http 400",
+        b'{"reason": "BadJwtToken"}': "http 400 BadJwtToken",
+        b'{"reason": "see https://secret"}': "http 400",
+        b'["reason"]': "http 400",
+        b'{"reason": 7}': "http 400",
+    }
+    service.answer(browser, *[PushAnswer(400, body=body) for body in bodies])
+    sender = await open_sender(service.host)
+
+    for reason in bodies.values():
+        assert await sender.send(HELLO, [target(browser)]) == [Outcome("refused", reason)]
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("7", 7.0), (" 7 ", 7.0), ("999999999999", 86_400.0), ("Sun, 06 Nov 1994 08:49:37 GMT", 0.0), ("soon", None)],
+)
+async def test_retry_after_is_read_as_it_is_meant(open_sender, service, value, seconds):
+    """Seconds or a date, a day at the most; nonsense says nothing."""
+    browser = service.subscribe()
+    service.answer(browser, TOO_MANY.after(value))
+    sender = await open_sender(service.host)
+
+    assert await sender.send(HELLO, [target(browser)]) == [Outcome("retry", "http 429", seconds)]
+
+
+@pytest.mark.parametrize("keys", [{"p256dh": "x"}, {"p256dh": "B" + "A" * 86}, {"auth": "x"}])
+async def test_keys_that_no_rule_has_seen_are_refused(open_sender, service, keys):
+    """A row that came by another way costs the others nothing."""
+    browser = service.subscribe()
+    sender = await open_sender(service.host)
+    outcomes = await sender.send(HELLO, [target(browser, **keys), target(browser)])
+
+    assert [outcome.kind for outcome in outcomes] == ["refused", "sent"]
+
+
+async def test_what_is_shown_can_be_taken_back(open_sender, service):
+    """By its tag; of more than fit as many as do."""
+    browser = service.subscribe()
+    sender = await open_sender(service.host)
+    await sender.retract(["order 17", "n-1"], [target(browser)])
+    await sender.retract([f"{number:0100}" for number in range(100)], [target(browser)])
+
+    assert browser.pushes[0].payload == {"v": 1, "close": ["order 17", "n-1"]}
+    assert 20 < len(browser.pushes[1].payload["close"]) < 40
+
+
+async def test_one_connection_serves_many_pushes(open_sender, service):
+    """Of one service; and more browsers than connections at once get theirs."""
+    browsers = [service.subscribe() for _ in range(100)]
+    sender = await open_sender(service.host)
+    outcomes = await sender.send(HELLO, [target(browser) for browser in browsers])
+
+    assert {outcome.kind for outcome in outcomes} == {"sent"}
+    assert isinstance(sender._session, aiohttp.ClientSession)
+    assert [1] * 100 == [len(browser.pushes) for browser in browsers]
+
+
+def test_a_missing_package_is_told(server, service, caplog, monkeypatch):
+    """The report of a push says how to mend it; nothing else suffers."""
+    subscribed(server, service)
+    monkeypatch.setitem(sys.modules, "tocsin.adapters.web_push", None)
+    report = push(server, HELLO)
+
+    assert report.failed == 1
+    assert MISSING in caplog.text
+
+
+def test_no_log_tells_an_endpoint_a_key_or_a_text(server, service, caplog):
+    """Whatever was answered, at the most talkative level."""
+    caplog.set_level(logging.DEBUG)
+    browser = subscribed(server, service)
+    message = PushMessage(title="a very private title", body="a very private body", data={"x": "very private data"})
+    service.answer(browser, PushAnswer(), TOO_BIG, CUT, JUNK, UNAVAILABLE.after(3_600))
+    for _ in range(3):
+        push(server, message)
+    keys = server.call(server.service.web_push._keyring.keys())
+    secrets = [browser.endpoint.rpartition("/")[2], *browser.subscription["keys"].values(), "very private", "PRIVATE"]
+
+    assert browser.pushes
+    assert not [secret for secret in [*secrets, keys.private_pem, repr(keys.receipt_key)] if secret in caplog.text]
