@@ -16,7 +16,7 @@ import itertools
 import json
 import secrets
 import threading
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,7 +85,7 @@ class FakeFcm:
     Attributes:
         url: For the setting ``fcm_url``.
         sent: The messages that it took, as JSON, without those of dry runs.
-        requests: How many messages it was asked to take, dry runs included.
+        requests: How often it was asked to send to each target, dry runs included.
         signed_in: How many access tokens it gave.
     """
 
@@ -94,7 +94,7 @@ class FakeFcm:
     def __init__(self) -> None:
         self.url = ""
         self.sent: list[dict[str, Any]] = []
-        self.requests = 0
+        self.requests: Counter[str] = Counter()
         self.signed_in = 0
         self._key = generate_private_key(public_exponent=65_537, key_size=2048)
         self._once: dict[str, deque[Answer]] = defaultdict(deque)
@@ -186,10 +186,15 @@ class FakeFcm:
         task.add_done_callback(self._connections.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, EOFError):
-            while await self._serve_one(reader, writer):
-                pass
-        writer.close()
+        try:
+            with suppress(OSError, EOFError):
+                while await self._serve_one(reader, writer):
+                    pass
+        finally:
+            writer.close()
+            # Before the loop ends, which would leave the transport open.
+            with suppress(OSError):
+                await writer.wait_closed()
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -236,7 +241,6 @@ class FakeFcm:
         return 200, {"access_token": token, "expires_in": 3600, "token_type": "Bearer"}
 
     def _message(self, path: str, authorization: str, body: bytes) -> dict[str, Any] | Answer:
-        self.requests += 1
         if path != f"/v1/projects/{self.project_id}/messages:send":
             return Answer(404, behaviour="junk")
         if authorization.removeprefix("Bearer ") not in self._access_tokens:
@@ -246,6 +250,7 @@ class FakeFcm:
         targets = [message[name] for name in ("token", "fid", "topic", "condition") if name in message]
         if len(targets) != 1 or not _is_well_formed(message):
             return INVALID_ARGUMENT
+        self.requests[targets[0]] += 1
         answer = self._pick(targets[0])
         if answer is not TAKEN:
             return answer
