@@ -197,9 +197,13 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _check_redis(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not re.match(r"(?:rediss?|valkeys?|unix)://.", url.get_secret_value()):
+        if url is None:
+            return None
+        text = url.get_secret_value()
+        if not re.match(r"(?:(?:redis|valkey)s?://|unix://.)", text):
             raise ValueError("must look like redis://localhost:6379/0 (or rediss://, valkey://, unix://)")
-        return url
+        # Flask-SocketIO's own example says no more than this.
+        return SecretStr(f"{text}localhost") if text.endswith("://") else url
 
     @field_validator("bus_key")
     @classmethod

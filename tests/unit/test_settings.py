@@ -159,3 +159,9 @@ def test_a_bad_value_is_named(name, value):
     """The line names the variable and repeats no value that may be secret."""
     with pytest.raises(SettingsError, match=f"(?i){name}"):
         Settings(**{name: value})
+
+
+@pytest.mark.parametrize(("given", "meant"), [("redis://", "redis://localhost"), ("redis://a:7/1", "redis://a:7/1")])
+def test_a_redis_without_a_host_is_this_machines(given, meant):
+    """``redis://`` alone is what Flask-SocketIO's documentation gives."""
+    assert meant == Settings(redis_url=given).redis_url.get_secret_value()
