@@ -184,10 +184,10 @@ describe("web push", () => {
   ]) {
     it(`goes at a click on a link to ${link}: ${went}`, async () => {
       const { worker, close } = await subscribed();
-      await worker.deliver({ ...PUSH, tag: "t", link });
+      await worker.deliver({ ...PUSH, tag: `to ${link}`, link });
       await worker.shows("Order shipped");
 
-      assert.deepEqual(await worker.use("t"), [went.replace("HOST", host.url)]);
+      assert.deepEqual(await worker.use(`to ${link}`), [went.replace("HOST", host.url)]);
       await close();
     });
   }

@@ -1,7 +1,7 @@
 /** The style sheet of the button. It follows the page's `color-scheme`; every colour is a custom property. */
 
 export const STYLE = `
-:host { display: inline-flex; flex-direction: column; align-items: flex-start; gap: .375rem; max-width: 100%;
+:host { display: inline-flex; flex-direction: column; align-items: flex-start; gap: .375rem;
   --ground: #fff; --ink: #1c1b22; --edge: #8a8794; --muted: #5c5966; --accent: #4a3fc7; --on-accent: #fff; }
 :host([hidden]) { display: none; }
 @supports (color: light-dark(#000, #fff)) {
@@ -20,8 +20,8 @@ button[aria-disabled="true"] { cursor: default; color: var(--tocsin-push-muted, 
   border-color: var(--tocsin-push-border-color, var(--edge)); }
 button[aria-busy="true"] { border-style: solid; cursor: progress; }
 svg { flex: none; width: 1.25em; height: 1.25em; fill: none; stroke: currentColor; stroke-width: 1.75;
-  stroke-linecap: round; stroke-linejoin: round; }
+  stroke-linecap: round; }
 svg [hidden] { display: none; }
-[part="hint"] { max-width: 22rem; font-size: .875em; line-height: 1.45; color: var(--tocsin-push-muted, var(--muted)); }
+[part="hint"] { max-width: 22rem; font-size: .875em; line-height: 1.45; word-break: keep-all; color: var(--tocsin-push-muted, var(--muted)); }
 @media (forced-colors: active) { button[aria-pressed="true"] { border: 2px solid Highlight; } }
 `;

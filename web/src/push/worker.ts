@@ -30,14 +30,28 @@ self.addEventListener("notificationclose", (event) => {
 });
 self.addEventListener("message", (event) => {
   const message = event.data as CloseMessage | null;
-  if (message?.type === "tocsin-close") event.waitUntil(close(message));
+  if (message?.type === "tocsin-close") event.waitUntil(inTurn(() => close(message)));
 });
 self.addEventListener("pushsubscriptionchange", (event) => {
   (event as ExtendableEvent).waitUntil(subscribeAgain(event as Event & { oldSubscription?: PushSubscription }));
 });
 
+let turn: Promise<void> = Promise.resolve();
+
+/** Do one thing after the other: a push that takes another back must not overtake it. */
+async function inTurn(work: () => Promise<void>): Promise<void> {
+  const done = turn.then(work);
+  turn = done.catch(() => {});
+  await done;
+}
+
 async function receive(body: string | undefined): Promise<void> {
   const push = readPush(body);
+  await inTurn(() => obey(push));
+  if (push?.kind === "show") await prove(push.kept, "shown");
+}
+
+async function obey(push: ReturnType<typeof readPush>): Promise<void> {
   if (push === null) {
     const [title, text] = self.navigator.language.startsWith("ko") ? GENERIC.ko : GENERIC.en;
     await self.registration.showNotification(title as string, { body: text as string, tag: "tocsin" });
@@ -49,7 +63,6 @@ async function receive(body: string | undefined): Promise<void> {
     const isKnown = await isOnScreen(push.kept.notification_id);
     if (push.badge !== null) void setBadge(push.badge);
     if (!isKnown || (await mustShow())) await show(push, isKnown);
-    await prove(push.kept, "shown");
   }
 }
 
