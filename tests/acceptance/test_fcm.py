@@ -15,7 +15,6 @@ import pytest
 
 from tests.conftest import SECRET
 from tocsin.adapters.fcm import FcmSender
-from tocsin.application.push import draft_push
 from tocsin.domain.device import Device
 from tocsin.domain.push import PushMessage
 from tocsin.services.fcm_service import list_devices, register_device, send_push, unregister_device
@@ -109,7 +108,7 @@ def test_the_async_twin(server, fcm):
     """On the service's own loop."""
     register_device(7, "t-phone", "android")
 
-    assert 1 == server.call(server.service.push.send("7", draft_push("Sale", "Today only"))).sent
+    assert 1 == server.call(server.service.send_push(7, "Sale", "Today only"))
 
 
 def test_a_message_that_is_too_long_is_cut(server, fcm):

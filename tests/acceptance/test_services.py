@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tocsin.bootstrap import coroutines
 from tocsin.domain.errors import Invalid, PayloadTooBig
-from tocsin.services import fcm_service, notifications
+from tocsin.services import notifications
 from tocsin.services.fcm_service import (
     list_devices,
     register_device,
@@ -97,7 +98,7 @@ BUILDERS = {
 @pytest.fixture(autouse=True)
 def say_anew():
     """Let what is said once a process be said once a test."""
-    fcm_service._say_once.cache_clear()
+    coroutines.say_once.cache_clear()
 
 
 def inbox(server, user_id):
@@ -277,7 +278,7 @@ def test_what_breaks_a_rule_of_devices_is_refused(shared_server, function, argum
 def test_without_credentials_push_says_so_once(server, caplog):
     """It goes to nobody and the rest works."""
     register_device(7, TOKEN, "ios")
-    with caplog.at_level(logging.WARNING, "tocsin.services.fcm_service"):
+    with caplog.at_level(logging.WARNING, "tocsin"):
         sent = [send_push(7, "Sale", "Today only", {"url": "/sale"}) for _ in range(3)]
 
     assert sent == [0, 0, 0]

@@ -1,7 +1,9 @@
 """What sync hosts call, as coroutines for the service's own loop: the same arguments, the same answers."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import orjson
@@ -12,10 +14,15 @@ from tocsin.application.chat import Chat
 from tocsin.application.drafts import draft_event, draft_message, draft_notification
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Store
+from tocsin.application.push import Push, draft_push
 from tocsin.domain.notification import Priority
+from tocsin.domain.push import DEFAULT_TTL_S
+from tocsin.domain.user_id import parse_user_id
 from tocsin.settings import Settings
 
 AnyId = int | str
+
+_log = logging.getLogger(__name__)
 
 
 class Coroutines:
@@ -31,6 +38,7 @@ class Coroutines:
     notifications: Notifications
     activity: Activity
     chat: Chat
+    push: Push
 
     async def create_notification(
         self,
@@ -151,8 +159,47 @@ class Coroutines:
         await self._calls_before()
         return (await self.chat.send(draft)).json()
 
+    async def send_push(
+        self,
+        user_id: AnyId,
+        title: str,
+        message: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        collapse_key: str | None = None,
+        ttl_s: int = DEFAULT_TTL_S,
+        priority: Priority = "normal",
+        badge: int | None = None,
+        link: str | None = None,
+    ) -> int:
+        """
+        Send a push to all that a user registered, as ``services.fcm_service.send_push`` does.
+
+        Returns:
+            How many devices' and browsers' providers took it.
+
+        Raises:
+            Invalid: A field breaks a rule; the detail names it.
+            PayloadTooBig: ``data`` exceeds its limit.
+            Overloaded: The database takes no work now; nothing was sent.
+            NotInitialized: The service has not started.
+        """
+        user = parse_user_id(user_id)
+        push = draft_push(
+            title, message, data, collapse_key=collapse_key, ttl_s=ttl_s, priority=priority, badge=badge, link=link
+        )
+        if self.settings.firebase_credentials_path is None:
+            say_once("no push goes to devices: set FIREBASE_CREDENTIALS_PATH to the key file of your Firebase project")
+        return (await self.push.send(user, push)).sent
+
     async def _calls_before(self) -> None:
         """Keep the order: what this loop handed over waits in a queue, and would be overtaken."""
         here = bridge.find()
         if here is not None and here.core is self:
             await here.flush()
+
+
+@cache
+def say_once(text: str) -> None:
+    """Warn once a process."""
+    _log.warning(text)

@@ -6,13 +6,11 @@ the serving event loop they refuse, ``await service.devices.register(...)`` is f
 there.
 """
 
-import logging
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-from tocsin.application.push import PATIENCE_S, draft_push
-from tocsin.bootstrap import bridge_here, settings_here
+from tocsin.application.push import PATIENCE_S
+from tocsin.bootstrap import bridge_here
 from tocsin.domain.device import DeviceDraft, DeviceKind, Platform
 from tocsin.domain.errors import NotFound
 from tocsin.domain.notification import Priority
@@ -23,8 +21,6 @@ AnyId = int | str
 
 # The last try may begin at the end of the patience, and has its own time.
 _PUSH_TIMEOUT_S = 2 * PATIENCE_S + 30
-
-_log = logging.getLogger(__name__)
 
 
 def register_device(
@@ -152,7 +148,7 @@ def send_push(
     Usually done in a fraction of a second. What a provider can't take now is
     tried again for up to a minute. Not durable: a process that ends meanwhile
     sends no more of it. What a provider has forgotten is removed. In an async
-    function: ``await service.push.send(user_id, draft_push(...))``.
+    function: ``await service.send_push(...)``.
 
     Args:
         user_id: Whose devices.
@@ -167,24 +163,27 @@ def send_push(
         link: What a tap opens on the web: an https URL, or a path of your site.
 
     Returns:
-        How many devices' providers took it; 0 without ``FIREBASE_CREDENTIALS_PATH``, which the log says once.
+        How many devices' and browsers' providers took it. Without ``FIREBASE_CREDENTIALS_PATH`` no device
+        gets it, which the log says once.
 
     Raises:
         Invalid: A field breaks a rule; the detail names it.
         PayloadTooBig: ``data`` exceeds its limit.
         Overloaded: The database takes no work now; nothing was sent.
-        NotInitialized: This process knows no settings.
+        NotInitialized: This process knows no database.
         StartError: The file of FIREBASE_CREDENTIALS_PATH can't be used (in a process that serves no sockets).
     """
-    user = parse_user_id(user_id)
-    push = draft_push(
-        title, message, data, collapse_key=collapse_key, ttl_s=ttl_s, priority=priority, badge=badge, link=link
+    return bridge_here().ask(
+        lambda core: core.send_push(
+            user_id,
+            title,
+            message,
+            data,
+            collapse_key=collapse_key,
+            ttl_s=ttl_s,
+            priority=priority,
+            badge=badge,
+            link=link,
+        ),
+        _PUSH_TIMEOUT_S,
     )
-    if settings_here().firebase_credentials_path is None:
-        _say_once("no push goes to devices: set FIREBASE_CREDENTIALS_PATH to the key file of your Firebase project")
-    return bridge_here().ask(lambda core: core.push.send(user, push), _PUSH_TIMEOUT_S).sent
-
-
-@cache
-def _say_once(text: str) -> None:
-    _log.warning(text)
