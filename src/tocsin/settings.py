@@ -280,7 +280,7 @@ class Settings(BaseSettings):
 
 def is_loopback_fake(host: str) -> bool:
     """Return whether an entry of ``webpush_hosts`` names a fake push service on loopback."""
-    return _LOOPBACK_FAKE.fullmatch(host) is not None
+    return _LOOPBACK_FAKE.fullmatch(host) is not None and int(host.rpartition(":")[2]) <= 65_535
 
 
 def _canonical_origin(origin: str) -> str:

@@ -2,11 +2,18 @@
 
 import asyncio
 import logging
+import ssl
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from tocsin.adapters import web_push
 from tocsin.adapters.push_endpoints import PushEndpoints
@@ -352,6 +359,38 @@ async def test_keys_that_no_rule_has_seen_are_refused(open_sender, service, keys
     outcomes = await sender.send(HELLO, [target(browser, **keys), target(browser)])
 
     assert [outcome.kind for outcome in outcomes] == ["refused", "sent"]
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(open_sender, service, tmp_path):
+    """Nothing of a push is told to whoever holds the address of a push service."""
+    context, told = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), []
+    context.load_cert_chain(self_signed(tmp_path))
+    server = await asyncio.start_server(lambda *_: told.append(True), "127.0.0.1", 0, ssl=context)
+    host = f"localhost:{server.sockets[0].getsockname()[1]}"
+    sender = await open_sender(host)
+    outcomes = await sender.send(HELLO, [target(service.subscribe(), endpoint=f"https://{host}/push")])
+    server.close()
+    await server.wait_closed()
+
+    assert outcomes == [Outcome("retry", "no connection (ClientConnectorCertificateError)")]
+    assert told == []
+
+
+def self_signed(folder):
+    key, name = (
+        ec.generate_private_key(ec.SECP256R1()),
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]),
+    )
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
+    path = folder / "localhost.pem"
+    path.write_bytes(pem)
+    return path
 
 
 async def test_what_is_shown_can_be_taken_back(open_sender, service):

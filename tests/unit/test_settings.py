@@ -2,7 +2,7 @@
 
 import pytest
 
-from tocsin.settings import Settings, SettingsError
+from tocsin.settings import PUSH_SERVICES, Settings, SettingsError
 
 SECRET = "a secret of thirty-two bytes or so"
 
@@ -159,6 +159,53 @@ def test_a_bad_value_is_named(name, value):
     """The line names the variable and repeats no value that may be secret."""
     with pytest.raises(SettingsError, match=f"(?i){name}"):
         Settings(**{name: value})
+
+
+def test_push_services_are_those_of_the_browsers_unless_others_are_named():
+    """A comma list takes their place; a fake is on loopback and has a port."""
+    assert Settings(_env_file=None).webpush_hosts == PUSH_SERVICES
+    named = Settings(webpush_hosts="push.example.com, 127.0.0.1:8030,localhost:1,[::1]:65535")
+    assert named.webpush_hosts == ("push.example.com", "127.0.0.1:8030", "localhost:1", "[::1]:65535")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "*",
+        "*.push.apple.com",
+        "com",
+        "localhost",
+        "127.0.0.1",
+        "10.0.0.1",
+        "10.0.0.1:8030",
+        "127.0.0.1:0",
+        "127.0.0.1:65536",
+        "push.example.com:8443",
+        "https://push.example.com",
+        "push.example.com/x",
+        ".push.example.com",
+        "push.example.com.",
+        "Push.example.com",
+        "[::2]:80",
+    ],
+)
+def test_what_is_no_push_service_is_refused(host):
+    """No wildcard, no address, no port but a fake's."""
+    assert "TOCSIN_WEBPUSH_HOSTS" in refusal(webpush_hosts=f"fcm.googleapis.com,{host}")
+
+
+@pytest.mark.parametrize("subject", ["mailto:push@example.com", "https://example.com", "https://example.com/contact"])
+def test_a_push_service_may_write_to_an_address_or_a_page(subject):
+    """RFC 8292, 2.1."""
+    assert Settings(vapid_subject=subject).vapid_subject == subject
+
+
+@pytest.mark.parametrize(
+    "subject", ["push@example.com", "mailto:", "mailto:push", "http://example.com", "https://", "x"]
+)
+def test_other_subjects_are_refused(subject):
+    """Apple's service would refuse each push."""
+    assert "TOCSIN_VAPID_SUBJECT" in refusal(vapid_subject=subject)
 
 
 @pytest.mark.parametrize(("given", "meant"), [("redis://", "redis://localhost"), ("redis://a:7/1", "redis://a:7/1")])

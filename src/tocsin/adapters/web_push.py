@@ -63,6 +63,7 @@ class WebPushSender:
         self._keyring = keyring
         self._session: aiohttp.ClientSession | None = None
         self._turns = asyncio.Semaphore(MAX_AT_ONCE)
+        self._encrypting = asyncio.Lock()
 
     async def start(self) -> None:
         """Make ready; nothing is sent and no key is made yet."""
@@ -148,7 +149,10 @@ class WebPushSender:
         assert self._session is not None, "the sender has not started"
         self._endpoints.check_url(target.endpoint)
         parts = urlsplit(target.endpoint)
-        encrypted = _encrypt(target, payload)
+        # A third of a millisecond each: the lock is handed over in the loop's next turn, so that
+        # sockets are served between two of them, however many there are.
+        async with self._encrypting:
+            encrypted = _encrypt(target, payload)
         if encrypted is None:
             return Outcome("refused", "keys that can't be encrypted to")
         audience = f"{parts.scheme}://{parts.netloc.removesuffix(':443')}"

@@ -103,6 +103,7 @@ class WebPush:
             RateLimited: Too many for one subscription.
         """
         subscription_id, _ = read_receipt((await self._keyring.keys()).receipt_key, receipt)
+        self._receipts.forget_idle()
         self._receipts.spend(UserId(subscription_id))
         await self._store.see_web_push(subscription_id)
 
