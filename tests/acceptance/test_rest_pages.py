@@ -128,12 +128,24 @@ def test_the_openapi_document_describes_every_route(shared_server):
         ("DELETE", "/api/notifications/{notification_id}"),
         ("POST", "/api/events"),
         ("GET", "/api/stream/{namespace}"),
+        ("POST", "/api/fcm/register-device"),
+        ("POST", "/api/fcm/unregister-device"),
+        ("POST", "/api/fcm/unregister-all"),
+        ("POST", "/api/fcm/subscribe-topic"),
+        ("POST", "/api/fcm/unsubscribe-topic"),
+        ("GET", "/api/fcm/device-list"),
+        ("GET", "/api/webpush/public-key"),
+        ("POST", "/api/webpush/subscriptions"),
+        ("DELETE", "/api/webpush/subscriptions"),
+        ("POST", "/api/webpush/receipts"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
     }
     for path, item in document["paths"].items():
         for operation in item.values():
             assert ("security" in operation) == path.startswith("/api/")
+            # The signature of a receipt is its authorization: a service worker has no token.
+            assert (operation.get("security") == []) == (path == "/api/webpush/receipts")
             for status, response in operation["responses"].items():
                 if status >= "4":
                     assert list(response["content"]) == ["application/problem+json"]
