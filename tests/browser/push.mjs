@@ -15,6 +15,8 @@ const POLICY =
 // A point of P-256, as servers give it out.
 const PUBLIC_KEY = "BNcRdreALRFXTkOOUHK1EtK2wtaz5Ry4YfYCA_0QTpQtUbVlUls0VJXg7A8u-Ts1XbjhazAkj7I99e8QcYP7DkM";
 
+const LOOK_AGAIN_MS = 250;
+
 /** A host's own server: its page, the routes of Web Push with a memory of who called, all else from the demo. */
 export class Host {
   calls = [];
@@ -212,6 +214,8 @@ export class Worker {
     let seen;
     try {
       await until(async () => {
+        // Chromium forgets a notification that is asked for in the moment in which it appears.
+        await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
         seen = (await this.shown()).map(({ title }) => title).sort();
         return JSON.stringify(seen) === JSON.stringify(titles.sort());
       });
