@@ -139,6 +139,15 @@ def test_public_key_is_read_from_a_file(tmp_path):
     assert Settings(jwt_public_key=str(path)).jwt_public_key == "-----BEGIN PUBLIC KEY-----\n"
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["https://proxy.example.com", "https://proxy.example.com:8443/fcm", "http://127.0.0.1:9000", "http://[::1]/a"],
+)
+def test_where_firebase_may_be(url):
+    """Access tokens go there: over TLS, or nowhere but to this machine."""
+    assert url == Settings(fcm_url=url).fcm_url
+
+
 def test_every_page_may_be_let_in():
     """The guide's ``*`` is an origin list of its own."""
     assert ("*",) == Settings(cors_origins="*").cors_origins
@@ -151,6 +160,10 @@ def test_every_page_may_be_let_in():
         ("bus_key", "short"),
         ("limit_user_events", "many"),
         ("firebase_credentials_path", "/nowhere/key.json"),
+        ("fcm_url", "http://fcm-proxy.example.com"),
+        ("fcm_url", "http://127.0.0.1.example.com"),
+        ("fcm_url", "https://user:password@example.com"),
+        ("fcm_url", "fcm.googleapis.com"),
         ("host_threads", 0),
         ("lang", "fr"),
     ],

@@ -8,6 +8,7 @@ messages, and answers each. It ends with the sender.
 import asyncio
 import logging
 import os
+import signal
 import socket
 from typing import Any
 
@@ -57,6 +58,8 @@ async def _run() -> None:
 
 
 if __name__ == "__main__":
+    # Sent to all processes of a service that stops: what it still pushes while it drains needs this one.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # What the libraries would say may hold tokens; all that is to be known stands in the outcomes.
     logging.disable(logging.CRITICAL)
     asyncio.run(_run())
