@@ -315,7 +315,9 @@ class Statements:
         self.delete_oldest_web_push = self._compile(delete(table).where(others, table.c.id.not_in(kept)))
 
     def _vapid_key(self) -> None:
-        self.find_vapid_key = self._compile(select(vapid_key.c.private_pem, vapid_key.c.receipt_key))
+        self.find_vapid_key = self._compile(
+            select(vapid_key.c.private_pem, vapid_key.c.receipt_key).where(vapid_key.c.id == _ONE)
+        )
         self.insert_vapid_key = self._compile(
             insert(vapid_key).values(
                 {"id": _ONE} | {name: bindparam(name) for name in ("private_pem", "receipt_key", "created_at")}
