@@ -5,10 +5,16 @@
  * and the browser's DevTools hand each push to the worker, as the service would.
  */
 
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, request } from "node:http";
 import { connect } from "node:net";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { until } from "./demo.mjs";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
 
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'";
@@ -21,10 +27,13 @@ const LOOK_AGAIN_MS = 250;
 export class Host {
   calls = [];
   #target;
+  #hasPush;
   #server = createServer((incoming, answer) => this.#serve(incoming, answer));
 
-  constructor(target) {
+  /** `hasPush`: the target answers the routes of Web Push itself; `calls` are kept all the same. */
+  constructor(target, { hasPush = false } = {}) {
     this.#target = new URL(target);
+    this.#hasPush = hasPush;
     this.#server.on("upgrade", (incoming, socket, head) => this.#pass(incoming, socket, head));
   }
 
@@ -55,25 +64,28 @@ export class Host {
       const { method, headers } = incoming;
       const token = headers.authorization ?? null;
       this.calls.push({ method, path, token, body: text === "" ? null : JSON.parse(text) });
+      if (this.#hasPush) return this.#forward(incoming, answer, text);
       if (method === "GET") answer.setHeader("Content-Type", "application/json");
       if (method !== "GET") answer.statusCode = method === "POST" && path === "subscriptions" ? 201 : 204;
       answer.end(method === "GET" ? JSON.stringify({ public_key: PUBLIC_KEY }) : undefined);
     } else {
-      const { hostname, port } = this.#target;
-      const passed = request({
-        hostname,
-        port,
-        path: incoming.url,
-        method: incoming.method,
-        headers: incoming.headers,
-      });
-      passed.on("response", (response) => {
-        answer.writeHead(response.statusCode, response.headers);
-        response.pipe(answer);
-      });
-      passed.on("error", () => answer.destroy());
-      incoming.pipe(passed);
+      incoming.pipe(this.#forward(incoming, answer));
     }
+  }
+
+  #forward(incoming, answer, body) {
+    const { hostname, port } = this.#target;
+    const { url: path, method, headers } = incoming;
+    const passed = request({ hostname, port, path, method, headers });
+    passed.on("response", (response) => {
+      const call = this.calls.findLast((call) => call.path === path.replace("/api/webpush/", "") && !call.status);
+      if (call !== undefined) call.status = response.statusCode;
+      answer.writeHead(response.statusCode, response.headers);
+      response.pipe(answer);
+    });
+    passed.on("error", () => answer.destroy());
+    if (body !== undefined) passed.end(body);
+    return passed;
   }
 
   #pass(incoming, socket, head) {
@@ -110,16 +122,16 @@ async function read(incoming) {
   return Buffer.concat(parts).toString();
 }
 
-/** A browser profile that may show notifications; its pages subscribe without a vendor's push service. */
-export async function profile(browser, host, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 480, height: 320 }, ...options });
+/** A browser profile that may show notifications; its pages subscribe to what is given, else to nobody's service. */
+export async function profile(browser, host, subscription = null) {
+  const context = await browser.newContext({ viewport: { width: 480, height: 320 } });
   await context.grantPermissions(["notifications"], { origin: host.url });
-  await context.addInitScript(fakePushService);
+  await context.addInitScript(fakePushService, subscription);
   return context;
 }
 
 /** Runs in the page, before its scripts. */
-async function fakePushService() {
+async function fakePushService(given) {
   const key = "test:subscription";
   const made = ({ endpoint, serverKey, keys }) => ({
     endpoint,
@@ -144,7 +156,7 @@ async function fakePushService() {
     const p256dh = text(await crypto.subtle.exportKey("raw", pair.publicKey));
     const keys = { p256dh, auth: text(crypto.getRandomValues(new Uint8Array(16)).buffer) };
     const endpoint = `https://push.example/${crypto.randomUUID()}`;
-    const kept = { endpoint, serverKey: [...applicationServerKey], keys };
+    const kept = { endpoint, keys, ...given, serverKey: [...applicationServerKey] };
     localStorage.setItem(key, JSON.stringify(kept));
     return made(kept);
   };
@@ -248,6 +260,41 @@ export class Worker {
       },
       [tag, event],
     );
+  }
+}
+
+/** A push service on loopback whose pushes the test delivers, and a back end that sends them: see push_service.py. */
+export class PushService {
+  #process;
+  #lines;
+
+  /** Start it for a server whose state is kept in this folder. */
+  async start(state) {
+    const python = process.env.TOCSIN ? join(dirname(process.env.TOCSIN), "python") : "python3";
+    const env = { ...process.env, TOCSIN_DATABASE_URL: `sqlite:///${join(state, "demo.db")}` };
+    this.#process = spawn(python, [join(HERE, "push_service.py")], { env, stdio: ["pipe", "pipe", "inherit"] });
+    this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
+    const { host, subscription } = await this.#next();
+    this.host = host;
+    this.subscription = subscription;
+  }
+
+  /** Push to a user; returns what the browser decrypts. */
+  async send(order) {
+    this.#process.stdin.write(`${JSON.stringify(order)}\n`);
+    return await this.#next();
+  }
+
+  async stop() {
+    const ended = once(this.#process, "exit");
+    this.#process.stdin.end();
+    await ended;
+  }
+
+  async #next() {
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error("the push service ended");
+    return JSON.parse(value);
   }
 }
 

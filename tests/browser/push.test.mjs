@@ -1,9 +1,13 @@
 /** Web Push in the browser: the real service worker gets real pushes, shows them, takes them back and tells the server. */
 
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { settles, until, useDemo } from "./demo.mjs";
-import { Host, profile, signIn, turnOn } from "./push.mjs";
+import { launch } from "./chromium.mjs";
+import { DemoServer, settles, until, useDemo } from "./demo.mjs";
+import { Host, PushService, profile, signIn, turnOn } from "./push.mjs";
 
 const PUSH = { title: "Order shipped", body: "It is on its way", data: { order_id: 7 }, receipt: "r1" };
 
@@ -258,6 +262,53 @@ describe("web push", () => {
 
     assert.deepEqual(problems, []);
     assert.equal(await page.getByRole("button").evaluate((button) => getComputedStyle(button).borderRadius), "10px");
+    await context.close();
+  });
+});
+
+describe("web push from end to end", () => {
+  let state;
+  let service;
+  let server;
+  let browser;
+  let host;
+
+  before(async () => {
+    state = await mkdtemp(join(tmpdir(), "tocsin-push-"));
+    service = new PushService();
+    await service.start(state);
+    process.env.TOCSIN_WEBPUSH_HOSTS = service.host;
+    server = new DemoServer(state);
+    await server.start();
+    delete process.env.TOCSIN_WEBPUSH_HOSTS;
+    host = new Host(server.url, { hasPush: true });
+    await host.start();
+    browser = await launch();
+  });
+  after(async () => {
+    await browser?.close();
+    host?.stop();
+    await service?.stop();
+    await server?.stop();
+    await rm(state, { recursive: true, force: true });
+  });
+
+  it("a push of the back end is encrypted, delivered, shown, and proven to the server", async () => {
+    const session = await (await fetch(`${server.url}/demo/session`)).json();
+    const [{ id, token }] = session.users;
+    const context = await profile(browser, host, service.subscription);
+    const page = await signIn(context, host, token);
+    const worker = await turnOn(context, page);
+    await page.close();
+
+    const payload = await service.send({ user_id: id, title: "주문 도착 🍚", link: "/page/orders/7" });
+    await worker.deliver(payload);
+
+    await worker.shows("주문 도착 🍚");
+    const statuses = () => host.calls.map(({ method, path, status }) => `${method} ${path} ${status}`);
+    await settles(statuses, ["GET public-key 200", "POST subscriptions 201", "POST receipts 204"]);
+    assert.deepEqual(await worker.use(payload.tag), [`open ${host.url}/page/orders/7`]);
+    await settles(() => statuses().length, 4);
     await context.close();
   });
 });
