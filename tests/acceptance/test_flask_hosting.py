@@ -134,7 +134,8 @@ def test_views_and_sockets_share_a_port(server, http):
     assert http.get("/").text == "front"
     assert event[1]["event_id"] == published[0]["event_id"]
     assert http.get("/healthz").json() == {"status": "ok"}
-    assert http.get("/js/websocket.js").status_code == 200
+    for path in ("/js/websocket.js", "/js/push.js", "/tocsin-sw.js"):
+        assert http.get(path).status_code == 200
 
 
 def test_handlers_run_in_the_applications_context(server):
