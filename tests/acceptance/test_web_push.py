@@ -21,8 +21,9 @@ from tocsin.adapters.sql.sqlite import SqliteStore
 from tocsin.adapters.vapid import VapidKeyring
 from tocsin.adapters.web_push import WebPushSender
 from tocsin.application.push import draft_push
-from tocsin.bootstrap.web_push import MISSING
+from tocsin.bootstrap.web_push import MISSING, SenderWhenNeeded
 from tocsin.domain.push import Outcome, PushMessage
+from tocsin.domain.timestamp import now_ms
 from tocsin.domain.web_push import WebPushSubscription
 from tocsin.services.fcm_service import send_push
 from tocsin.settings import PUSH_SERVICES
@@ -96,6 +97,11 @@ def push(server, message, user="7"):
     return server.call(server.service.push.send(user, message))
 
 
+def until(condition):
+    while not condition():
+        time.sleep(0.01)
+
+
 def target(browser, **changes):
     keys = browser.subscription["keys"]
     usual = {"id": "s-1", "user_id": "7", "user_agent": None, "created_at": 0, "last_seen_at": 0, **keys}
@@ -155,8 +161,8 @@ def test_the_receipt_of_a_push_proves_that_it_arrived(server, service):
     browser = subscribed(server, service)
     (before,) = server.call(server.service.web_push.list("7"))
     push(server, HELLO)
-    while (now := time.time_ns() // 1_000_000) <= before.last_seen_at:
-        pass
+    until(lambda: now_ms() > before.last_seen_at)
+    now = now_ms()
     answer = server.http.post(
         "/api/webpush/receipts", json={"receipt": browser.pushes[0].payload["receipt"], "event": "shown"}
     )
@@ -423,6 +429,31 @@ def test_a_missing_package_is_told(server, service, caplog, monkeypatch):
 
     assert report.failed == 1
     assert MISSING in caplog.text
+
+
+async def test_nothing_is_opened_after_the_stop(store, service):
+    """A try that was waiting for its turn leaves no connection behind; the first push opens what the stop closes."""
+    endpoints = PushEndpoints((service.host,))
+    sender = SenderWhenNeeded(endpoints, VapidKeyring(store))
+    await sender.start()
+    browser = target(service.subscribe())
+
+    assert await sender.send(HELLO, [browser]) == [Outcome("sent")]
+    await sender.stop()
+    assert await sender.send(HELLO, [browser]) == [Outcome("refused", "the server stops")]
+
+
+async def test_a_stop_gives_up_what_is_under_way(open_sender, service):
+    """Those that are waited for, and those that wait for their turn: each has an outcome."""
+    browsers = [service.subscribe() for _ in range(100)]
+    service.answer_all(HANG)
+    sender = await open_sender(service.host)
+    sending = asyncio.create_task(sender.send(HELLO, [target(browser) for browser in browsers]))
+    await asyncio.to_thread(until, lambda: service.requests > 0)
+    await sender.stop()
+    outcomes = await asyncio.wait_for(sending, 30)
+
+    assert {outcome.kind for outcome in outcomes} <= {"retry", "refused"}
 
 
 def test_no_log_tells_an_endpoint_a_key_or_a_text(server, service, caplog):

@@ -83,9 +83,9 @@ class WebPushSender:
 
     async def stop(self) -> None:
         """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     async def send(self, message: PushMessage, targets: Sequence[WebPushSubscription]) -> list[Outcome]:
         """Try each browser once."""
@@ -146,7 +146,6 @@ class WebPushSender:
                 return Outcome("retry", f"no connection ({type(error).__name__})")
 
     async def _post(self, target: WebPushSubscription, payload: bytes, headers: dict[str, str]) -> Outcome:
-        assert self._session is not None, "the sender has not started"
         self._endpoints.check_url(target.endpoint)
         parts = urlsplit(target.endpoint)
         # A third of a millisecond each: the lock is handed over in the loop's next turn, so that
@@ -156,13 +155,17 @@ class WebPushSender:
         if encrypted is None:
             return Outcome("refused", "keys that can't be encrypted to")
         audience = f"{parts.scheme}://{parts.netloc.removesuffix(':443')}"
+        authorization = await self._keyring.authorization(audience)
+        # Asked for here, after the last wait: it may have been stopped meanwhile.
+        if self._session is None:
+            return Outcome("refused", "the sender has stopped")
         async with self._session.post(
             # As it is: an endpoint is opaque, and a parser's view of it is not the browser's.
             URL(target.endpoint, encoded=True),
             data=encrypted,
             headers=headers
             | {
-                "Authorization": await self._keyring.authorization(audience),
+                "Authorization": authorization,
                 "Content-Encoding": "aes128gcm",
                 "Content-Type": "application/octet-stream",
                 "User-Agent": "tocsin",

@@ -48,12 +48,14 @@ class SenderWhenNeeded:
         self._keyring = keyring
         self._sender: WebPushSender | None = None
         self._opening = asyncio.Lock()
+        self._has_stopped = False
 
     async def start(self) -> None:
         """Nothing is needed yet."""
 
     async def stop(self) -> None:
-        """Close what the first push opened."""
+        """Close what the first push opened; a try that comes later opens nothing again."""
+        self._has_stopped = True
         async with self._opening:
             if self._sender is not None:
                 await self._sender.stop()
@@ -65,11 +67,13 @@ class SenderWhenNeeded:
             sender = await self._open()
         except ModuleNotFoundError:
             return [Outcome("refused", MISSING)] * len(targets)
+        if sender is None:
+            return [Outcome("refused", "the server stops")] * len(targets)
         return await sender.send(message, targets)
 
-    async def _open(self) -> "WebPushSender":
+    async def _open(self) -> "WebPushSender | None":
         async with self._opening:
-            if self._sender is None:
+            if self._sender is None and not self._has_stopped:
                 # Off the loop, whose sockets would wait for it.
                 kind = await asyncio.to_thread(_import_sender)
                 sender = kind(self._endpoints, self._keyring)
