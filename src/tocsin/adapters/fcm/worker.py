@@ -60,6 +60,8 @@ async def _run() -> None:
 if __name__ == "__main__":
     # Sent to all processes of a service that stops: what it still pushes while it drains needs this one.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # Where processors are scarce the server's sockets come first.
+    os.nice(5)
     # What the libraries would say may hold tokens; all that is to be known stands in the outcomes.
     logging.disable(logging.CRITICAL)
     asyncio.run(_run())
