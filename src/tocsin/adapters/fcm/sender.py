@@ -3,7 +3,7 @@ Sends to devices through Firebase, by a worker process of its own.
 
 A push costs 0.4 ms of Python: in a thread of the serving process 1,000 a second
 hold the interpreter for half of the time, which its sockets wait for; this way
-they cost that process a fiftieth. The worker is started by the first push, and
+they cost that process a thirtieth. The worker is started by the first push, and
 again by the next after it died.
 """
 
