@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -61,6 +62,11 @@ async def open_sender(store):
     yield open_one
     for sender in senders:
         await sender.stop()
+
+
+def until(condition):
+    while not condition():
+        time.sleep(0.01)
 
 
 def target(browser, **changes):
