@@ -15,18 +15,17 @@ import asyncio
 import itertools
 import json
 import secrets
-import threading
 from collections import Counter, defaultdict, deque
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from urllib.parse import parse_qs
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from tocsin.testing.loopback import LoopbackServer
 
 _PHRASES = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
 _FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
@@ -78,7 +77,7 @@ CUT = Answer(behaviour="cut")
 JUNK = Answer(behaviour="junk")
 
 
-class FakeFcm:
+class FakeFcm(LoopbackServer):
     """
     Firebase in a thread of this process; a context manager. Safe from any thread.
 
@@ -92,7 +91,7 @@ class FakeFcm:
     project_id = "fake-project"
 
     def __init__(self) -> None:
-        self.url = ""
+        super().__init__("fake-fcm")
         self.sent: list[dict[str, Any]] = []
         self.requests: Counter[str] = Counter()
         self.signed_in = 0
@@ -103,24 +102,8 @@ class FakeFcm:
         self._sign_in_status = 200
         self._access_tokens: set[str] = set()
         self._numbers = itertools.count(1)
-        self._loop: asyncio.AbstractEventLoop
-        self._connections: set[asyncio.Task[None]] = set()
-        self._is_up = threading.Event()
-        self._down: asyncio.Event
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), name="fake-fcm", daemon=True)
 
     # From any thread
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._is_up.wait()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._loop.call_soon_threadsafe(self._down.set)
-        self._thread.join()
 
     def answer(self, target: str, *answers: Answer) -> None:
         """Say what the next messages for a token or an installation id get, one after another; then what all get."""
@@ -166,35 +149,6 @@ class FakeFcm:
         return path
 
     # In its thread
-
-    async def _live(self) -> None:
-        self._loop, self._down = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=1024)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        self._is_up.set()
-        async with server:
-            await self._down.wait()
-            server.close()
-            for connection in self._connections:
-                connection.cancel()
-            await asyncio.gather(*self._connections, return_exceptions=True)
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # A task of ours: asyncio logs the end of its own as an error.
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with suppress(OSError, EOFError):
-                while await self._serve_one(reader, writer):
-                    pass
-        finally:
-            writer.close()
-            # Before the loop ends, which would leave the transport open.
-            with suppress(OSError):
-                await writer.wait_closed()
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")

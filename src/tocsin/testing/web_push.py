@@ -20,10 +20,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import jwt
 from cryptography.exceptions import InvalidTag
@@ -34,6 +32,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tocsin.domain.web_push import from_base64url, to_base64url
+from tocsin.testing.loopback import LoopbackServer
 
 _MAX_BYTES = 4_096
 _MAX_LIFE_S = 24 * 3_600
@@ -193,7 +192,7 @@ class _Refused(Exception):
         self.status = status
 
 
-class FakePushService:
+class FakePushService(LoopbackServer):
     """
     A push service in a thread of this process; a context manager. Safe from any thread.
 
@@ -205,8 +204,7 @@ class FakePushService:
     """
 
     def __init__(self) -> None:
-        self.host = ""
-        self.url = ""
+        super().__init__("fake-push")
         self.requests = 0
         self.refusals: list[str] = []
         self._browsers: dict[str, FakeBrowser] = {}
@@ -214,24 +212,8 @@ class FakePushService:
         self._always: dict[str, PushAnswer] = {}
         self._for_all = TAKEN
         self._numbers = itertools.count(1)
-        self._loop: asyncio.AbstractEventLoop
-        self._down: asyncio.Event
-        self._connections: set[asyncio.Task[None]] = set()
-        self._is_up = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), name="fake-push", daemon=True)
 
     # From any thread
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._is_up.wait()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._loop.call_soon_threadsafe(self._down.set)
-        self._thread.join()
 
     def subscribe(self, application_server_key: str | None = None) -> FakeBrowser:
         """
@@ -260,33 +242,6 @@ class FakePushService:
         return browser.endpoint.removeprefix(self.url)
 
     # In its thread
-
-    async def _live(self) -> None:
-        self._loop, self._down = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=1024)
-        self.host = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        self.url = f"http://{self.host}"
-        self._is_up.set()
-        async with server:
-            await self._down.wait()
-            server.close()
-            for connection in self._connections:
-                connection.cancel()
-            await asyncio.gather(*self._connections, return_exceptions=True)
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # A task of ours: asyncio logs the end of its own as an error.
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with suppress(OSError, EOFError):
-                while await self._serve_one(reader, writer):
-                    pass
-        finally:
-            writer.close()
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")

@@ -1,0 +1,71 @@
+"""The HTTP/1.1 server on loopback, in a thread of its own, that the fake providers have in common."""
+
+import asyncio
+import threading
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+
+class LoopbackServer:
+    """
+    A server on a free port of 127.0.0.1; a context manager. What a request gets is its subclass's.
+
+    Attributes:
+        host: Its address with its port.
+        url: Its origin.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.host = ""
+        self.url = ""
+        self._loop: asyncio.AbstractEventLoop
+        self._connections: set[asyncio.Task[None]] = set()
+        self._is_up = threading.Event()
+        self._down: asyncio.Event
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), name=name, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._is_up.wait()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._down.set)
+        self._thread.join()
+
+    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer one request, in the server's thread; False: the connection is cut."""
+        raise NotImplementedError
+
+    async def _live(self) -> None:
+        self._loop, self._down = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=1024)
+        self.host = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        self.url = f"http://{self.host}"
+        self._is_up.set()
+        async with server:
+            await self._down.wait()
+            server.close()
+            for connection in self._connections:
+                connection.cancel()
+            await asyncio.gather(*self._connections, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of ours: asyncio logs the end of its own as an error.
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with suppress(OSError, EOFError):
+                while await self._serve_one(reader, writer):
+                    pass
+        finally:
+            writer.close()
+            # Before the loop ends, which would leave the transport open.
+            with suppress(OSError):
+                await writer.wait_closed()
