@@ -69,13 +69,13 @@ export class DemoServer {
   }
 }
 
-/** Run a demo and a browser for all tests of a file; `visit` opens its page in a browser profile of its own. */
-export function useDemo({ before, after }) {
+/** Run a demo, or another such server, and a browser for all tests of a file. */
+export function useDemo({ before, after }, Server = DemoServer) {
   const demo = { server: null, browser: null };
   let state;
   before(async () => {
     state = await mkdtemp(join(tmpdir(), "tocsin-browser-"));
-    demo.server = new DemoServer(state);
+    demo.server = new Server(state);
     await demo.server.start();
     demo.browser = await launch();
   });
@@ -87,8 +87,8 @@ export function useDemo({ before, after }) {
   return demo;
 }
 
-/** Open the page and wait until both users are live; `problems` gathers what a page must not do. */
-export async function visit({ browser, server }, options = {}) {
+/** Open the server's page in a browser profile of its own; `problems` gathers what a page must not do. */
+export async function open({ browser, server }, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 1000 }, ...options });
   const page = await context.newPage();
   const problems = [];
@@ -104,9 +104,14 @@ export async function visit({ browser, server }, options = {}) {
     if (new URL(request.url()).origin !== new URL(server.url).origin) problems.push(`request: ${request.url()}`);
   });
   await page.goto(server.url);
-  const people = [person(page, 0), person(page, 1)];
-  await live(page);
-  return { context, page, problems, mina: people[0], junho: people[1], close: () => context.close() };
+  return { context, page, problems, close: () => context.close() };
+}
+
+/** Open the demo's page and wait until both users are live. */
+export async function visit(demo, options = {}) {
+  const visitor = await open(demo, options);
+  await live(visitor.page);
+  return { ...visitor, mina: person(visitor.page, 0), junho: person(visitor.page, 1) };
 }
 
 /** Wait until both lights are green. */

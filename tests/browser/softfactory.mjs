@@ -1,12 +1,9 @@
 /** SoftFactory under test: the example's server, and its page as a user who has signed in meets it. */
 
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { launch } from "./chromium.mjs";
-import { DemoServer } from "./demo.mjs";
+import { DemoServer, open, useDemo } from "./demo.mjs";
 
 const EXAMPLE = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "examples", "softfactory");
 const PYTHON = process.env.TOCSIN ? join(dirname(process.env.TOCSIN), "python") : "python3";
@@ -31,41 +28,8 @@ export class SoftFactory extends DemoServer {
 }
 
 /** Run the example and a browser for all tests of a file. */
-export function useSoftFactory({ before, after }) {
-  const factory = { server: null, browser: null };
-  let state;
-  before(async () => {
-    state = await mkdtemp(join(tmpdir(), "softfactory-"));
-    factory.server = new SoftFactory(state);
-    await factory.server.start();
-    factory.browser = await launch();
-  });
-  after(async () => {
-    await factory.browser?.close();
-    await factory.server?.stop();
-    await rm(state, { recursive: true, force: true });
-  });
-  return factory;
-}
-
-/** Open the page in a browser profile of its own; `problems` gathers what a page must not do. */
-export async function open({ browser, server }, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
-  const problems = [];
-  page.on("pageerror", (error) => problems.push(`error: ${error.message}`));
-  page.on("dialog", (dialog) => {
-    problems.push(`dialog: ${dialog.message()}`);
-    void dialog.dismiss();
-  });
-  page.on("console", (message) => {
-    if (message.type() === "error") problems.push(`console: ${message.text()}`);
-  });
-  page.on("request", (request) => {
-    if (new URL(request.url()).origin !== new URL(server.url).origin) problems.push(`request: ${request.url()}`);
-  });
-  await page.goto(server.url);
-  return { page, problems, close: () => context.close() };
+export function useSoftFactory(hooks) {
+  return useDemo(hooks, SoftFactory);
 }
 
 /** Open the page, sign in as `mina` or `junho`, and wait until everything is live. */

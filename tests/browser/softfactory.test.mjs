@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { after, before, describe, it } from "node:test";
-import { settles } from "./demo.mjs";
-import { live, open, signIn, useSoftFactory } from "./softfactory.mjs";
+import { open, settles } from "./demo.mjs";
+import { live, signIn, useSoftFactory } from "./softfactory.mjs";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
