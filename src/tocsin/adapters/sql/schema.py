@@ -208,6 +208,89 @@ vapid_key = Table(
     CheckConstraint("id = 1", name="single_row"),
 )
 
+# The push ladder of one notification: what is to be done next, and when. Written in the
+# transaction that creates the notification; gone once nothing is left to send or take back.
+delivery = Table(
+    "tocsin_delivery",
+    metadata,
+    Column("notification_id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("category", Text),
+    Column("priority", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("rung", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    # Who works at it holds it until then; a holder that died lets it go by time.
+    Column("leased_until", BigInteger, nullable=False),
+    # Counts the holders: one that comes back late may not write over the next.
+    Column("lease", BigInteger, nullable=False),
+    # Why no rung is climbed any more; what was sent is then taken back.
+    Column("ended", Text),
+)
+Index("ix_tocsin_delivery_due_at", delivery.c.due_at)
+Index("ix_tocsin_delivery_user_id_seq", delivery.c.user_id, delivery.c.seq)
+
+# What was tried for a notification on one channel, one row each: its trace.
+delivery_attempt = Table(
+    "tocsin_delivery_attempt",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("notification_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("target", Text),
+    Column("label", Text),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("provider_id", Text),
+)
+Index("ix_tocsin_delivery_attempt_notification_id_at", delivery_attempt.c.notification_id, delivery_attempt.c.at)
+Index("ix_tocsin_delivery_attempt_at", delivery_attempt.c.at)
+
+# Where else a notification may go: the URL of a user, or of everything in a category.
+channel = Table(
+    "tocsin_channel",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text),
+    Column("category", Text),
+    Column("url", Text, nullable=False),
+    Column("name", Text),
+    Column("created_at", BigInteger, nullable=False),
+    CheckConstraint("user_id IS NOT NULL OR category IS NOT NULL", name="has_owner"),
+)
+Index("ix_tocsin_channel_user_id", channel.c.user_id)
+Index("ix_tocsin_channel_category", channel.c.category)
+
+# How a user wants to be reached: one JSON object.
+preference = Table(
+    "tocsin_preference",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+# One notification to all who follow a topic, made in parts; ``last_user_id`` is where it stands.
+fan_out = Table(
+    "tocsin_fan_out",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("topic", Text, nullable=False),
+    Column("draft", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("done", BigInteger, nullable=False),
+    Column("last_user_id", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+)
+Index("ix_tocsin_fan_out_state", fan_out.c.state)
+
 # Alembic's, as it makes it. Here so that a host's autogenerate keeps it; it has
 # a row where the migrations of tocsin are at work, none where the host's are.
 VERSION_TABLE = "tocsin_version"

@@ -143,9 +143,9 @@ def test_a_step_keeps_what_is_stored(tmp_path):
     """A database of the release before, with rows, gets the new tables and loses nothing."""
     path = str(tmp_path / "t.db")
     upgrade(path)
-    for new in ("tocsin_web_push_subscription", "tocsin_vapid_key"):
-        execute(path, f"DROP TABLE {new}")
-    execute(path, "UPDATE tocsin_version SET version_num = '0002'")
+    for new in ("delivery", "delivery_attempt", "channel", "preference", "fan_out"):
+        execute(path, f"DROP TABLE tocsin_{new}")
+    execute(path, "UPDATE tocsin_version SET version_num = '0003'")
     device = ("d-1", "7", "token", "t", "web", "Laptop", 5, 6)
     execute(path, f"INSERT INTO tocsin_device VALUES {device}")
     before = definitions(path)
@@ -153,7 +153,7 @@ def test_a_step_keeps_what_is_stored(tmp_path):
     assert latest() == upgrade(path)
     assert before.items() <= definitions(path).items()
     assert [device] == rows(path, "tocsin_device")
-    assert [] == rows(path, "tocsin_vapid_key")
+    assert [] == rows(path, "tocsin_delivery")
 
 
 def test_tables_of_a_host_are_left_alone(tmp_path):
