@@ -116,6 +116,14 @@ class SqliteStore:
         """Commit a transaction that writes a page and changes nothing."""
         await self._writer.run(lambda transaction: transaction.execute(SQL.touch_life, {}).rowcount)
 
+    async def write(self, operation: Operation[T], size: int = 0) -> T:
+        """Run an operation in a write transaction."""
+        return await self._writer.run(operation, size)
+
+    async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a query on a reader."""
+        return await self._readers.run(query)
+
     # Notifications
 
     async def create_notifications(
