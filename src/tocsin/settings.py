@@ -15,6 +15,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tocsin.domain.errors import Invalid
+from tocsin.domain.ladder import DEFAULT_LADDER, Ladders
 from tocsin.domain.rate import parse_rate
 
 MIN_SECRET_BYTES = 32
@@ -74,6 +75,7 @@ class Settings(BaseSettings):
         lang: Language of the texts of notifications that the server words itself.
         firebase_credentials_path: The key file of the Firebase project that pushes; None: no push.
         fcm_url: A proxy or a fake in place of ``https://fcm.googleapis.com``.
+        push_ladder: Which channels an unseen notification climbs when, as ``high: push 5s, channels 5m; low: none``.
         vapid_subject: Whom a push service may write to, ``mailto:`` or ``https:``; None: not told.
         webpush_hosts: Push services that browsers may subscribe at, with all hosts below them;
             ``127.0.0.1:PORT`` names a fake on loopback.
@@ -130,6 +132,7 @@ class Settings(BaseSettings):
         default=None, validation_alias=_guide_name("FIREBASE_CREDENTIALS_PATH", "firebase_credentials_path")
     )
     fcm_url: str | None = None
+    push_ladder: str = DEFAULT_LADDER
     vapid_subject: str | None = None
     webpush_hosts: Annotated[tuple[str, ...], NoDecode] = PUSH_SERVICES
 
@@ -220,6 +223,15 @@ class Settings(BaseSettings):
         except Invalid as error:
             raise ValueError(error.detail) from None
         return rate
+
+    @field_validator("push_ladder")
+    @classmethod
+    def _check_ladder(cls, text: str) -> str:
+        try:
+            Ladders(text)
+        except Invalid as error:
+            raise ValueError(error.detail) from None
+        return text
 
     @field_validator("firebase_credentials_path")
     @classmethod

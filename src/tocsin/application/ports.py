@@ -193,8 +193,12 @@ class Store(Protocol):
     async def drop_web_push(self, gone: WebPushSubscription) -> bool:
         """Delete a subscription if it still is the same, user and keys too; return whether it was."""
 
-    async def see_web_push(self, subscription_id: str) -> None:
-        """Set ``last_seen_at`` to now, never back; nothing where there is no such subscription."""
+    async def see_web_push(self, subscription_id: str, notification_id: str | None, event: str) -> None:
+        """
+        Set ``last_seen_at`` to now, never back, and add a step to the notification's trace, once for each event.
+
+        Nothing where there is no such subscription.
+        """
 
     async def push_keys(self, fresh: PushKeys) -> PushKeys:
         """Return the keys of this installation; keep ``fresh`` as these where there are none yet."""

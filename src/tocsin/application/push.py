@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar, get_args
 
 import orjson
@@ -18,6 +19,7 @@ import orjson
 from tocsin.application.drafts import copy_json
 from tocsin.application.ports import PushSender
 from tocsin.domain.errors import Invalid, PayloadTooBig, TocsinError
+from tocsin.domain.ladder import ChannelName
 from tocsin.domain.notification import MAX_DATA_BYTES, MAX_MESSAGE, MAX_TITLE, Priority
 from tocsin.domain.push import DEFAULT_TTL_S, MAX_COLLAPSE_KEY, MAX_LINK, MAX_TTL_S, Outcome, PushMessage
 from tocsin.domain.text import check_text
@@ -53,11 +55,19 @@ class Route(Generic[T]):
         sender: Sends to them.
         find: Returns those of a user.
         drop: Removes one that is gone, if it still is the row that was read.
+        channel: As the ladder calls it.
+        label: What may be told of one, in a trace.
+        find_in: Returns those of a user for what is in a category, where that makes a difference.
+        retract: Takes back what was shown, by the tags of messages; None: it can't be.
     """
 
     sender: PushSender[T]
     find: Callable[[UserId], Awaitable[list[T]]]
     drop: Callable[[T], Awaitable[bool]]
+    channel: ChannelName = "fcm"
+    label: Callable[[T], str] = attrgetter("id")
+    find_in: Callable[[UserId, str | None], Awaitable[list[T]]] | None = None
+    retract: Callable[[Sequence[str], Sequence[T]], Awaitable[list[Outcome]]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from tocsin.domain.web_push import (
     MAX_RECEIPTS_A_MINUTE,
     MAX_USER_AGENT,
     P256DH,
+    ReceiptEvent,
     WebPushDraft,
     WebPushSubscription,
     from_base64url,
@@ -91,9 +92,9 @@ class WebPush:
         """Return the user's subscriptions, the one seen last first."""
         return await self._store.list_web_push(user_id)
 
-    async def receive(self, receipt: str) -> None:
+    async def receive(self, receipt: str, event: ReceiptEvent = "shown") -> None:
         """
-        Take the proof of a service worker that a push arrived: its browser is seen now.
+        Take the proof of a service worker that a push arrived: its browser is seen now, and the trace tells of it.
 
         The signature of the receipt is all the right that is needed. Once more is as
         once; of a subscription that is no more nothing is kept.
@@ -102,10 +103,10 @@ class WebPush:
             Forbidden: This installation gave out no such receipt.
             RateLimited: Too many for one subscription.
         """
-        subscription_id, _ = read_receipt((await self._keyring.keys()).receipt_key, receipt)
+        subscription_id, notification_id = read_receipt((await self._keyring.keys()).receipt_key, receipt)
         self._receipts.forget_idle()
         self._receipts.spend(UserId(subscription_id))
-        await self._store.see_web_push(subscription_id)
+        await self._store.see_web_push(subscription_id, notification_id, event)
 
 
 def check_subscription(draft: WebPushDraft) -> None:

@@ -4,12 +4,14 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from tocsin.adapters.bus_local import LocalBus
 from tocsin.adapters.fcm import FcmSender, NotUsable, read_key
 from tocsin.adapters.sql import open_store
+from tocsin.adapters.sql.deliveries import SqlDeliveries
 from tocsin.adapters.sql.migrate import SchemaError
 from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
@@ -45,6 +47,8 @@ class Core(Coroutines):
         chat: Messages.
         devices: Where push goes, and who follows which topic.
         web_push: Browsers that take pushes.
+        deliveries: The push ladder's memory: traces and preferences.
+        routes: All that push can be sent to.
         push: Sends to what a user registered: ``await core.push.send(...)``.
         streams: The log that every reader reads.
 
@@ -67,7 +71,9 @@ class Core(Coroutines):
         self.activity = Activity(self.store, self.bus)
         self.devices = Devices(self.store, settings.limit_user_devices)
         self.web_push, web_push_route = open_web_push(settings, self.store)
-        self.push = Push([*_fcm_routes(settings, self.store), web_push_route])
+        self.deliveries = SqlDeliveries(self.store)
+        self.routes: list[Route[Any]] = [*_fcm_routes(settings, self.store), web_push_route]
+        self.push = Push(self.routes)
         self.streams = Streams(self.store)
 
     async def start(self) -> None:
@@ -116,7 +122,17 @@ def _fcm_routes(settings: Settings, store: Store) -> list[Route[Device]]:
         key = read_key(path)
     except NotUsable as error:
         raise StartError(f"FIREBASE_CREDENTIALS_PATH {error}") from error
-    return [Route(FcmSender(key, settings.fcm_url), store.list_devices, store.drop_device)]
+    sender = FcmSender(key, settings.fcm_url)
+    return [
+        Route(
+            sender,
+            store.list_devices,
+            store.drop_device,
+            channel="fcm",
+            label=lambda device: device.device_name or device.platform,
+            retract=sender.retract,
+        )
+    ]
 
 
 async def open_started_store(database_url: str) -> Store:

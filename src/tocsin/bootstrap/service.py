@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from starlette.types import ASGIApp
@@ -13,10 +13,13 @@ from tocsin import bridge
 from tocsin.adapters.jwt_tokens import JwtVerifier
 from tocsin.application.ports import TokenVerifier
 from tocsin.application.rate_limits import RateLimits
+from tocsin.application.relay import Relay
 from tocsin.application.retention import Retention
 from tocsin.bootstrap.core import Core, StartError, loop_factory
 from tocsin.bridge import Bridge
+from tocsin.domain.ladder import Ladders
 from tocsin.domain.rate import parse_rate
+from tocsin.domain.stream import StreamEvent
 from tocsin.engine import Limits, SocketServer
 from tocsin.engine.origins import allow_list
 from tocsin.realtime import Realtime
@@ -80,6 +83,14 @@ class Service(Core):
             host_threads=settings.host_threads,
             user_connections=settings.limit_user_connections,
         )
+        self.relay = Relay(
+            self.deliveries,
+            self.routes,
+            Ladders(settings.push_ladder),
+            # Sockets of other nodes are not known here.
+            is_online=self.realtime.is_online if settings.redis_url is None else lambda _: None,
+        )
+        self.store.on_commit = self._pass_on
         self.rest = RestApp(
             Uses(
                 store=self.store,
@@ -88,6 +99,7 @@ class Service(Core):
                 activity=self.activity,
                 devices=self.devices,
                 web_push=self.web_push,
+                deliveries=self.deliveries,
                 streams=self.streams,
                 is_accepting=lambda: self.is_accepting,
                 allow_origin=allow_origin,
@@ -155,7 +167,12 @@ class Service(Core):
             )
         self._bridge = Bridge(asyncio.get_running_loop(), self)
         bridge.attach(self._bridge)
+        self.relay.start()
         self.is_accepting = True
+
+    def _pass_on(self, events: Sequence[StreamEvent]) -> None:
+        self.bus.publish(events)
+        self.relay.on_events(events)
 
     async def drain(self, window_s: float | None = None) -> None:
         """
@@ -176,6 +193,7 @@ class Service(Core):
         await self.engine.close()
         self.rest.wheel.stop()
         await self.realtime.stop()
+        await self.relay.stop()
         # What is pushed would keep the bridge for a minute.
         await self.push.stop()
         # Not before: handlers of the host that still ran until here publish through it.

@@ -1,7 +1,7 @@
 """Web Push put together: who may subscribe where, and the sender, opened by the first push."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from tocsin.adapters.push_endpoints import PushEndpoints
@@ -31,8 +31,17 @@ def open_web_push(settings: Settings, store: Store) -> OpenedWebPush:
     endpoints = PushEndpoints(settings.webpush_hosts)
     keyring = VapidKeyring(store, settings.vapid_subject)
     use_cases = WebPush(store, endpoints, keyring, settings.limit_user_devices)
+    sender = SenderWhenNeeded(endpoints, keyring)
     return OpenedWebPush(
-        use_cases, Route(SenderWhenNeeded(endpoints, keyring), store.list_web_push, store.drop_web_push)
+        use_cases,
+        Route(
+            sender,
+            store.list_web_push,
+            store.drop_web_push,
+            channel="webpush",
+            label=lambda subscription: subscription.host,
+            retract=sender.retract,
+        ),
     )
 
 
@@ -63,13 +72,21 @@ class SenderWhenNeeded:
 
     async def send(self, message: PushMessage, targets: Sequence[WebPushSubscription]) -> list[Outcome]:
         """Try each browser once."""
+        return await self._do(lambda sender: sender.send(message, targets), len(targets))
+
+    async def retract(self, tags: Sequence[str], targets: Sequence[WebPushSubscription]) -> list[Outcome]:
+        """Take back from each browser what it still shows."""
+        return await self._do(lambda sender: sender.retract(tags, targets), len(targets))
+
+    async def _do(self, send: Callable[["WebPushSender"], Awaitable[list[Outcome]]], targets: int) -> list[Outcome]:
         try:
             sender = await self._open()
         except ModuleNotFoundError:
-            return [Outcome("refused", MISSING)] * len(targets)
+            return [Outcome("refused", MISSING)] * targets
         if sender is None:
-            return [Outcome("refused", "the server stops")] * len(targets)
-        return await sender.send(message, targets)
+            # Not for good: another process, or the next life of this one, can.
+            return [Outcome("retry", "the server stops")] * targets
+        return await send(sender)
 
     async def _open(self) -> "WebPushSender | None":
         async with self._opening:

@@ -81,6 +81,7 @@ def _append(transaction: Transaction, tellings: Sequence[Telling]) -> None:
         seq = streams.take_seq(transaction, telling.key)
         if telling.owner is not None:
             telling.owner.seq = seq  # type: ignore[attr-defined]
+            telling.owner._numbered(transaction)  # noqa: SLF001 ours
         events.append(streams.stamped(transaction, telling.key, seq, telling.event, telling.payload))
     streams.put_events(transaction, events)
 

@@ -92,6 +92,9 @@ class Model(DeclarativeBase):
     def _deleted(self, transaction: Transaction) -> Sequence[Telling]:  # noqa: ARG002
         return ()
 
+    def _numbered(self, transaction: Transaction) -> None:
+        """Its event has its seq now."""
+
     @classmethod
     def _is_told(cls) -> bool:
         return cls._changeable is not None

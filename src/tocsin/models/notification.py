@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy.orm import Mapped
 
-from tocsin.adapters.sql import inbox, schema
+from tocsin.adapters.sql import deliveries, inbox, schema
 from tocsin.adapters.sql.statements import SQLITE as SQL
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.application.drafts import draft_notification
@@ -126,6 +126,9 @@ class Notification(Model):
         draft_notification(self.user_id, {name: getattr(self, name) for name in names})  # it may have changed since
         return [Telling(self._key(), "notification", orjson.dumps(self.to_dict()), self)]
 
+    def _numbered(self, transaction: Transaction) -> None:
+        deliveries.add(transaction, [self._entity()])
+
     def _changed(self, transaction: Transaction, names: Sequence[str]) -> Sequence[Telling]:
         for name in names:
             if name not in self._changeable or getattr(self, name) is None:
@@ -138,10 +141,13 @@ class Notification(Model):
         else:
             is_news = transaction.execute(SQL.set_seen, values).rowcount
             event, payload = "notification_updated", inbox.seen_payload([self.id], now)
+        if "read_at" in names and is_news:
+            deliveries.end(transaction, self._key().user_id, self.id, "read")
         take_over(self, transaction.row(SQL.marks, {"id": self.id}), "seen_at", "read_at")
         return [Telling(self._key(), event, orjson.dumps(payload))] if is_news else []
 
     def _deleted(self, transaction: Transaction) -> Sequence[Telling]:
         if not transaction.execute(SQL.delete_notification, {"id": self.id}).rowcount:
             return []
+        deliveries.end(transaction, self._key().user_id, self.id, "deleted")
         return [Telling(self._key(), "notification_deleted", orjson.dumps(inbox.deleted_payload(self.id)))]

@@ -83,6 +83,10 @@ class Authenticator:
         self._user_connections = user_connections
         self._connections: dict[UserId, int] = {}
 
+    def is_connected(self, user_id: UserId) -> bool:
+        """Return whether the user holds a connection."""
+        return user_id in self._connections
+
     @property
     def users(self) -> int:
         """Return how many users are connected."""

@@ -20,6 +20,7 @@ from tocsin.application.streams import Streams
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.events import HOST_TAKES, NAMESPACES, check_host_event, check_namespace
 from tocsin.domain.rate import Rate
+from tocsin.domain.user_id import UserId
 from tocsin.engine import Connection, ConnectRefused, Socket, SocketServer, TimerWheel
 from tocsin.engine.limits import Pace
 from tocsin.engine.namespace import Handler, Namespace
@@ -170,6 +171,10 @@ class Realtime:
         await self._resumer.stop()
         await self._live.stop()
         self._wheel.stop()
+
+    def is_online(self, user_id: UserId) -> bool:
+        """Return whether a user holds a connection to this node."""
+        return self._authenticator.is_connected(user_id)
 
     @property
     def stats(self) -> dict[str, int]:

@@ -41,6 +41,14 @@ def publisher(request: Incoming) -> Principal:
     return principal
 
 
+def tracer(request: Incoming) -> Principal:
+    """Return the bearer of a token that may see what became of anybody's notification."""
+    principal = caller(request)
+    if "admin" not in principal.scopes:
+        principal.require("publish")
+    return principal
+
+
 def once(request: Incoming) -> Once | None:
     """
     Return what makes this write happen once, if the request has an ``Idempotency-Key``.
@@ -64,5 +72,6 @@ def once(request: Incoming) -> Once | None:
 
 
 Caller = Annotated[Principal, Depends(caller)]
+Tracer = Annotated[Principal, Depends(tracer)]
 Publisher = Annotated[Principal, Depends(publisher)]
 OnceKey = Annotated[Once | None, Depends(once)]

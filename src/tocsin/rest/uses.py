@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tocsin.application.activity import Activity
+from tocsin.application.deliveries import DeliveryStore
 from tocsin.application.devices import Devices
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Store, TokenVerifier
@@ -27,6 +28,7 @@ class Uses:
     activity: Activity
     devices: Devices
     web_push: WebPush
+    deliveries: DeliveryStore
     streams: Streams
     is_accepting: Callable[[], bool]
     allow_origin: Callable[[str, str, str], bool]

@@ -90,5 +90,5 @@ async def delete_webpush_subscription(app: App, caller: Caller, body: Subscripti
 )
 async def take_webpush_receipt(app: App, body: Receipt) -> Response:
     """Take the proof of a service worker that a push arrived; once more is as once."""
-    await app.web_push.receive(body.receipt)
+    await app.web_push.receive(body.receipt, body.event)
     return no_content()

@@ -27,7 +27,7 @@ from firebase_admin.exceptions import FirebaseError  # type: ignore[import-untyp
 from google.auth.exceptions import GoogleAuthError, RefreshError
 from google.auth.transport.requests import Request
 
-from tocsin.adapters.fcm.messages import least_message, message_maker
+from tocsin.adapters.fcm.messages import least_message, message_maker, retraction_maker
 from tocsin.domain.push import Outcome, PushMessage
 
 GOOGLE = "https://fcm.googleapis.com"
@@ -88,6 +88,11 @@ class FcmClient:
                 if trial.reason in {"INVALID_ARGUMENT", "UNREGISTERED"}:
                     outcomes[place] = Outcome("gone", trial.reason)
         return outcomes
+
+    async def retract(self, tags: Sequence[str], targets: Sequence[Address]) -> list[Outcome]:
+        """Tell at most 500 targets to take messages back, by their tags."""
+        make = retraction_maker(tags)
+        return await self._send([_made(make, *target) for target in targets])
 
     async def _send(self, messages: list[messaging.Message], *, is_dry_run: bool = False) -> list[Outcome]:
         try:

@@ -1,7 +1,7 @@
 """A push in Firebase's words: its parts for Android, Apple devices and the web."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +13,8 @@ from tocsin.domain.push import MAX_PAYLOAD_BYTES, PushMessage, fitted, topic_of
 # Firebase adds fields of its own to what an Apple device gets.
 _OWN_BYTES = 256
 _MAX_APNS_COLLAPSE_ID = 64
+# A day later a device that was off has shown nothing that is still worth taking back.
+RETRACT_TTL_S = 24 * 3_600
 _RESERVED = frozenset({"", "from", "message_type", "collapse_key"})
 _RESERVED_PREFIXES = ("google", "gcm")
 _URGENCY = {"low": "low", "normal": "normal", "high": "high", "urgent": "high"}
@@ -36,6 +38,29 @@ def message_maker(message: PushMessage) -> MessageFor:
 def least_message(kind: str, token: str) -> messaging.Message:
     """Return a message that nothing can be wrong with but its target."""
     return messaging.Message(notification=messaging.Notification(title="-"), **{kind: token})
+
+
+def retraction_maker(tags: Sequence[str]) -> MessageFor:
+    """
+    Return what makes the message that takes others back: data alone, which an app acts on without showing it.
+
+    Its ``tocsin_retract`` is a JSON list of tags: on Android those of the notifications, on Apple devices
+    their ``apns-collapse-id``.
+    """
+    parts = {
+        "data": {"tocsin_retract": orjson.dumps(list(tags)).decode()},
+        "android": messaging.AndroidConfig(priority="normal", ttl=timedelta(seconds=RETRACT_TTL_S)),
+        "apns": messaging.APNSConfig(
+            headers={
+                "apns-priority": "5",
+                "apns-push-type": "background",
+                "apns-expiration": str(int(time.time()) + RETRACT_TTL_S),
+            },
+            payload=messaging.APNSPayload(aps=messaging.Aps(content_available=True)),
+        ),
+        "webpush": messaging.WebpushConfig(headers={"TTL": str(RETRACT_TTL_S), "Urgency": "normal"}),
+    }
+    return lambda kind, token: messaging.Message(**parts, **{kind: token})
 
 
 def strings(message: PushMessage) -> dict[str, str]:

@@ -74,12 +74,19 @@ class FcmSender:
 
     async def send(self, message: PushMessage, targets: Sequence[Device]) -> list[Outcome]:
         """Try each device once, 500 at a time; see ``PushSender``."""
+        return await self._send_all({"message": asdict(message)}, targets)
+
+    async def retract(self, tags: Sequence[str], targets: Sequence[Device]) -> list[Outcome]:
+        """Tell each device to take back what it may still show, by the tags of the messages."""
+        return await self._send_all({"retract": list(tags)}, targets)
+
+    async def _send_all(self, task: dict[str, Any], targets: Sequence[Device]) -> list[Outcome]:
         if self._under_way + len(targets) > _MAX_UNDER_WAY > len(targets):
             return [Outcome("retry", "too many pushes under way")] * len(targets)
         self._under_way += len(targets)
         try:
             batches = [targets[start : start + MAX_TOGETHER] for start in range(0, len(targets), MAX_TOGETHER)]
-            answers = await asyncio.gather(*[self._send(message, batch) for batch in batches])
+            answers = await asyncio.gather(*[self._send(task, batch) for batch in batches])
         finally:
             self._under_way -= len(targets)
         outcomes = list(itertools.chain.from_iterable(answers))
@@ -87,14 +94,14 @@ class FcmSender:
             self._explain(reason)
         return outcomes
 
-    async def _send(self, message: PushMessage, devices: Sequence[Device]) -> list[Outcome]:
+    async def _send(self, task: dict[str, Any], devices: Sequence[Device]) -> list[Outcome]:
         try:
             worker = await self._living_worker()
         except OSError as error:
             return [Outcome("retry", f"no worker: {error.strerror}")] * len(devices)
         if worker is None:
             return [Outcome("retry", "stopped")] * len(devices)
-        return await worker.ask(asdict(message), [(device.kind, device.token) for device in devices])
+        return await worker.ask(task, [(device.kind, device.token) for device in devices])
 
     async def _living_worker(self) -> "_Worker | None":
         if self._is_stopped:
@@ -144,7 +151,7 @@ class _Worker:
         writer.write(encode(opening))
         return cls(process, reader, writer, end)
 
-    async def ask(self, message: dict[str, Any], targets: Sequence[tuple[str, str]]) -> list[Outcome]:
+    async def ask(self, task: dict[str, Any], targets: Sequence[tuple[str, str]]) -> list[Outcome]:
         """Return what became of each target; ``retry`` where the worker gives no answer."""
         number = next(self._ids)
         answer: asyncio.Future[list[Outcome] | None] = asyncio.get_running_loop().create_future()
@@ -153,7 +160,7 @@ class _Worker:
         try:
             if not self.is_dead:
                 async with asyncio.timeout(ANSWER_S):
-                    self._writer.write(encode({"id": number, "message": message, "targets": targets}))
+                    self._writer.write(encode({"id": number, **task, "targets": targets}))
                     await self._writer.drain()
                     outcomes = await answer
         except (TimeoutError, ConnectionError):

@@ -36,7 +36,10 @@ async def serve(connection: socket.socket) -> None:
 async def _answer(client: FcmClient, frame: dict[str, Any], writer: asyncio.StreamWriter) -> None:
     targets = [(kind, token) for kind, token in frame["targets"]]
     try:
-        outcomes = await client.send(PushMessage(**frame["message"]), targets)
+        if "retract" in frame:
+            outcomes = await client.retract(frame["retract"], targets)
+        else:
+            outcomes = await client.send(PushMessage(**frame["message"]), targets)
     except Exception as error:  # noqa: BLE001 the others are answered all the same; its text may hold anything
         outcomes = [Outcome("retry", type(error).__name__)] * len(targets)
     told = [[one.kind, one.reason, one.retry_after_s, one.provider_id] for one in outcomes]

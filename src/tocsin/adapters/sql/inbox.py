@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from tocsin.adapters.sql import streams
+from tocsin.adapters.sql import deliveries, streams
 from tocsin.adapters.sql.inbox_queries import from_row
 from tocsin.adapters.sql.schema import notification as table
 from tocsin.adapters.sql.statements import SQLITE as SQL
@@ -69,6 +69,7 @@ def create(transaction: Transaction, prepared: Sequence[Prepared]) -> list[Notif
         events.append(streams.stamped(transaction, key, notification.seq, "notification", orjson.dumps(payload)))
     transaction.execute_many(SQL.insert_notification, rows)
     streams.put_events(transaction, events)
+    deliveries.add(transaction, list(created.values()))
     return [created[index] for index in range(len(prepared))]
 
 
@@ -108,6 +109,7 @@ def mark_read(transaction: Transaction, user_id: UserId, notification_id: str) -
     now = transaction.now
     transaction.execute(SQL.set_read, {"id": notification_id, "read_at": now})
     _tell(transaction, user_id, "notification_read", read_payload(notification_id, now))
+    deliveries.end(transaction, user_id, notification_id, "read")
     return replace(notification, read_at=now, seen_at=now if notification.seen_at is None else notification.seen_at)
 
 
@@ -119,6 +121,7 @@ def mark_all_read(transaction: Transaction, user_id: UserId, category: str | Non
     marked = transaction.execute(statement, wanted).rowcount
     if marked:
         _tell(transaction, user_id, "notification_read", {"all": True, "category": category, "read_at": iso(now)})
+        deliveries.end_all(transaction, user_id, category)
     return marked
 
 
@@ -142,6 +145,7 @@ def delete(transaction: Transaction, user_id: UserId | None, notification_id: st
     notification = _own(transaction, user_id, notification_id)
     transaction.execute(SQL.delete_notification, {"id": notification_id})
     _tell(transaction, notification.user_id, "notification_deleted", deleted_payload(notification_id))
+    deliveries.end(transaction, notification.user_id, notification_id, "deleted")
 
 
 def read_payload(notification_id: str, read_at: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from tocsin.adapters import failpoint
-from tocsin.adapters.sql import chat, devices, inbox, inbox_queries, streams, web_push, writes
+from tocsin.adapters.sql import chat, deliveries, devices, inbox, inbox_queries, streams, web_push, writes
 from tocsin.adapters.sql.connection import open_writer
 from tocsin.adapters.sql.forked import refuse_inherited
 from tocsin.adapters.sql.group_commit import GroupCommit, Operation
@@ -228,7 +228,7 @@ class SqliteStore:
 
     async def save_acks(self, acks: dict[StreamKey, int]) -> None:
         """Raise acked seqs."""
-        await self._writer.run(lambda transaction: streams.save_acks(transaction, acks))
+        await self._writer.run(lambda transaction: deliveries.save_acks(transaction, acks))
 
     async def changed_elsewhere(self) -> bool:
         """Return whether another process wrote; follows a new epoch that it began."""
@@ -309,9 +309,9 @@ class SqliteStore:
         """Delete what a push service says is gone."""
         return await self._writer.run(lambda transaction: web_push.drop(transaction, gone))
 
-    async def see_web_push(self, subscription_id: str) -> None:
+    async def see_web_push(self, subscription_id: str, notification_id: str | None, event: str) -> None:
         """Note that a push arrived."""
-        await self._writer.run(lambda transaction: web_push.see(transaction, subscription_id))
+        await self._writer.run(lambda transaction: web_push.see(transaction, subscription_id, notification_id, event))
 
     async def push_keys(self, fresh: PushKeys) -> PushKeys:
         """Return the keys of this installation."""

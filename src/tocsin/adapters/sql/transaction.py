@@ -40,6 +40,9 @@ class Transaction(Protocol):
     def row(self, statement: str, values: Values) -> Any:
         """Run one statement and return its first row, or None."""
 
+    def rows(self, statement: str, values: Values) -> Sequence[Sequence[Any]]:
+        """Run a query and return its rows."""
+
     def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run one statement for each row."""
 
@@ -61,6 +64,10 @@ class WriterTransaction:
     def row(self, statement: str, values: Values) -> Any:
         """Run one statement and return its first row, or None."""
         return self._connection.execute(statement, values).fetchone()
+
+    def rows(self, statement: str, values: Values) -> Sequence[Sequence[Any]]:
+        """Run a query and return its rows."""
+        return self._connection.execute(statement, values).fetchall()
 
     def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run one statement for each row."""
@@ -90,6 +97,10 @@ class HostTransaction:
         """Run one statement and return its first row, or None."""
         self.has_written |= not statement.startswith("SELECT")
         return self._connection.exec_driver_sql(statement, _plain(values)).first()
+
+    def rows(self, statement: str, values: Values) -> Sequence[Sequence[Any]]:
+        """Run a query and return its rows."""
+        return [tuple(row) for row in self._connection.exec_driver_sql(statement, _plain(values))]
 
     def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run one statement for each row."""

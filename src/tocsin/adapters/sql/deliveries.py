@@ -1,0 +1,231 @@
+"""
+The push ladder in the database: added and ended in the transactions of the inbox, worked off by the relay.
+
+``add`` and the ``end`` functions run inside a transaction of somebody else's; ``SqlDeliveries``
+is what the relay, the trace and the preferences see.
+"""
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from operator import attrgetter
+from typing import Any, Protocol, TypeVar
+
+import orjson
+
+from tocsin.adapters.failpoint import Failpoints, from_environment
+from tocsin.adapters.sql import inbox_queries, streams
+from tocsin.adapters.sql.connection import snapshot
+from tocsin.adapters.sql.delivery_statements import ADD_FIELDS
+from tocsin.adapters.sql.delivery_statements import SQLITE as SQL
+from tocsin.adapters.sql.schema import delivery_attempt
+from tocsin.adapters.sql.statements import SQLITE as STATEMENTS
+from tocsin.adapters.sql.transaction import Transaction
+from tocsin.application.deliveries import Due, Settlement
+from tocsin.domain.delivery import KEPT_MS, Attempt, Delivery, Ending, Trace
+from tocsin.domain.errors import NotFound
+from tocsin.domain.identifier import new_id
+from tocsin.domain.notification import Notification
+from tocsin.domain.preference import Preferences
+from tocsin.domain.stream import StreamKey
+from tocsin.domain.user_id import UserId
+
+T = TypeVar("T")
+
+_ATTEMPT = delivery_attempt.c.keys()
+_NAMESPACE = "/notifications"
+_ROWS_A_TURN = 500
+_add_row = attrgetter(*ADD_FIELDS)
+
+
+def add(transaction: Transaction, notifications: Sequence[Notification]) -> None:
+    """Begin the ladder of each whose user has anything that may be sent to; due at once, to be planned."""
+    transaction.execute_many(SQL.add_delivery, [_add_row(one) for one in notifications])
+
+
+def end(transaction: Transaction, user_id: UserId, notification_id: str, reason: Ending) -> None:
+    """Let nothing more be sent of one, and what was sent be taken back."""
+    values = {"user_id": user_id, "id": notification_id, "reason": reason, "now": transaction.now}
+    transaction.execute(SQL.end_delivery, values)
+
+
+def end_all(transaction: Transaction, user_id: UserId, category: str | None) -> None:
+    """Do so for all of a user's, or of one category, because they were read."""
+    values = {"user_id": user_id, "category": category, "reason": "read", "now": transaction.now}
+    transaction.execute(SQL.end_all if category is None else SQL.end_category, values)
+
+
+def save_acks(transaction: Transaction, acks: Mapping[StreamKey, int]) -> None:
+    """Raise acked seqs, and let nothing more be sent of what they cover."""
+    streams.save_acks(transaction, acks)
+    for key, seq in acks.items():
+        if key.namespace == _NAMESPACE:
+            values = {"user_id": key.user_id, "acked": seq, "reason": "acked", "now": transaction.now}
+            transaction.execute(SQL.end_acked, values)
+
+
+def prove(transaction: Transaction, subscription_id: str, notification_id: str, event: str) -> None:
+    """Note that a browser has shown a push, or that its user has dealt with it; once more changes nothing."""
+    values = {
+        "id": new_id(),
+        "notification_id": notification_id,
+        "at": transaction.now,
+        "channel": "webpush",
+        "target": subscription_id,
+        "label": None,
+        "outcome": "arrived",
+        "reason": event,
+        "provider_id": None,
+    }
+    transaction.execute(SQL.insert_proof, values)
+
+
+class OpenStore(Protocol):
+    """A store that runs operations of other modules."""
+
+    async def write(self, operation: Callable[[Transaction], T], size: int = 0) -> T:
+        """Run an operation in a write transaction."""
+
+    async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a query on a reader."""
+
+
+class SqlDeliveries:
+    """Implements ``DeliveryStore``; see there for what each method guarantees."""
+
+    def __init__(self, store: OpenStore) -> None:
+        self._store = store
+        self._failpoints: Failpoints = from_environment()
+
+    async def next_due(self) -> int | None:
+        """Return the earliest instant at which something is due."""
+        return await self._store.read(lambda reader: reader.execute(SQL.next_due, {}).fetchone()[0])
+
+    async def claim(self, limit: int, hold_ms: int) -> list[Due]:
+        """Hold what is due, and return it with all that a decision needs."""
+        held = await self._store.write(lambda transaction: _hold(transaction, limit, hold_ms))
+        if not held:
+            return []
+        self._failpoints.reach("after_claim_before_send")
+        return await self._store.read(lambda reader: _load(reader, held))
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        """Record attempts and say when each is due again, or that it is over."""
+        if any(attempt.outcome == "sent" for one in settlements for attempt in one.attempts):
+            self._failpoints.reach("after_send_before_record")
+        await self._store.write(lambda transaction: _settle(transaction, settlements))
+
+    async def trace(self, notification_id: str) -> Trace:
+        """Return what is known of one notification."""
+        return await self._store.read(lambda reader: _trace(reader, notification_id))
+
+    async def find_preferences(self, user_id: UserId) -> Preferences:
+        """Return a user's preferences, or those of one who has none."""
+        return await self._store.read(lambda reader: _preferences(reader, user_id))
+
+    async def save_preferences(self, user_id: UserId, preferences: Preferences) -> None:
+        """Replace a user's preferences."""
+
+        def save(transaction: Transaction) -> None:
+            values = {"user_id": user_id, "body": orjson.dumps(preferences.json()), "updated_at": transaction.now}
+            transaction.execute(SQL.delete_preferences, {"user_id": user_id})
+            transaction.execute(SQL.insert_preferences, values)
+
+        await self._store.write(save)
+
+    async def prune(self, now: int) -> int:
+        """Drop attempts older than a week; return how many."""
+        total = 0
+        values = {"cutoff": now - KEPT_MS, "limit": _ROWS_A_TURN}
+        while dropped := await self._store.write(
+            lambda transaction: transaction.execute(SQL.delete_old_attempts, values).rowcount
+        ):
+            total += dropped
+        return total
+
+
+def _hold(transaction: Transaction, limit: int, hold_ms: int) -> list[Delivery]:
+    found: list[Delivery] = []
+    rows = transaction.rows(SQL.due_deliveries, {"now": transaction.now, "limit": limit})
+    for row in rows:
+        one = _delivery(row)
+        values = {"id": one.notification_id, "lease": one.lease, "until": transaction.now + hold_ms}
+        transaction.execute(SQL.hold_delivery, values)
+        found.append(one)
+    return found
+
+
+def _settle(transaction: Transaction, settlements: Sequence[Settlement]) -> None:
+    for settlement in settlements:
+        held = settlement.delivery
+        for attempt in settlement.attempts:
+            values = asdict(attempt) | {"id": new_id(), "at": attempt.at or transaction.now}
+            transaction.execute(SQL.insert_attempt, values)
+        # The claim has raised it by one.
+        values = {"id": held.notification_id, "lease": held.lease + 1, "ended": held.ended, "now": transaction.now}
+        is_over = settlement.due_at is None
+        if is_over and transaction.execute(SQL.delete_delivery, values).rowcount:
+            continue
+        # It has ended meanwhile: what was just sent is to be taken back.
+        due_at = transaction.now if settlement.due_at is None else settlement.due_at
+        values |= {"rung": settlement.rung, "tries": settlement.tries, "due_at": due_at}
+        transaction.execute(SQL.release_delivery, values)
+
+
+def _load(reader: sqlite3.Connection, held: Sequence[Delivery]) -> list[Due]:
+    with snapshot(reader):
+        return [_due(reader, one) for one in held]
+
+
+def _due(reader: sqlite3.Connection, held: Delivery) -> Due:
+    row = reader.execute(SQL.any_notification, {"id": held.notification_id}).fetchone()
+    unread = {"user_id": held.user_id, "now": held.due_at}
+    return Due(
+        delivery=held,
+        notification=None if row is None else inbox_queries.from_row(row),
+        attempts=_attempts(reader, held.notification_id),
+        preferences=_preferences(reader, held.user_id),
+        unread=reader.execute(STATEMENTS.count_unread, unread).fetchone()[0],
+    )
+
+
+def _trace(reader: sqlite3.Connection, notification_id: str) -> Trace:
+    with snapshot(reader):
+        wanted = {"id": notification_id}
+        row = reader.execute(SQL.any_notification, wanted).fetchone()
+        notification = None if row is None else inbox_queries.from_row(row)
+        attempts = _attempts(reader, notification_id)
+        found = reader.execute(SQL.find_delivery, wanted).fetchone()
+        delivery = None if found is None else _delivery(found)
+        known = next((one for one in (notification, delivery, *attempts) if one is not None), None)
+        if known is None:
+            raise NotFound("there is no such notification, nor a trace of one in the last 7 days")
+        seq = None if notification is None else notification.seq
+        head = streams.head(reader, StreamKey(known.user_id, _NAMESPACE))
+    return Trace(
+        notification_id=notification_id,
+        user_id=known.user_id,
+        attempts=attempts,
+        delivery=delivery,
+        seen=None
+        if notification is None
+        else (notification.created_at, notification.seen_at, notification.read_at, notification.expires_at),
+        acked=None if seq is None else head.acked >= seq,
+    )
+
+
+def _attempts(reader: sqlite3.Connection, notification_id: str) -> list[Attempt]:
+    rows = reader.execute(SQL.attempts, {"id": notification_id})
+    return [Attempt(**dict(zip(_ATTEMPT[1:], row[1:], strict=True))) for row in rows]
+
+
+def _preferences(reader: sqlite3.Connection, user_id: UserId) -> Preferences:
+    row = reader.execute(SQL.find_preferences, {"user_id": user_id}).fetchone()
+    return Preferences() if row is None else Preferences.read(orjson.loads(row[0]))
+
+
+_FIELDS = tuple(Delivery.__dataclass_fields__)
+
+
+def _delivery(row: Sequence[Any]) -> Delivery:
+    return Delivery(**dict(zip(_FIELDS, row, strict=True)))

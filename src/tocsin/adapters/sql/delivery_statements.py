@@ -1,0 +1,151 @@
+"""SQL of the push ladder, of its trace and of preferences, compiled once."""
+
+from typing import Any
+
+from sqlalchemy import (
+    ColumnClause,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.base import Executable
+
+from tocsin.adapters.sql.schema import (
+    channel,
+    delivery,
+    delivery_attempt,
+    device,
+    notification,
+    preference,
+    stream,
+    web_push_subscription,
+)
+
+_NULL: ColumnClause[object] = literal_column("NULL")
+_ZERO: ColumnClause[int] = literal_column("0")
+_ONE: ColumnClause[int] = literal_column("1")
+_NOTIFICATIONS: ColumnClause[str] = literal_column("'/notifications'")
+_FIELDS = ("id", "user_id", "seq", "category", "priority", "created_at", "expires_at")
+# What a row of ``add_delivery`` holds, in order.
+ADD_FIELDS = (*_FIELDS, "created_at", "user_id", "user_id", "user_id", "category", "user_id")
+
+
+class DeliveryStatements:
+    """
+    SQL text of one dialect; immutable once made.
+
+    Args:
+        dialect: For statements with ``:name`` parameters.
+        positional: The same for the hot one.
+    """
+
+    def __init__(self, dialect: Dialect, positional: Dialect) -> None:
+        self._dialect = dialect
+        added = _add().compile(dialect=positional)  # type: ignore[attr-defined]
+        assert list(ADD_FIELDS) == added.positiontup, added.positiontup
+        self.add_delivery = str(added)
+        self._ends()
+        self._work()
+        self._trace()
+        self._preferences()
+
+    def _compile(self, statement: Executable) -> str:
+        return str(statement.compile(dialect=self._dialect))  # type: ignore[attr-defined]
+
+    def _ends(self) -> None:
+        now = bindparam("now", type_=delivery.c.due_at.type)
+        # Whoever holds it sees the end when it lets go of it.
+        due = case((delivery.c.leased_until > now, delivery.c.due_at), else_=now)
+        mine = and_(delivery.c.user_id == bindparam("user_id"), delivery.c.ended.is_(None))
+        end = update(delivery).values(ended=bindparam("reason"), due_at=due).where(mine)
+        self.end_delivery = self._compile(end.where(delivery.c.notification_id == bindparam("id")))
+        self.end_acked = self._compile(end.where(delivery.c.seq <= bindparam("acked")))
+        self.end_all = self._compile(end)
+        self.end_category = self._compile(end.where(delivery.c.category == bindparam("category")))
+
+    def _work(self) -> None:
+        of_stream = and_(stream.c.user_id == delivery.c.user_id, stream.c.namespace == _NOTIFICATIONS)
+        acked = func.coalesce(select(stream.c.acked).where(of_stream).scalar_subquery(), _ZERO)
+        columns = [column for column in delivery.c if column.name != "leased_until"]
+        found: Select[tuple[object, ...]] = select(*columns, acked.label("acked"))
+        due = found.where(delivery.c.due_at <= bindparam("now")).order_by(delivery.c.due_at)
+        self.due_deliveries = self._compile(due.limit(bindparam("limit")).offset(_ZERO))
+        self.find_delivery = self._compile(found.where(delivery.c.notification_id == bindparam("id")))
+        one = and_(delivery.c.notification_id == bindparam("id"), delivery.c.lease == bindparam("lease"))
+        until = bindparam("until", type_=delivery.c.due_at.type)
+        self.hold_delivery = self._compile(
+            update(delivery).values(leased_until=until, due_at=until, lease=delivery.c.lease + _ONE).where(one)
+        )
+        now = bindparam("now", type_=delivery.c.due_at.type)
+        due_at = case((delivery.c.ended.is_distinct_from(bindparam("ended")), now), else_=bindparam("due_at"))
+        self.release_delivery = self._compile(
+            update(delivery)
+            .values(rung=bindparam("rung"), tries=bindparam("tries"), due_at=due_at, leased_until=_ZERO)
+            .where(one)
+        )
+        as_seen = delivery.c.ended.is_not_distinct_from(bindparam("ended"))
+        self.delete_delivery = self._compile(delete(delivery).where(one, as_seen))
+        self.next_due = self._compile(select(func.min(delivery.c.due_at)))
+
+    def _trace(self) -> None:
+        table = delivery_attempt
+        self.insert_attempt = self._compile(insert(table).values({name: bindparam(name) for name in table.c.keys()}))  # noqa: SIM118 a collection of columns
+        self.attempts = self._compile(
+            select(table).where(table.c.notification_id == bindparam("id")).order_by(table.c.at, table.c.id)
+        )
+        # One proof a browser: it may send the same again.
+        subscribed = web_push_subscription
+        proven = exists().where(
+            table.c.notification_id == bindparam("notification_id"),
+            table.c.target == bindparam("target"),
+            table.c.outcome == bindparam("outcome"),
+            table.c.reason == bindparam("reason"),
+        )
+        values: dict[str, Any] = {name: bindparam(name) for name in table.c.keys()} | {"user_id": subscribed.c.user_id}  # noqa: SIM118
+        proof = select(*values.values()).where(subscribed.c.id == bindparam("target"), ~proven)
+        self.insert_proof = self._compile(insert(table).from_select(list(values), proof))
+        old = select(table.c.id).where(table.c.at < bindparam("cutoff")).limit(bindparam("limit")).offset(_ZERO)
+        self.delete_old_attempts = self._compile(delete(table).where(table.c.id.in_(old.scalar_subquery())))
+        self.any_notification = self._compile(select(notification).where(notification.c.id == bindparam("id")))
+
+    def _preferences(self) -> None:
+        mine = preference.c.user_id == bindparam("user_id")
+        self.find_preferences = self._compile(select(preference.c.body).where(mine))
+        self.delete_preferences = self._compile(delete(preference).where(mine))
+        self.insert_preferences = self._compile(
+            insert(preference).values({name: bindparam(name) for name in preference.c.keys()})  # noqa: SIM118
+        )
+
+
+def _add() -> Executable:
+    """Return the insert of one delivery, for a user who has anything that may be sent to."""
+    bound = {name: bindparam(name, type_=notification.c[name].type) for name in _FIELDS}
+    user_id, category = bound["user_id"], bound["category"]
+    reachable = or_(
+        exists().where(device.c.user_id == user_id),
+        exists().where(web_push_subscription.c.user_id == user_id),
+        exists().where(channel.c.user_id == user_id),
+        exists().where(channel.c.category == category, or_(channel.c.user_id.is_(None), channel.c.user_id == user_id)),
+    )
+    values: dict[str, Any] = {
+        "notification_id": bound["id"],
+        **{name: bound[name] for name in _FIELDS[1:]},
+        "due_at": bound["created_at"],
+        **dict.fromkeys(("rung", "tries", "leased_until", "lease"), _ZERO),
+        "ended": _NULL,
+    }
+    return insert(delivery).from_select(list(values), select(*values.values()).where(reachable))
+
+
+SQLITE = DeliveryStatements(sqlite.dialect(paramstyle="named"), sqlite.dialect(paramstyle="qmark"))

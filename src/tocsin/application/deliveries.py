@@ -1,0 +1,78 @@
+"""What the relay needs of a store: what is due, what came of it, and the trace."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tocsin.domain.delivery import Attempt, Delivery, Trace
+from tocsin.domain.notification import Notification
+from tocsin.domain.preference import Preferences
+from tocsin.domain.user_id import UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """
+    A delivery that was claimed, with all that a decision needs.
+
+    Attributes:
+        notification: None: it was deleted.
+        attempts: What was tried before, the earliest first.
+        unread: How many of the user's notifications are unread, for the badge.
+    """
+
+    delivery: Delivery
+    notification: Notification | None
+    attempts: Sequence[Attempt]
+    preferences: Preferences
+    unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """
+    What came of a claimed delivery.
+
+    Attributes:
+        due_at: When it is to be looked at again; None: it is over.
+    """
+
+    delivery: Delivery
+    attempts: Sequence[Attempt]
+    rung: int
+    tries: int
+    due_at: int | None
+
+
+class DeliveryStore(Protocol):
+    """The ladder's memory. Rows are added and ended by the store, in the transactions that make the reason for it."""
+
+    async def next_due(self) -> int | None:
+        """Return the earliest instant at which something is due; None: nothing will be."""
+
+    async def claim(self, limit: int, hold_ms: int) -> list[Due]:
+        """
+        Hold what is due, the earliest first, and return it; nobody else gets it for ``hold_ms``.
+
+        What its holder does not settle, because it died, is due again then.
+        """
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        """
+        Record what was tried, and let go of what was claimed.
+
+        Attempts are recorded whatever happened meanwhile. One that has ended
+        meanwhile is due at once; one that somebody else holds by now is theirs.
+        """
+
+    async def trace(self, notification_id: str) -> Trace:
+        """Return what is known of one notification; NotFound when nothing is."""
+
+    async def find_preferences(self, user_id: UserId) -> Preferences:
+        """Return a user's preferences, or those of one who has none."""
+
+    async def save_preferences(self, user_id: UserId, preferences: Preferences) -> None:
+        """Replace a user's preferences."""
+
+    async def prune(self, now: int) -> int:
+        """Drop attempts older than a week; return how many."""

@@ -1,0 +1,131 @@
+"""
+The delivery of one notification beyond its stream: what is due, what was tried, why it ended.
+
+Instants are milliseconds since 1970.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tocsin.domain.timestamp import iso, iso_or_none
+from tocsin.domain.user_id import UserId, user_id_json
+
+# Why no rung is climbed any more.
+Ending = Literal["acked", "read", "deleted", "expired", "done"]
+
+AttemptOutcome = Literal[
+    "sent",  # the provider took it
+    "arrived",  # a browser proved that it came
+    "gone",  # the target is no more, and was removed
+    "refused",  # the same would be refused again
+    "retry",  # it will be tried again
+    "dead",  # given up after many tries
+    "skipped",  # nothing was sent there, the reason says why
+    "retracted",  # taken back
+    "ended",  # nothing more is sent, the reason says why
+]
+
+# A taken-back push is of use for as long as one may still be shown.
+KEPT_MS = 7 * 24 * 3_600_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """
+    What is to be done for one notification, held by whoever claimed it.
+
+    Attributes:
+        rung: Which rung of its ladder comes next, from 0.
+        tries: How often this rung was tried without an end.
+        due_at: When to look at it again.
+        lease: Number of the claim; of an older one nothing is saved.
+        ended: Why nothing more is to be sent; None: it goes on.
+        acked: The highest seq of the stream that a device has acknowledged.
+    """
+
+    notification_id: str
+    user_id: UserId
+    seq: int
+    category: str | None
+    priority: str
+    created_at: int
+    expires_at: int | None
+    rung: int
+    tries: int
+    due_at: int
+    lease: int
+    ended: Ending | None
+    acked: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """
+    One row of a notification's trace.
+
+    Attributes:
+        channel: ``fcm``, ``webpush`` or ``channels``; ``socket`` for the streams.
+        target: The id of the device, subscription or channel; None: of all or none.
+        label: What may be told of the target: a platform, a host, a scheme; no secret.
+        reason: A provider's word, or ours.
+        provider_id: The provider's id of what it took.
+    """
+
+    notification_id: str
+    user_id: UserId
+    channel: str
+    outcome: AttemptOutcome
+    target: str | None = None
+    label: str | None = None
+    reason: str = ""
+    provider_id: str | None = None
+    at: int = 0
+
+    def json(self) -> dict[str, Any]:
+        """Return the step as the trace tells it."""
+        return {
+            "at": iso(self.at),
+            "channel": self.channel,
+            "target": self.target,
+            "label": self.label,
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "provider_id": self.provider_id,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """
+    Everything that is known of one notification's way.
+
+    Attributes:
+        delivery: What is still to be done; None: nothing.
+        seen: Its instants as far as the inbox has it: ``(created_at, seen_at, read_at, expires_at)``.
+        acked: Whether a device has acknowledged it.
+    """
+
+    notification_id: str
+    user_id: UserId
+    attempts: list[Attempt]
+    delivery: Delivery | None
+    seen: tuple[int, int | None, int | None, int | None] | None
+    acked: bool | None
+
+    def json(self) -> dict[str, Any]:
+        """Return the answer of REST."""
+        created_at, seen_at, read_at, expires_at = self.seen or (None, None, None, None)
+        return {
+            "notification_id": self.notification_id,
+            "user_id": user_id_json(self.user_id),
+            "in_inbox": self.seen is not None,
+            "created_at": iso_or_none(created_at),
+            "acked": self.acked,
+            "seen_at": iso_or_none(seen_at),
+            "read_at": iso_or_none(read_at),
+            "expires_at": iso_or_none(expires_at),
+            "next": None
+            if self.delivery is None or self.delivery.ended
+            else {"rung": self.delivery.rung, "tries": self.delivery.tries, "at": iso(self.delivery.due_at)},
+            "steps": [attempt.json() for attempt in self.attempts],
+        }

@@ -1,0 +1,235 @@
+"""The push ladder over real connections: who is pushed to when, what stops it, what is taken back, what the trace tells."""
+
+import time
+from uuid import uuid4
+
+import pytest
+
+from tests.acceptance.wire_socket import connected, eventually
+from tocsin.domain.preference import Preferences
+from tocsin.services.fcm_service import register_device
+from tocsin.testing.fcm import CUT, INTERNAL, QUOTA_EXCEEDED, SENDER_ID_MISMATCH, UNAVAILABLE, UNREGISTERED, FakeFcm
+from tocsin.testing.web_push import GONE, FakePushService
+
+pytestmark = pytest.mark.slow
+
+LADDER = "urgent: push 0s; high: push 1s; normal: push 2s; slow/normal: push 1h; low: none"
+
+
+@pytest.fixture(scope="module")
+def fcm():
+    with FakeFcm() as fcm:
+        yield fcm
+
+
+@pytest.fixture(scope="module")
+def browsers():
+    with FakePushService() as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def server(start_shared_server, fcm, browsers, tmp_path_factory):
+    return start_shared_server(
+        firebase_credentials_path=fcm.write_key(tmp_path_factory.mktemp("key")),
+        fcm_url=fcm.url,
+        webpush_hosts=(browsers.host,),
+        push_ladder=LADDER,
+    )
+
+
+@pytest.fixture
+def user():
+    return f"u-{uuid4()}"
+
+
+@pytest.fixture
+def phone(server, user):
+    token = f"t-{uuid4()}"
+    register_device(user, token, "android", "Her phone")
+    return token
+
+
+@pytest.fixture
+def browser(server, browsers, user):
+    key = server.http.get("/api/webpush/public-key", headers=server.bearer(user)).json()["public_key"]
+    browser = browsers.subscribe(key)
+    answer = server.http.post("/api/webpush/subscriptions", headers=server.bearer(user), json=browser.subscription)
+    assert answer.status_code == 201
+    return browser
+
+
+def create(server, user, **fields):
+    body = {"user_id": user, "type": "order", "title": "Shipped", "message": "It left Busan", **fields}
+    answer = server.http.post("/api/notifications", headers=server.bearer("shop", "publish"), json=body)
+    assert answer.status_code == 201
+    return answer.json()
+
+
+def trace(server, notification_id, scope="admin"):
+    answer = server.http.get(f"/api/notifications/{notification_id}/trace", headers=server.bearer("ops", scope))
+    return answer.json()
+
+
+def steps(server, notification_id):
+    return [(one["channel"], one["outcome"], one["reason"]) for one in trace(server, notification_id)["steps"]]
+
+
+def until(condition):
+    deadline = time.monotonic() + 25
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.02)
+    return found
+
+
+def sent_to(fcm, token):
+    return [one for one in fcm.sent if one.get("token") == token and "notification" in one]
+
+
+def retracted_at(fcm, token):
+    return [one["data"]["tocsin_retract"] for one in fcm.sent if one.get("token") == token and "tocsin_retract" in one["data"]]
+
+
+def test_who_has_no_socket_is_pushed_to_everywhere(server, fcm, user, phone, browser):
+    """Nobody waits for the ack of a user who is away; the badge, the tag and the link are the notification's."""
+    made = create(server, user, data={"link": "/orders/5", "order_id": 5})
+    push = browser.wait()
+    (message,) = until(lambda: sent_to(fcm, phone))
+
+    assert {"title": "Shipped", "body": "It left Busan"} == message["notification"]
+    assert message["android"]["notification"]["tag"] == made["id"]
+    assert message["android"]["notification"]["notification_count"] == 1
+    assert (push.payload["tag"], push.payload["link"], push.payload["badge"]) == (made["id"], "/orders/5", 1)
+    assert {("fcm", "sent", ""), ("webpush", "sent", "")} == set(until(lambda: steps(server, made["id"])))
+
+
+async def test_an_ack_in_time_means_no_push(server, fcm, user, phone):
+    """What a page has shown is not pushed; the trace says why."""
+    async with connected(server.url, "/notifications", server.mint(user)) as socket:
+        made = create(server, user)
+        payload = await socket.payload("/notifications", "notification")
+        await socket.ask("/notifications", "ack", {"seq": payload["seq"]})
+        await eventually(lambda: ("ladder", "ended", "acked") in steps(server, made["id"]))
+
+    assert trace(server, made["id"])["acked"] is True
+    assert [] == sent_to(fcm, phone)
+
+
+async def test_who_is_there_and_does_not_ack_is_pushed_to_later(server, fcm, user, phone):
+    """A socket alone is no proof that anybody has seen it."""
+    async with connected(server.url, "/notifications", server.mint(user)) as socket:
+        made = create(server, user)
+        await socket.payload("/notifications", "notification")
+        await eventually(lambda: sent_to(fcm, phone))
+
+    sent_at = next(one["at"] for one in trace(server, made["id"])["steps"] if one["outcome"] == "sent")
+    assert sent_at > made["timestamp"]
+
+
+@pytest.mark.parametrize(
+    ("stop", "reason"),
+    [
+        (lambda server, user, made: server.http.put(f"/api/notifications/{made['id']}/read", headers=server.bearer(user)), "read"),
+        (lambda server, user, _: server.http.post("/api/notifications/read-all", headers=server.bearer(user)), "read"),
+        (lambda server, user, made: server.http.delete(f"/api/notifications/{made['id']}", headers=server.bearer(user)), "deleted"),
+    ],
+)  # fmt: skip
+def test_what_is_read_or_deleted_elsewhere_is_taken_back(server, fcm, user, phone, browser, stop, reason):
+    """Phones get a data message and browsers a close, both by the tag that the push had."""
+    made = create(server, user)
+    browser.wait()
+    until(lambda: sent_to(fcm, phone))
+    until(lambda: len(steps(server, made["id"])) == 2)
+
+    assert stop(server, user, made).is_success
+    until(lambda: ("ladder", "ended", reason) in steps(server, made["id"]))
+
+    assert [f'["{made["id"]}"]'] == retracted_at(fcm, phone)
+    assert [made["id"]] == browser.wait(2).payload["close"]
+    assert {("fcm", "retracted", ""), ("webpush", "retracted", "")} <= set(steps(server, made["id"]))
+    assert trace(server, made["id"])["next"] is None
+
+
+def test_what_expires_is_taken_back(server, fcm, user, phone):
+    """A push for what is no more would mislead."""
+    made = create(server, user, priority="urgent", ttl_s=4)
+    until(lambda: sent_to(fcm, phone))
+
+    until(lambda: retracted_at(fcm, phone))
+    assert ("ladder", "ended", "expired") in until(lambda: steps(server, made["id"])[2:])
+
+
+@pytest.mark.parametrize("answer", [INTERNAL, UNAVAILABLE.after(1), QUOTA_EXCEEDED.after(1), CUT], ids=lambda one: str(one.status))
+def test_what_can_not_be_taken_now_is_tried_again(server, fcm, user, phone, answer):
+    """Each try is a step of the trace, under one tag; in the end the phone has it once."""
+    fcm.answer(phone, answer)
+    made = create(server, user, priority="urgent")
+    (message,) = until(lambda: sent_to(fcm, phone))
+
+    assert message["android"]["notification"]["tag"] == made["id"]
+    assert ["retry", "sent"] == until(lambda: len(found := [one[1] for one in steps(server, made["id"])]) == 2 and found)
+
+
+def test_the_dead_are_removed_and_the_refused_are_not_asked_again(server, fcm, browsers, user, phone, browser):
+    """A device that is no more goes; one of another project stays, and the trace tells why it got nothing."""
+    fcm.always(phone, SENDER_ID_MISMATCH)
+    browsers.always(browser, GONE)
+    made = create(server, user, priority="urgent")
+
+    expected = {("fcm", "refused", "SENDER_ID_MISMATCH"), ("webpush", "gone", "http 410")}
+    until(lambda: expected == set(steps(server, made["id"])))
+    fcm.always(phone, UNREGISTERED)
+    other = create(server, user, priority="urgent")
+
+    until(lambda: ("fcm", "gone", "UNREGISTERED") in steps(server, other["id"]))
+    assert ("webpush", "skipped", "nothing is registered") in steps(server, other["id"])
+
+
+def test_what_has_no_ladder_is_not_pushed(server, fcm, user, phone):
+    """A low one, and one whose category waits for an hour."""
+    low = create(server, user, priority="low")
+    slow = create(server, user, category="slow")
+    urgent = create(server, user, priority="urgent")
+    until(lambda: sent_to(fcm, phone))
+
+    assert [urgent["id"]] == [one["android"]["notification"]["tag"] for one in sent_to(fcm, phone)]
+    assert ([], None) == (steps(server, low["id"]), trace(server, low["id"])["next"])
+    assert trace(server, slow["id"])["next"] is not None
+
+
+def test_preferences_are_asked(server, fcm, user, phone, browser):
+    """A muted channel is passed over; in quiet hours only what is urgent comes."""
+    always = {"from": "00:00", "until": "23:59", "time_zone": "UTC"}
+    wanted = Preferences.read({"quiet_hours": always, "muted": {"promo": ["fcm"]}})
+    server.call(server.service.deliveries.save_preferences(user, wanted))
+    quiet = create(server, user, priority="high")
+    urgent = create(server, user, priority="urgent", category="promo")
+    browser.wait()
+
+    until(lambda: ("fcm", "skipped", "muted by the user") in steps(server, urgent["id"]))
+    assert [] == sent_to(fcm, phone)
+    (step,) = until(lambda: trace(server, quiet["id"])["steps"])
+    assert (step["outcome"], step["reason"][:17]) == ("skipped", "quiet hours until")
+
+
+def test_a_receipt_stands_in_the_trace_once(server, user, browser):
+    """What a service worker proves is told with its event; the same again adds nothing."""
+    made = create(server, user, priority="urgent")
+    receipt = browser.wait().payload["receipt"]
+    for event in ("shown", "shown", "clicked"):
+        assert server.http.post("/api/webpush/receipts", json={"receipt": receipt, "event": event}).status_code == 204
+
+    arrived = [one for one in steps(server, made["id"]) if one[1] == "arrived"]
+    assert [("webpush", "arrived", "shown"), ("webpush", "arrived", "clicked")] == arrived
+
+
+def test_the_trace_is_not_for_users(server, user, phone):
+    """It tells of devices; a token without a scope is refused, and an unknown id is not found."""
+    made = create(server, user)
+    path = f"/api/notifications/{made['id']}/trace"
+
+    assert 403 == server.http.get(path, headers=server.bearer(user)).status_code
+    assert 401 == server.http.get(path).status_code
+    assert 200 == server.http.get(path, headers=server.bearer("ops", "publish")).status_code
+    assert 404 == server.http.get("/api/notifications/unknown/trace", headers=server.bearer("ops", "admin")).status_code
