@@ -57,6 +57,9 @@ class DeliveryStore(Protocol):
         What its holder does not settle, because it died, is due again then.
         """
 
+    async def renew(self, held: Sequence[Delivery], hold_ms: int) -> None:
+        """Hold what was claimed for longer; what somebody else holds by now stays theirs."""
+
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         """
         Record what was tried, and let go of what was claimed.

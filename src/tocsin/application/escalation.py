@@ -53,6 +53,8 @@ def next_step(due: Due, rungs: Sequence[Rung], *, is_online: bool | None, now: i
     reached = max(held.rung, sum(time <= now for time in times))
     later = times[reached:]
     next_at = later[0] if later else held.created_at + KEPT_MS
+    if held.expires_at is not None:
+        next_at = min(next_at, held.expires_at)
     if not rungs or now >= held.created_at + KEPT_MS:
         return Step(ended="done", rung=held.rung)
     if not reached:

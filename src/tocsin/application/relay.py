@@ -19,7 +19,7 @@ from typing import Any
 from tocsin.application.deliveries import DeliveryStore, Due, Settlement
 from tocsin.application.escalation import Step, next_step
 from tocsin.application.push import Route, Target
-from tocsin.domain.delivery import Attempt
+from tocsin.domain.delivery import Attempt, Delivery
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.ladder import Ladders
 from tocsin.domain.notification import Notification
@@ -28,8 +28,9 @@ from tocsin.domain.stream import StreamEvent
 from tocsin.domain.timestamp import iso, now_ms
 from tocsin.domain.user_id import UserId
 
-# More than any sender takes for its answer.
-HOLD_MS = 120_000
+# What a process that died has held is free again after this; a living one renews it.
+HOLD_MS = 15_000
+RENEW_S = 5.0
 MAX_TRIES = 10
 MAX_UNDER_WAY = 512
 CLAIM = 128
@@ -120,25 +121,25 @@ class Relay:
         self._news = asyncio.Event()
         self._working: set[asyncio.Task[None]] = set()
         self._room = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._held: dict[str, Delivery] = {}
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to look for what is due."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="tocsin-relay")
+        if not self._tasks:
+            self._tasks = [
+                asyncio.create_task(self._run(), name="tocsin-relay"),
+                asyncio.create_task(self._renew(), name="tocsin-relay-renew"),
+            ]
 
     async def stop(self) -> None:
         """Claim nothing more; what is under way has five seconds. What is not recorded then is sent again."""
-        if self._task is None:
-            return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        self._task = None
+        await _ended(self._tasks[:1])
         if self._working:
             _, late = await asyncio.wait(self._working, timeout=_STOP_S)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await _ended(late)
+        await _ended(self._tasks)
+        self._tasks = []
 
     def on_events(self, events: Iterable[StreamEvent]) -> None:
         """Look soon: what was committed may have made something due; never waits."""
@@ -157,6 +158,13 @@ class Relay:
                 # A fault of one round must not end pushes for the whole life.
                 _log.exception("the push ladder failed")
                 await asyncio.sleep(LOOK_S)
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            if self._held:
+                with suppress(TocsinError):  # at worst another sends the same under the same tag
+                    await self._store.renew(list(self._held.values()), HOLD_MS)
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):
@@ -202,7 +210,7 @@ class Relay:
         self._working.discard(task)
         self._room.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            # Its row stays held, and is due again in two minutes.
+            # Its row stays held, and is due again soon.
             _log.error("a delivery failed and will be tried again: %s", type(error).__name__)
 
     def _without_sending(self, work: _Work, step: Step) -> Settlement:
@@ -216,10 +224,12 @@ class Relay:
         return Settlement(work.due.delivery, work.attempts, step.rung, work.due.delivery.tries, step.next_at)
 
     async def _carry_out(self, work: _Work, step: Step) -> None:
-        if step.ended is not None:
-            settlement = await self._take_back(work, step)
-        else:
-            settlement = await self._climb(work, step)
+        held = work.due.delivery
+        self._held[held.notification_id] = held
+        try:
+            settlement = await (self._climb(work, step) if step.ended is None else self._take_back(work, step))
+        finally:
+            del self._held[held.notification_id]
         await self._store.settle([settlement])
 
     # Up
@@ -322,6 +332,12 @@ class Relay:
             else:
                 reason = outcome.reason if outcome.kind != "sent" else ""
                 work.note(route.channel, "retracted" if outcome.kind == "sent" else outcome.kind, reason=reason, **told)
+
+
+async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _targets(route: Route[Any], user_id: UserId, category: str | None) -> Sequence[Target]:

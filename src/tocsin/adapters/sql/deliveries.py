@@ -109,6 +109,16 @@ class SqlDeliveries:
         self._failpoints.reach("after_claim_before_send")
         return await self._store.read(lambda reader: _load(reader, held))
 
+    async def renew(self, held: Sequence[Delivery], hold_ms: int) -> None:
+        """Hold what was claimed for longer."""
+
+        def renew(transaction: Transaction) -> None:
+            for one in held:
+                values = {"id": one.notification_id, "lease": one.lease + 1, "until": transaction.now + hold_ms}
+                transaction.execute(SQL.renew_delivery, values)
+
+        await self._store.write(renew)
+
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         """Record attempts and say when each is due again, or that it is over."""
         if any(attempt.outcome == "sent" for one in settlements for attempt in one.attempts):

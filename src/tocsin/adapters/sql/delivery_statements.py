@@ -87,6 +87,7 @@ class DeliveryStatements:
         self.hold_delivery = self._compile(
             update(delivery).values(leased_until=until, due_at=until, lease=delivery.c.lease + _ONE).where(one)
         )
+        self.renew_delivery = self._compile(update(delivery).values(leased_until=until, due_at=until).where(one))
         now = bindparam("now", type_=delivery.c.due_at.type)
         due_at = case((delivery.c.ended.is_distinct_from(bindparam("ended")), now), else_=bindparam("due_at"))
         self.release_delivery = self._compile(

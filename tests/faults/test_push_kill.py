@@ -1,0 +1,93 @@
+"""SIGKILL of a server that pushes: between the commit and the push, and between the push and its record."""
+
+import asyncio
+import signal
+from collections import Counter
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.conftest import SECRET
+from tests.processes import environment, serving
+from tocsin.domain.user_id import UserId
+from tocsin.settings import Settings, issue_token
+from tocsin.testing.fcm import FakeFcm
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+KILLS = 10
+USERS = ["1", "2", "3"]
+
+
+@pytest.fixture
+def fcm():
+    with FakeFcm() as fcm:
+        yield fcm
+
+
+def token(user, scope=""):
+    return {"Authorization": f"Bearer {issue_token(Settings(_env_file=None, jwt_secret=SECRET), UserId(user), scope=scope)}"}
+
+
+async def publish(url, keys):
+    """Publish each not yet acknowledged key; those that the kill has interrupted come in the next life."""
+    acknowledged = []
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as http:
+        for key in keys:
+            body = {"user_ids": USERS, "type": "t", "title": key, "message": "", "priority": "urgent"}
+            try:
+                answer = await http.post(
+                    "/api/notifications", json=body, headers=token("shop", "publish") | {"Idempotency-Key": key}
+                )
+            except httpx.TransportError:
+                break
+            assert answer.status_code == 202
+            acknowledged.append(key)
+    return acknowledged
+
+
+def shown(fcm):
+    """Count what each phone was sent, by the words and the tag that devices show once."""
+    return Counter(
+        (one["token"], one["notification"]["title"], one["android"]["notification"]["tag"])
+        for one in fcm.sent
+        if "notification" in one
+    )
+
+
+@pytest.mark.parametrize("place", ["after_claim_before_send", "after_send_before_record"])
+async def test_a_kill_loses_no_push_and_doubles_none_but_under_its_tag(tmp_path, fcm, place):
+    """Killed again and again at the worst moment, each notification reaches each phone, under one tag."""
+    env = environment(
+        tmp_path / "t.db", FIREBASE_CREDENTIALS_PATH=str(fcm.write_key(tmp_path)), TOCSIN_FCM_URL=fcm.url
+    )
+    async with serving(tmp_path, env) as (url, _), httpx.AsyncClient(base_url=url, trust_env=False) as http:
+        for user in USERS:
+            answer = await http.post(
+                "/api/fcm/register-device", json={"token": f"t-{user}", "platform": "android"}, headers=token(user)
+            )
+            assert answer.status_code == 201
+    wanted: list[str] = []
+    left: list[str] = []
+    for _ in range(KILLS):
+        left.append(str(uuid4()))
+        async with serving(tmp_path, env | {"TOCSIN_FAILPOINT": f"{place}:1"}) as (url, process):
+            done = await publish(url, left)
+            async with asyncio.timeout(30):
+                assert -signal.SIGKILL == await process._process.wait()
+        wanted += done
+        left = [key for key in left if key not in done]
+    async with serving(tmp_path, env) as (url, _):
+        wanted += await publish(url, left)
+        async with asyncio.timeout(60):
+            while len({(phone, title) for phone, title, _ in shown(fcm)}) < len(wanted) * len(USERS):
+                await asyncio.sleep(0.05)
+        # What was sent and not recorded is sent again by now, if it is at all.
+        await asyncio.sleep(1)
+
+    assert len(wanted) == KILLS
+    assert {(f"t-{user}", key) for user in USERS for key in wanted} == {(phone, title) for phone, title, _ in shown(fcm)}
+    assert len(wanted) * len(USERS) == len(shown(fcm)), "one notification had two tags"
+    if place == "after_claim_before_send":
+        assert {1} == set(shown(fcm).values())
