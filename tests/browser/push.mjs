@@ -285,6 +285,11 @@ export class PushService {
     return await this.#next();
   }
 
+  /** Return the next push that the server sends by itself, decrypted. */
+  async next() {
+    return await this.send({});
+  }
+
   async stop() {
     const ended = once(this.#process, "exit");
     this.#process.stdin.end();
@@ -302,6 +307,8 @@ export class PushService {
 function notificationCentre() {
   if (Notification.permission === "granted" || self.shownHere) return;
   self.shownHere = [];
+  // It has no badges of apps either: the worker that asks for one is killed.
+  navigator.setAppBadge = async () => {};
   registration.showNotification = async (title, options = {}) => {
     self.shownHere = self.shownHere.filter(({ tag }) => !options.tag || tag !== options.tag);
     const shown = { body: "", tag: "", lang: "", silent: null, ...options, title, data: structuredClone(options.data) };

@@ -311,4 +311,31 @@ describe("web push from end to end", () => {
     await settles(() => statuses().length, 4);
     await context.close();
   });
+
+  it("what nobody has seen is pushed by the ladder, and taken back when it is read in another tab", async () => {
+    const session = await (await fetch(`${server.url}/demo/session`)).json();
+    const [{ id, token }] = session.users;
+    const context = await profile(browser, host, service.subscription);
+    const page = await signIn(context, host, token);
+    const worker = await turnOn(context, page);
+    await page.close();
+
+    const push = await service.send({ user_id: id, title: "택배 도착", link: "/page/orders/8", stored: true });
+    await worker.deliver(push);
+    await worker.shows("택배 도착");
+
+    const elsewhere = await browser.newContext();
+    const tab = await signIn(elsewhere, host, token);
+    await tab.evaluate(async (id) => {
+      const headers = { Authorization: `Bearer ${localStorage.getItem("auth_token")}` };
+      await fetch(`/api/notifications/${id}/read`, { method: "PUT", headers });
+    }, push.notification_id);
+    const close = await service.next();
+    assert.deepEqual(close.close, [push.notification_id]);
+    await worker.deliver(close);
+    await worker.shows();
+
+    await elsewhere.close();
+    await context.close();
+  });
 });

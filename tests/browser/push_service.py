@@ -2,7 +2,8 @@
 A push service on loopback for push.test.mjs, and a back end that pushes through it; a JSON value a line.
 
 Prints its host and a browser's subscription first. Each line of its input, `{"user_id", "title", "link"}`, is sent by
-``send_push`` in this process; the payload that the browser would decrypt is printed. Ends with its input.
+``send_push`` in this process, or with `"stored": true` stored as a notification, which the server's push ladder then
+sends; `{}` does nothing. The next payload that the browser would decrypt is printed. Ends with its input.
 """
 
 import json
@@ -10,6 +11,7 @@ import os
 import sys
 
 from tocsin.services.fcm_service import send_push
+from tocsin.services.notifications import create_notification
 from tocsin.testing.web_push import FakePushService
 
 
@@ -24,5 +26,9 @@ with FakePushService() as service:
     _tell({"host": service.host, "subscription": browser.subscription})
     for count, line in enumerate(sys.stdin, 1):
         order = json.loads(line)
-        send_push(order["user_id"], order["title"], "body", link=order["link"])
+        if order.pop("stored", False):
+            data = {"link": order["link"]}
+            create_notification(order["user_id"], "order", order["title"], "body", data, priority="urgent")
+        elif order:
+            send_push(order["user_id"], order["title"], "body", link=order["link"])
         _tell(browser.wait(count).payload)
