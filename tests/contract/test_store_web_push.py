@@ -65,7 +65,7 @@ async def test_one_beyond_the_limit_replaces_the_one_not_seen_for_longest(store,
     first = await store.save_web_push(browser(endpoint="a"), 2)
     for endpoint in ("b", "c"):
         clock.forward(hours=1)
-        await store.see_web_push(first.id)
+        await store.see_web_push(first.id, None, "shown")
         clock.forward(hours=-0.5)
         await store.save_web_push(browser(endpoint=endpoint), 2)
 
@@ -106,10 +106,10 @@ async def test_a_push_that_arrived_is_noted(store, clock):
     """Forward only; of one that is no more nothing is."""
     kept = await store.save_web_push(browser(), MOST)
     clock.forward(hours=2)
-    await store.see_web_push(kept.id)
+    await store.see_web_push(kept.id, None, "shown")
     clock.forward(hours=-1)
-    await store.see_web_push(kept.id)
-    await store.see_web_push("missing")
+    await store.see_web_push(kept.id, None, "shown")
+    await store.see_web_push("missing", None, "shown")
 
     assert [clock.now + 3_600_000] == [one.last_seen_at for one in await store.list_web_push("alice")]
 

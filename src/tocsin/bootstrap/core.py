@@ -12,10 +12,12 @@ from tocsin.adapters.bus_local import LocalBus
 from tocsin.adapters.fcm import FcmSender, NotUsable, read_key
 from tocsin.adapters.sql import open_store
 from tocsin.adapters.sql.deliveries import SqlDeliveries
+from tocsin.adapters.sql.fan_out import SqlFanOut
 from tocsin.adapters.sql.migrate import SchemaError
 from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
 from tocsin.application.devices import Devices
+from tocsin.application.fan_out import FanOut
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store
 from tocsin.application.push import Push, Route
@@ -48,6 +50,7 @@ class Core(Coroutines):
         devices: Where push goes, and who follows which topic.
         web_push: Browsers that take pushes.
         deliveries: The push ladder's memory: traces and preferences.
+        fan_out: Notifications to all who follow a topic.
         routes: All that push can be sent to.
         push: Sends to what a user registered: ``await core.push.send(...)``.
         streams: The log that every reader reads.
@@ -72,6 +75,7 @@ class Core(Coroutines):
         self.devices = Devices(self.store, settings.limit_user_devices)
         self.web_push, web_push_route = open_web_push(settings, self.store)
         self.deliveries = SqlDeliveries(self.store)
+        self.fan_out = FanOut(SqlFanOut(self.store))
         self.routes: list[Route[Any]] = [*_fcm_routes(settings, self.store), web_push_route]
         self.push = Push(self.routes)
         self.streams = Streams(self.store)

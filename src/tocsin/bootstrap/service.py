@@ -100,6 +100,7 @@ class Service(Core):
                 devices=self.devices,
                 web_push=self.web_push,
                 deliveries=self.deliveries,
+                fan_out=self.fan_out,
                 streams=self.streams,
                 is_accepting=lambda: self.is_accepting,
                 allow_origin=allow_origin,
@@ -168,6 +169,7 @@ class Service(Core):
         self._bridge = Bridge(asyncio.get_running_loop(), self)
         bridge.attach(self._bridge)
         self.relay.start()
+        self.fan_out.start()
         self.is_accepting = True
 
     def _pass_on(self, events: Sequence[StreamEvent]) -> None:
@@ -193,6 +195,7 @@ class Service(Core):
         await self.engine.close()
         self.rest.wheel.stop()
         await self.realtime.stop()
+        await self.fan_out.stop()
         await self.relay.stop()
         # What is pushed would keep the bridge for a minute.
         await self.push.stop()

@@ -29,7 +29,12 @@ _EVERYWHERE = (400, 401, 403, 408, 413, 422, 503, 507)
 
 Responses = dict[int | str, dict[str, Any]]
 
-JOB: Responses = {202: {"model": JobView, "description": "Committed for every one of many users."}}
+JOB: Responses = {
+    202: {
+        "model": JobView,
+        "description": "Committed for many users; for a topic, accepted.",
+    }
+}
 
 ONCE = {
     "parameters": [

@@ -21,7 +21,7 @@ from pydantic import (
 
 from tocsin.domain import device as device_rules
 from tocsin.domain import notification as rules
-from tocsin.domain.device import DeviceKind, Platform
+from tocsin.domain.device import TOPIC, DeviceKind, Platform
 from tocsin.domain.events import NAMESPACES
 from tocsin.domain.notification import NotificationDraft, Priority
 from tocsin.domain.timestamp import from_datetime, now_ms
@@ -75,6 +75,17 @@ def _document_recipients(schema: dict[str, Any]) -> None:
     schema["oneOf"] = [{"required": ["user_id"]}, {"required": ["user_ids"]}]
 
 
+def _document_recipients_or_topic(schema: dict[str, Any]) -> None:
+    """Say so of three."""
+    _document_recipients(schema)
+    schema["properties"]["topic"] = {
+        "type": "string",
+        "pattern": f"^{TOPIC.pattern}$",
+        "description": "Everybody who follows it.",
+    }
+    schema["oneOf"].append({"required": ["topic"]})
+
+
 class ToUsers(Strict):
     """Whom it is for: exactly one of ``user_id`` and ``user_ids``."""
 
@@ -99,8 +110,11 @@ class ToUsers(Strict):
 
 
 class NewNotification(ToUsers):
-    """A notification to one user (answered 201) or to many (answered 202)."""
+    """A notification to one user (answered 201), or to many or a topic (answered 202)."""
 
+    model_config = ConfigDict(json_schema_extra=_document_recipients_or_topic)
+
+    topic: Annotated[str, Field(pattern=f"^{TOPIC.pattern}$")] | None = None
     type: Annotated[str, Field(min_length=1, max_length=rules.MAX_TYPE, examples=["order"])]
     title: Annotated[str, Field(min_length=1, max_length=rules.MAX_TITLE, description="Stored and shown as text.")]
     message: Annotated[str, Field(max_length=rules.MAX_MESSAGE, description="Stored and shown as text.")]
@@ -117,8 +131,15 @@ class NewNotification(ToUsers):
             raise ValueError("expires_at and ttl_s say the same: give one")
         return self
 
+    @model_validator(mode="after")
+    def _check_recipient(self) -> Self:
+        given = self.model_fields_set & {"user_id", "user_ids", "topic"}
+        if len(given) != 1 or all(one is None for one in (self.user_id, self.user_ids, self.topic)):
+            raise ValueError("exactly one of user_id, user_ids and topic is required")
+        return self
+
     def drafts(self) -> list[NotificationDraft]:
-        """Return one draft a recipient."""
+        """Return one draft a recipient; one without a user for a topic."""
         expires_at: int | None = None
         if self.expires_at is not None:
             expires_at = from_datetime(datetime.fromisoformat(self.expires_at))
@@ -136,7 +157,7 @@ class NewNotification(ToUsers):
                 sound=self.sound,
                 expires_at=expires_at,
             )
-            for user_id in self.recipients
+            for user_id in ([UserId("")] if self.topic is not None else self.recipients)
         ]
 
 
@@ -277,12 +298,15 @@ class SubscriptionView(BaseModel):
 
 
 class Job(BaseModel):
-    """A write to many users; it is committed as a whole before the answer."""
+    """A write to many users: to those named it is done before the answer, to a topic it goes on after it."""
 
     id: str
-    state: Literal["done"]
+    topic: str | None = None
+    state: Literal["running", "done"]
     total: int
     done: int
+    created_at: str | None = None
+    finished_at: str | None = None
 
 
 class JobView(BaseModel):

@@ -44,10 +44,13 @@ _CREATED: Responses = {
 )
 async def create_notification(app: App, _: Publisher, body: NewNotification, once: OnceKey) -> Response:
     """
-    Create a notification for one user (201) or many (202); needs the scope `publish`.
+    Create a notification for one user (201), or for many or a topic (202); needs the scope `publish`.
 
-    The answer comes after the notification and its event are committed together.
+    The answer comes after the notification and its event are committed together. Of a topic the job is
+    committed, and its followers get theirs one after another: see `/api/jobs/{id}`.
     """
+    if body.topic is not None:
+        return json_response({"job": (await app.fan_out.publish(body.topic, body.drafts()[0], once)).json()}, 202)
     if body.user_id is not None:
         notification = await app.notifications.create(body.drafts()[0], once)
         return json_response(notification.json(), 201)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tocsin.application.activity import Activity
 from tocsin.application.deliveries import DeliveryStore
 from tocsin.application.devices import Devices
+from tocsin.application.fan_out import FanOut
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Store, TokenVerifier
 from tocsin.application.streams import Streams
@@ -29,6 +30,7 @@ class Uses:
     devices: Devices
     web_push: WebPush
     deliveries: DeliveryStore
+    fan_out: FanOut
     streams: Streams
     is_accepting: Callable[[], bool]
     allow_origin: Callable[[str, str, str], bool]

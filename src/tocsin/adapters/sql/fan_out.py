@@ -1,0 +1,123 @@
+"""Jobs that notify the followers of a topic: rows, and the steps that make notifications."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.sql.base import Executable
+
+from tocsin.adapters.sql import inbox
+from tocsin.adapters.sql.deliveries import OpenStore
+from tocsin.adapters.sql.idempotency import perform_once
+from tocsin.adapters.sql.schema import fan_out, topic_subscription
+from tocsin.adapters.sql.transaction import Transaction
+from tocsin.application.ports import Once
+from tocsin.domain.errors import NotFound
+from tocsin.domain.fan_out import FanOutJob
+from tocsin.domain.identifier import new_id
+from tocsin.domain.notification import NotificationDraft
+from tocsin.domain.user_id import UserId
+
+_KEPT_MS = 7 * 24 * 3_600_000
+_FIELDS = ("id", "topic", "state", "total", "done", "created_at", "finished_at")
+
+
+def _compiled(statement: Executable) -> str:
+    return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))  # type: ignore[attr-defined]
+
+
+_one = fan_out.c.id == bindparam("id")
+_of_topic = topic_subscription.c.topic == bindparam("topic")
+_INSERT = _compiled(insert(fan_out).values({column.name: bindparam(column.name) for column in fan_out.c}))
+_FIND = _compiled(select(*(fan_out.c[name] for name in _FIELDS)).where(_one))
+_POSITION = _compiled(select(fan_out.c.draft, fan_out.c.last_user_id).where(_one))
+_COUNT = _compiled(select(func.count()).select_from(topic_subscription).where(_of_topic))
+_FOLLOWERS = _compiled(
+    select(topic_subscription.c.user_id)
+    .where(_of_topic, topic_subscription.c.user_id > bindparam("after"))
+    .order_by(topic_subscription.c.user_id)
+    .limit(bindparam("limit"))
+    .offset(literal_column("0"))
+)
+_MOVE = _compiled(
+    update(fan_out)
+    .values({name: bindparam(name) for name in ("state", "total", "done", "last_user_id", "finished_at")})
+    .where(_one)
+)
+_RUNNING = _compiled(select(func.min(fan_out.c.id)).where(fan_out.c.state == bindparam("state")))
+_PRUNE = _compiled(delete(fan_out).where(fan_out.c.finished_at < bindparam("cutoff")))
+
+
+class SqlFanOut:
+    """Implements ``FanOutStore``; see there for what each method guarantees."""
+
+    def __init__(self, store: OpenStore) -> None:
+        self._store = store
+
+    async def begin(self, topic: str, draft: NotificationDraft, once: Once | None = None) -> FanOutJob:
+        """Store a job."""
+        encoded = orjson.dumps({**asdict(draft), "user_id": ""})
+
+        def begin(transaction: Transaction) -> FanOutJob:
+            (total,) = transaction.row(_COUNT, {"topic": topic})
+            job = FanOutJob(id=new_id(), topic=topic, state="running", total=total, done=0, created_at=transaction.now)
+            transaction.execute(_INSERT, {**asdict(job), "draft": encoded, "last_user_id": ""})
+            return job
+
+        return await self._store.write(
+            lambda transaction: perform_once(transaction, once, begin, asdict, lambda saved: FanOutJob(**saved)),
+            len(encoded),
+        )
+
+    async def get(self, job_id: str) -> FanOutJob:
+        """Return a job."""
+
+        def get(reader: sqlite3.Connection) -> FanOutJob:
+            return _job(reader.execute(_FIND, {"id": job_id}).fetchone())
+
+        return await self._store.read(get)
+
+    async def next_running(self) -> str | None:
+        """Return the oldest job that is not done."""
+        return await self._store.read(lambda reader: reader.execute(_RUNNING, {"state": "running"}).fetchone()[0])
+
+    async def step(self, job_id: str, part: int) -> FanOutJob:
+        """Notify the next followers and move on."""
+        return await self._store.write(lambda transaction: _step(transaction, job_id, part))
+
+    async def prune(self) -> int:
+        """Drop jobs that ended more than a week ago."""
+        return await self._store.write(
+            lambda transaction: transaction.execute(_PRUNE, {"cutoff": transaction.now - _KEPT_MS}).rowcount
+        )
+
+
+def _step(transaction: Transaction, job_id: str, part: int) -> FanOutJob:
+    job = _job(transaction.row(_FIND, {"id": job_id}))
+    if job.state == "done":
+        return job  # another process was faster
+    encoded, last_user_id = transaction.row(_POSITION, {"id": job_id})
+    draft = orjson.loads(encoded)
+    wanted = {"topic": job.topic, "after": last_user_id, "limit": part}
+    followers = [UserId(row[0]) for row in transaction.rows(_FOLLOWERS, wanted)]
+    is_expired = draft["expires_at"] is not None and draft["expires_at"] <= transaction.now
+    values = {"id": job_id, "state": "running", "total": max(job.total, job.done + len(followers)), "finished_at": None}
+    if not followers or is_expired:
+        values |= {"state": "done", "total": job.done, "finished_at": transaction.now}
+        followers = []
+    else:
+        drafts = [NotificationDraft(**{**draft, "user_id": user_id}) for user_id in followers]
+        inbox.create(transaction, [inbox.prepare(one) for one in drafts])
+        last_user_id = followers[-1]
+    transaction.execute(_MOVE, values | {"done": job.done + len(followers), "last_user_id": last_user_id})
+    return _job(transaction.row(_FIND, {"id": job_id}))
+
+
+def _job(row: Sequence[Any] | None) -> FanOutJob:
+    if row is None:
+        raise NotFound("there is no such job")
+    return FanOutJob(**dict(zip(_FIELDS, row, strict=True)))

@@ -1,0 +1,110 @@
+"""Notifications to all who follow a topic, made in parts while everything else goes on."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import Protocol
+
+from tocsin.application.devices import check_topic
+from tocsin.application.notifications import check_notification
+from tocsin.application.ports import Once
+from tocsin.domain.errors import TocsinError
+from tocsin.domain.fan_out import FanOutJob
+from tocsin.domain.notification import NotificationDraft
+
+# What one transaction makes: writes of others wait no longer than for this many.
+PART = 500
+# How long a job of another process, or of one that died, may wait.
+LOOK_S = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class FanOutStore(Protocol):
+    """Jobs and their steps, a transaction each."""
+
+    async def begin(self, topic: str, draft: NotificationDraft, once: Once | None = None) -> FanOutJob:
+        """Store a job; whose ``user_id`` the draft has means nothing."""
+
+    async def get(self, job_id: str) -> FanOutJob:
+        """Return a job; NotFound when there is none, or it ended more than a week ago."""
+
+    async def next_running(self) -> str | None:
+        """Return the oldest job that is not done."""
+
+    async def step(self, job_id: str, part: int) -> FanOutJob:
+        """
+        Notify the next followers, at most ``part``, and move on, in one transaction; done when nobody is left.
+
+        Once more, or by two processes at once, never notifies anybody twice.
+        """
+
+    async def prune(self) -> int:
+        """Drop jobs that ended more than a week ago; return how many."""
+
+
+class FanOut:
+    """
+    Use-cases of topics that are published to. Belongs to the event loop's thread.
+
+    Whoever follows the topic when the run comes by gets the notification, in ascending order of
+    users: who subscribes behind it doesn't, who unsubscribes before it came doesn't either.
+    A job survives every end of a process, and goes on where it was.
+    """
+
+    def __init__(self, store: FanOutStore) -> None:
+        self._store = store
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def publish(self, topic: str, draft: NotificationDraft, once: Once | None = None) -> FanOutJob:
+        """
+        Accept a notification for all who follow a topic; return at once, with the job.
+
+        Raises:
+            Invalid: The topic or a field breaks a rule.
+            PayloadTooBig: ``data`` exceeds 16 KiB encoded.
+            KeyReused: ``once`` was used for another request.
+        """
+        check_topic(topic)
+        check_notification(draft)
+        job = await self._store.begin(topic, draft, once)
+        self._news.set()
+        return job
+
+    async def get(self, job_id: str) -> FanOutJob:
+        """Return how far a job is; NotFound when there is none."""
+        return await self._store.get(job_id)
+
+    def start(self) -> None:
+        """Begin to work off jobs, also those that were left."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="tocsin-fan-out")
+
+    async def stop(self) -> None:
+        """Stop after the step that is under way; the rest comes after the next start."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._work_off()
+                await self._store.prune()
+            except TocsinError as error:
+                _log.warning("a topic's notifications wait: %s", error)
+            except Exception:  # noqa: BLE001 logged
+                # A fault of one job must not end all later ones.
+                _log.exception("a topic's notifications failed and will be tried again")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self._news.wait()
+            self._news.clear()
+
+    async def _work_off(self) -> None:
+        while (job_id := await self._store.next_running()) is not None:
+            job = await self._store.step(job_id, PART)
+            if job.state == "done":
+                _log.info("topic %s: %d users were notified", job.topic, job.done)
