@@ -22,6 +22,7 @@ from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store
 from tocsin.application.push import Push, Route
 from tocsin.application.streams import Streams
+from tocsin.bootstrap.channels import open_channels
 from tocsin.bootstrap.coroutines import Coroutines
 from tocsin.bootstrap.patched_threads import find_patcher
 from tocsin.bootstrap.web_push import open_web_push
@@ -50,6 +51,7 @@ class Core(Coroutines):
         devices: Where push goes, and who follows which topic.
         web_push: Browsers that take pushes.
         deliveries: The push ladder's memory: traces and preferences.
+        channels: Where else notifications may go.
         fan_out: Notifications to all who follow a topic.
         routes: All that push can be sent to.
         push: Sends to what a user registered: ``await core.push.send(...)``.
@@ -75,6 +77,7 @@ class Core(Coroutines):
         self.devices = Devices(self.store, settings.limit_user_devices)
         self.web_push, web_push_route = open_web_push(settings, self.store)
         self.deliveries = SqlDeliveries(self.store)
+        self.channels, self.channel_route = open_channels(self.store)
         self.fan_out = FanOut(SqlFanOut(self.store))
         self.routes: list[Route[Any]] = [*_fcm_routes(settings, self.store), web_push_route]
         self.push = Push(self.routes)

@@ -85,7 +85,7 @@ class Service(Core):
         )
         self.relay = Relay(
             self.deliveries,
-            self.routes,
+            [*self.routes, self.channel_route],
             Ladders(settings.push_ladder),
             # Sockets of other nodes are not known here.
             is_online=self.realtime.is_online if settings.redis_url is None else lambda _: None,
@@ -101,6 +101,7 @@ class Service(Core):
                 web_push=self.web_push,
                 deliveries=self.deliveries,
                 fan_out=self.fan_out,
+                channels=self.channels,
                 streams=self.streams,
                 is_accepting=lambda: self.is_accepting,
                 allow_origin=allow_origin,
@@ -197,6 +198,7 @@ class Service(Core):
         await self.realtime.stop()
         await self.fan_out.stop()
         await self.relay.stop()
+        await self.channel_route.sender.stop()
         # What is pushed would keep the bridge for a minute.
         await self.push.stop()
         # Not before: handlers of the host that still ran until here publish through it.

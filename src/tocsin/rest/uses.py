@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tocsin.application.activity import Activity
+from tocsin.application.channels import Channels
 from tocsin.application.deliveries import DeliveryStore
 from tocsin.application.devices import Devices
 from tocsin.application.fan_out import FanOut
@@ -31,6 +32,7 @@ class Uses:
     web_push: WebPush
     deliveries: DeliveryStore
     fan_out: FanOut
+    channels: Channels
     streams: Streams
     is_accepting: Callable[[], bool]
     allow_origin: Callable[[str, str, str], bool]
