@@ -237,3 +237,15 @@ def test_the_trace_is_not_for_users(server, user, phone):
     assert 401 == server.http.get(path).status_code
     assert 200 == server.http.get(path, headers=server.bearer("ops", "publish")).status_code
     assert 404 == server.http.get("/api/notifications/unknown/trace", headers=server.bearer("ops", "admin")).status_code
+
+
+def test_traces_are_kept_for_a_week(server, fcm, user, phone):
+    """Then they go with the other things that are past their time."""
+    made = create(server, user, priority="urgent")
+    until(lambda: steps(server, made["id"]))
+    week_ms = 7 * 24 * 3_600_000
+    now = int(time.time() * 1000)
+
+    assert 0 == server.call(server.service.store.prune(now))["delivery_attempt"]
+    assert 0 < server.call(server.service.store.prune(now + week_ms + 60_000))["delivery_attempt"]
+    assert [] == steps(server, made["id"])

@@ -76,6 +76,3 @@ class DeliveryStore(Protocol):
 
     async def save_preferences(self, user_id: UserId, preferences: Preferences) -> None:
         """Replace a user's preferences."""
-
-    async def prune(self, now: int) -> int:
-        """Drop attempts older than a week; return how many."""

@@ -66,4 +66,6 @@ async def test_stopping_ends_it():
 
 async def test_one_round_drops_what_is_due(store):
     """``prune`` returns the counts by table."""
-    assert {"stream_event": 0, "notification": 0, "idempotency_key": 0} == await Retention(store).prune()
+    assert {"stream_event": 0, "notification": 0, "delivery_attempt": 0, "idempotency_key": 0} == await Retention(
+        store
+    ).prune()

@@ -34,7 +34,6 @@ T = TypeVar("T")
 
 _ATTEMPT = delivery_attempt.c.keys()
 _NAMESPACE = "/notifications"
-_ROWS_A_TURN = 500
 _add_row = attrgetter(*ADD_FIELDS)
 
 
@@ -62,6 +61,11 @@ def save_acks(transaction: Transaction, acks: Mapping[StreamKey, int]) -> None:
         if key.namespace == _NAMESPACE:
             values = {"user_id": key.user_id, "acked": seq, "reason": "acked", "now": transaction.now}
             transaction.execute(SQL.end_acked, values)
+
+
+def prune(transaction: Transaction, now: int, most: int) -> int:
+    """Drop steps of traces older than a week, a number at ``most``; return how many."""
+    return transaction.execute(SQL.delete_old_attempts, {"cutoff": now - KEPT_MS, "limit": most}).rowcount
 
 
 def prove(transaction: Transaction, subscription_id: str, notification_id: str, event: str) -> None:
@@ -142,16 +146,6 @@ class SqlDeliveries:
             transaction.execute(SQL.insert_preferences, values)
 
         await self._store.write(save)
-
-    async def prune(self, now: int) -> int:
-        """Drop attempts older than a week; return how many."""
-        total = 0
-        values = {"cutoff": now - KEPT_MS, "limit": _ROWS_A_TURN}
-        while dropped := await self._store.write(
-            lambda transaction: transaction.execute(SQL.delete_old_attempts, values).rowcount
-        ):
-            total += dropped
-        return total
 
 
 def _hold(transaction: Transaction, limit: int, hold_ms: int) -> list[Delivery]:

@@ -328,6 +328,7 @@ class SqliteStore:
                     transaction.execute(SQL.delete_expired, {"now": now, "limit": _ROWS_A_TURN}).rowcount
                 )
             ),
+            "delivery_attempt": await self._repeat(lambda writing: deliveries.prune(writing, now, _ROWS_A_TURN)),
             "idempotency_key": await self._repeat(
                 lambda transaction: (
                     transaction.execute(SQL.delete_old_keys, {"cutoff": now - KEPT_MS, "limit": _ROWS_A_TURN}).rowcount
