@@ -228,9 +228,20 @@ class Relay:
         self._held[held.notification_id] = held
         try:
             settlement = await (self._climb(work, step) if step.ended is None else self._take_back(work, step))
+            await self._record(settlement)
         finally:
             del self._held[held.notification_id]
-        await self._store.settle([settlement])
+
+    async def _record(self, settlement: Settlement) -> None:
+        # What was sent and is not recorded would be sent again: a full disk is waited for.
+        while True:
+            try:
+                await self._store.settle([settlement])
+            except TocsinError as error:
+                _log.warning("a push was sent and waits to be recorded: %s", error)
+                await asyncio.sleep(LOOK_S)
+            else:
+                return
 
     # Up
 

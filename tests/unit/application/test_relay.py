@@ -1,0 +1,207 @@
+"""The relay over a real database: what it sends once, and what becomes of it when the database or a sender fails."""
+
+import asyncio
+
+import pytest
+
+from tocsin.adapters.sql.deliveries import SqlDeliveries
+from tocsin.adapters.sql.sqlite import SqliteStore
+from tocsin.application import relay as module
+from tocsin.application.push import Route
+from tocsin.application.relay import MAX_TRIES, Relay
+from tocsin.domain.device import DeviceDraft
+from tocsin.domain.errors import StorageFull
+from tocsin.domain.ladder import Ladders
+from tocsin.domain.notification import NotificationDraft
+from tocsin.domain.push import Outcome
+from tocsin.domain.stream import StreamKey
+
+
+class Clock:
+    now = 1_700_000_000_000
+
+    def __call__(self):
+        return self.now
+
+
+class Sender:
+    """Answers as it is told, and keeps what it was given."""
+
+    def __init__(self):
+        self.sent = []
+        self.retracted = []
+        self.outcome = Outcome("sent")
+        self.gate = None
+
+    async def send(self, message, targets):
+        self.sent += [(message.tag, target.token) for target in targets]
+        if self.gate is not None:
+            await self.gate.wait()
+        return [self.outcome] * len(targets)
+
+    async def retract(self, tags, targets):
+        self.retracted += [(*tags, target.token) for target in targets]
+        return [Outcome("sent")] * len(targets)
+
+
+class Deliveries(SqlDeliveries):
+    """Refuses to record for a while."""
+
+    refusals = 0
+
+    async def settle(self, settlements):
+        if self.refusals:
+            self.refusals -= 1
+            raise StorageFull("the disk is full")
+        await super().settle(settlements)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+async def store(tmp_path, clock):
+    store = SqliteStore(str(tmp_path / "t.db"), clock=clock)
+    await store.start()
+    await store.register_device(DeviceDraft(user_id="7", token="t-1", platform="android"), 20)
+    yield store
+    await store.stop()
+
+
+@pytest.fixture
+def sender():
+    return Sender()
+
+
+@pytest.fixture
+def deliveries(store):
+    return Deliveries(store)
+
+
+@pytest.fixture
+def open_relay(store, sender, clock, deliveries):
+    def open_relay():
+        route = Route(sender, store.list_devices, store.drop_device, retract=sender.retract)
+        return Relay(deliveries, [route], Ladders("high: fcm 0s"), clock=clock, jitter=lambda low, _: low)
+
+    return open_relay
+
+
+async def create(store, **fields):
+    draft = NotificationDraft(user_id="7", type="t", title="T", message="", priority="high", **fields)
+    return (await store.create_notifications([draft]))[0].id
+
+
+async def work(relay):
+    while await relay.work_once():
+        await relay.idle()
+
+
+async def test_one_is_sent_once(store, open_relay, sender):
+    """By whichever relay is first."""
+    made = await create(store)
+    await asyncio.gather(*[work(open_relay()) for _ in range(3)])
+
+    assert [(made, "t-1")] == sender.sent
+
+
+async def test_what_is_sent_and_can_not_be_recorded_is_not_sent_again(
+    store, open_relay, sender, deliveries, monkeypatch
+):
+    """It is recorded as soon as the disk has room."""
+    monkeypatch.setattr(module, "LOOK_S", 0.0)
+    made = await create(store)
+    deliveries.refusals = 3
+    await work(open_relay())
+
+    assert [(made, "t-1")] == sender.sent
+    assert ["sent"] == [one.outcome for one in (await deliveries.trace(made)).attempts]
+
+
+async def test_what_is_read_while_it_is_sent_is_taken_back(store, open_relay, sender):
+    """The end is seen by whoever holds it, when it lets go."""
+    sender.gate = asyncio.Event()
+    made = await create(store)
+    relay = open_relay()
+    await relay.work_once()
+    await store.mark_notification_read("7", made)
+    assert 0 == await relay.work_once()
+    sender.gate.set()
+    await relay.idle()
+    await work(relay)
+
+    assert [(made, "t-1")] == sender.retracted
+
+
+async def test_a_relay_that_died_lets_go_by_time(store, open_relay, sender, clock, deliveries):
+    """Its delivery is another's afterwards, and what it still says then moves nothing."""
+    made = await create(store)
+    (held,) = await deliveries.claim(10, module.HOLD_MS)
+    assert 0 == await open_relay().work_once()
+    clock.now += module.HOLD_MS
+    await work(open_relay())
+    await deliveries.settle([module.Settlement(held.delivery, [], 0, 0, clock.now)])
+
+    assert [(made, "t-1")] == sender.sent
+    assert 0 == await open_relay().work_once()
+
+
+async def test_one_that_lives_keeps_what_it_holds(store, open_relay, clock, deliveries):
+    """As long as it renews."""
+    await create(store)
+    (held,) = await deliveries.claim(10, module.HOLD_MS)
+    clock.now += module.HOLD_MS - 1
+    await deliveries.renew([held.delivery], module.HOLD_MS)
+    clock.now += module.HOLD_MS - 1
+
+    assert 0 == await open_relay().work_once()
+
+
+async def test_it_gives_up_after_ten_tries(*, store, open_relay, sender, clock, deliveries, caplog):
+    """Each later than the one before; the log and the trace tell."""
+    sender.outcome = Outcome("retry", "http 500")
+    made = await create(store)
+    relay = open_relay()
+    waits = []
+    for _ in range(MAX_TRIES + 2):
+        await work(relay)
+        due_at = await deliveries.next_due()
+        waits.append(due_at - clock.now)
+        clock.now = due_at
+        if len(sender.sent) == MAX_TRIES:
+            break
+
+    outcomes = [one.outcome for one in (await deliveries.trace(made)).attempts]
+    assert ["retry"] * (MAX_TRIES - 1) + ["dead"] == outcomes
+    assert sorted(waits[:-1]) == waits[:-1]
+    assert f"gave up on notification {made}" in caplog.text
+
+
+async def test_retry_after_is_honoured(store, open_relay, sender, clock, deliveries):
+    """Not a moment earlier."""
+    sender.outcome = Outcome("retry", "http 429", 40.0)
+    await create(store)
+    await work(open_relay())
+
+    assert clock.now + 40_000 <= await deliveries.next_due()
+
+
+async def test_who_has_nothing_to_send_to_has_no_ladder(store, deliveries):
+    """It costs no row."""
+    draft = NotificationDraft(user_id="8", type="t", title="T", message="", priority="high")
+    (made,) = await store.create_notifications([draft])
+
+    assert await deliveries.next_due() is None
+    assert (await deliveries.trace(made.id)).delivery is None
+
+
+async def test_an_ack_ends_what_it_covers(store, open_relay, sender, deliveries):
+    """And nothing that comes after."""
+    first, second = await create(store), await create(store)
+    await store.save_acks({StreamKey("7", "/notifications"): 1})
+    await work(open_relay())
+
+    assert [(second, "t-1")] == sender.sent
+    assert "acked" == (await deliveries.trace(first)).attempts[-1].reason
