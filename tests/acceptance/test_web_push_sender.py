@@ -270,7 +270,7 @@ async def test_nothing_is_opened_after_the_stop(store, service):
 
     assert await sender.send(HELLO, [browser]) == [Outcome("sent")]
     await sender.stop()
-    assert await sender.send(HELLO, [browser]) == [Outcome("refused", "the server stops")]
+    assert await sender.send(HELLO, [browser]) == [Outcome("retry", "the server stops")]
 
 
 async def test_a_stop_gives_up_what_is_under_way(open_sender, service):

@@ -158,7 +158,7 @@ class WebPushSender:
         authorization = await self._keyring.authorization(audience)
         # Asked for here, after the last wait: it may have been stopped meanwhile.
         if self._session is None:
-            return Outcome("refused", "the sender has stopped")
+            return Outcome("retry", "the sender has stopped")
         async with self._session.post(
             # As it is: an endpoint is opaque, and a parser's view of it is not the browser's.
             URL(target.endpoint, encoded=True),

@@ -55,6 +55,8 @@ class DeliveryStatements:
         added = _add().compile(dialect=positional)  # type: ignore[attr-defined]
         assert list(ADD_FIELDS) == added.positiontup, added.positiontup
         self.add_delivery = str(added)
+        anybody = or_(*(select(table.c.id).exists() for table in (device, web_push_subscription, channel)))
+        self.anybody = self._compile(select(anybody))
         self._ends()
         self._work()
         self._trace()

@@ -157,9 +157,10 @@ class GroupCommit:
                 job.error = refusal(error) or error
             return
         before = self._connection.total_changes
-        self._carry_out(taken[0])
+        known: dict[str, bool] = {}
+        self._carry_out(taken[0], known)
         while self._connection.total_changes - before < _MAX_CHANGES and self._take_next(taken):
-            self._carry_out(taken[-1])
+            self._carry_out(taken[-1], known)
         self._connection.execute("COMMIT")
 
     def _take_next(self, taken: list[_Job]) -> bool:
@@ -175,9 +176,9 @@ class GroupCommit:
         taken.append(job)
         return True
 
-    def _carry_out(self, job: _Job) -> None:
+    def _carry_out(self, job: _Job, known: dict[str, bool]) -> None:
         before = self._connection.total_changes
-        transaction = WriterTransaction(self._connection, self._clock())
+        transaction = WriterTransaction(self._connection, self._clock(), known)
         try:
             job.result = job.operation(transaction)
         except TocsinError as error:
@@ -191,7 +192,7 @@ class GroupCommit:
         job.result, job.error, job.events = None, None, ()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._carry_out(job)
+            self._carry_out(job, {})
             self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 the caller gets it
             self._roll_back()

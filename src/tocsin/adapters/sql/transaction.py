@@ -29,10 +29,12 @@ class Transaction(Protocol):
     Attributes:
         now: The operation's instant, in milliseconds since 1970.
         events: What the operation appended to streams, in order.
+        known: What operations of one transaction look up once for all of them.
     """
 
     now: int
     events: list[StreamEvent]
+    known: dict[str, bool]
 
     def execute(self, statement: str, values: Values) -> Outcome:
         """Run one statement."""
@@ -50,10 +52,11 @@ class Transaction(Protocol):
 class WriterTransaction:
     """A ``Transaction`` on the writer's own connection, in its thread."""
 
-    __slots__ = ("_connection", "events", "now")
+    __slots__ = ("_connection", "events", "known", "now")
 
-    def __init__(self, connection: sqlite3.Connection, now: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, now: int, known: dict[str, bool] | None = None) -> None:
         self._connection = connection
+        self.known = {} if known is None else known
         self.now = now
         self.events: list[StreamEvent] = []
 
@@ -86,6 +89,7 @@ class HostTransaction:
         self._connection = connection
         self.now = now
         self.events: list[StreamEvent] = []
+        self.known: dict[str, bool] = {}
         self.has_written = False
 
     def execute(self, statement: str, values: Values) -> Outcome:
