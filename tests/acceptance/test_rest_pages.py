@@ -138,6 +138,11 @@ def test_the_openapi_document_describes_every_route(shared_server):
         ("POST", "/api/webpush/subscriptions"),
         ("DELETE", "/api/webpush/subscriptions"),
         ("POST", "/api/webpush/receipts"),
+        ("GET", "/api/notifications/{notification_id}/trace"),
+        ("GET", "/api/jobs/{job_id}"),
+        ("POST", "/api/channels"),
+        ("GET", "/api/channels"),
+        ("DELETE", "/api/channels/{channel_id}"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
     }
