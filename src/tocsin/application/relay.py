@@ -33,7 +33,7 @@ HOLD_MS = 15_000
 RENEW_S = 5.0
 MAX_TRIES = 10
 MAX_UNDER_WAY = 512
-CLAIM = 128
+CLAIM = 32
 # How long what another process has committed may wait.
 LOOK_S = 1.0
 # What is committed in one burst is claimed together.
