@@ -205,3 +205,16 @@ async def test_an_ack_ends_what_it_covers(store, open_relay, sender, deliveries)
 
     assert [(second, "t-1")] == sender.sent
     assert "acked" == (await deliveries.trace(first)).attempts[-1].reason
+
+
+async def test_preferences_that_can_not_be_read_hold_nobody_back(store, open_relay, sender, caplog):
+    """As of a time zone that only another machine knows."""
+    body = b'{"quiet_hours": {"from": "00:00", "until": "23:59", "time_zone": "Mars/Olympus"}}'
+    await store.write(
+        lambda transaction: transaction.execute("INSERT INTO tocsin_preference VALUES (?, ?, 0)", ("7", body))
+    )
+    made = await create(store)
+    await work(open_relay())
+
+    assert [(made, "t-1")] == sender.sent
+    assert "can't be read" in caplog.text

@@ -5,6 +5,7 @@ The push ladder in the database: added and ended in the transactions of the inbo
 is what the relay, the trace and the preferences see.
 """
 
+import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -23,7 +24,7 @@ from tocsin.adapters.sql.statements import SQLITE as STATEMENTS
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.application.deliveries import Due, Settlement
 from tocsin.domain.delivery import KEPT_MS, Attempt, Delivery, Ending, Trace
-from tocsin.domain.errors import NotFound
+from tocsin.domain.errors import Invalid, NotFound
 from tocsin.domain.identifier import new_id
 from tocsin.domain.notification import Notification
 from tocsin.domain.preference import Preferences
@@ -31,6 +32,8 @@ from tocsin.domain.stream import StreamKey
 from tocsin.domain.user_id import UserId
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 _ATTEMPT = delivery_attempt.c.keys()
 _NAMESPACE = "/notifications"
@@ -230,7 +233,14 @@ def _attempts(reader: sqlite3.Connection, notification_id: str) -> list[Attempt]
 
 def _preferences(reader: sqlite3.Connection, user_id: UserId) -> Preferences:
     row = reader.execute(SQL.find_preferences, {"user_id": user_id}).fetchone()
-    return Preferences() if row is None else Preferences.read(orjson.loads(row[0]))
+    if row is None:
+        return Preferences()
+    try:
+        return Preferences.read(orjson.loads(row[0]))
+    except Invalid as error:
+        # A zone that this machine does not know must not hold everybody's pushes back.
+        _log.warning("the preferences of a user can't be read, and are passed over: %s", error.detail)
+        return Preferences()
 
 
 _FIELDS = tuple(Delivery.__dataclass_fields__)
