@@ -1,8 +1,8 @@
 """What the relay needs of a store: what is due, what came of it, and the trace."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from tocsin.domain.delivery import Attempt, Delivery, Trace
 from tocsin.domain.notification import Notification
@@ -19,6 +19,7 @@ class Due:
         notification: None: it was deleted.
         attempts: What was tried before, the earliest first.
         unread: How many of the user's notifications are unread, for the badge.
+        targets: The user's devices and browsers, by channel; of a channel that is missing the route is asked.
     """
 
     delivery: Delivery
@@ -26,6 +27,7 @@ class Due:
     attempts: Sequence[Attempt]
     preferences: Preferences
     unread: int
+    targets: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

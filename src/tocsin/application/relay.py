@@ -267,7 +267,7 @@ class Relay:
 
     async def _send(self, route: Route[Any], work: _Work, message: PushMessage) -> None:
         held = work.due.delivery
-        found = await _targets(route, held.user_id, held.category)
+        found = await _targets(route, work.due)
         if not found:
             work.note_once(route.channel, "skipped", "nothing is registered")
         pending = [one for one in found if not work.outcomes_of(one.id) & _FINAL]
@@ -331,7 +331,7 @@ class Relay:
     async def _retract(self, route: Route[Any], work: _Work, targets: Sequence[str]) -> None:
         held = work.due.delivery
         assert route.retract is not None, "only such are asked for"
-        found = await _targets(route, held.user_id, held.category)
+        found = await _targets(route, work.due)
         left = [one for one in found if one.id in targets]
         if not left:
             return
@@ -351,10 +351,12 @@ async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _targets(route: Route[Any], user_id: UserId, category: str | None) -> Sequence[Target]:
-    found: Sequence[Target] = (
-        await route.find(user_id) if route.find_in is None else await route.find_in(user_id, category)
-    )
+async def _targets(route: Route[Any], due: Due) -> Sequence[Target]:
+    held = due.delivery
+    found: Sequence[Target] | None = due.targets.get(route.channel)
+    if found is None:
+        find_in = route.find_in
+        found = await (find_in(held.user_id, held.category) if find_in is not None else route.find(held.user_id))
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import orjson
 
 from tocsin.adapters.failpoint import Failpoints, from_environment
-from tocsin.adapters.sql import inbox_queries, streams
+from tocsin.adapters.sql import devices, inbox_queries, streams, web_push
 from tocsin.adapters.sql.connection import snapshot
 from tocsin.adapters.sql.delivery_statements import ADD_FIELDS
 from tocsin.adapters.sql.delivery_statements import SQLITE as SQL
@@ -76,8 +76,11 @@ def prune(transaction: Transaction, now: int, most: int) -> int:
     return transaction.execute(SQL.delete_old_attempts, {"cutoff": now - KEPT_MS, "limit": most}).rowcount
 
 
-def prove(transaction: Transaction, subscription_id: str, notification_id: str, event: str) -> None:
-    """Note that a browser has shown a push, or that its user has dealt with it; once more changes nothing."""
+def prove(transaction: Transaction, subscription_id: str, notification_id: str | None, event: str) -> None:
+    """Note that a browser is there and has shown a push, or that its user has dealt with it; once is enough."""
+    web_push.see(transaction, subscription_id)
+    if notification_id is None:
+        return
     values = {
         "id": new_id(),
         "notification_id": notification_id,
@@ -198,6 +201,11 @@ def _due(reader: sqlite3.Connection, held: Delivery) -> Due:
         attempts=_attempts(reader, held.notification_id),
         preferences=_preferences(reader, held.user_id),
         unread=reader.execute(STATEMENTS.count_unread, unread).fetchone()[0],
+        # In the same trip to the reader: a look-up a channel and delivery is what pushes would wait for most.
+        targets={
+            "fcm": devices.of_user(reader, held.user_id),
+            "webpush": web_push.of_user(reader, held.user_id),
+        },
     )
 
 

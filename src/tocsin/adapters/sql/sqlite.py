@@ -311,7 +311,9 @@ class SqliteStore:
 
     async def see_web_push(self, subscription_id: str, notification_id: str | None, event: str) -> None:
         """Note that a push arrived."""
-        await self._writer.run(lambda transaction: web_push.see(transaction, subscription_id, notification_id, event))
+        await self._writer.run(
+            lambda transaction: deliveries.prove(transaction, subscription_id, notification_id, event)
+        )
 
     async def push_keys(self, fresh: PushKeys) -> PushKeys:
         """Return the keys of this installation."""

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from tocsin.adapters.sql import deliveries
 from tocsin.adapters.sql.schema import web_push_subscription as table
 from tocsin.adapters.sql.statements import SQLITE as SQL
 from tocsin.adapters.sql.transaction import Transaction
@@ -70,11 +69,9 @@ def drop(transaction: Transaction, gone: WebPushSubscription) -> bool:
     return transaction.execute(SQL.delete_gone_web_push, wanted).rowcount > 0
 
 
-def see(transaction: Transaction, subscription_id: str, notification_id: str | None, event: str) -> None:
+def see(transaction: Transaction, subscription_id: str) -> None:
     """Note that a push arrived now."""
     transaction.execute(SQL.touch_web_push, {"id": subscription_id, "seen_at": transaction.now})
-    if notification_id is not None:
-        deliveries.prove(transaction, subscription_id, notification_id, event)
 
 
 def keys(transaction: Transaction, fresh: PushKeys) -> PushKeys:
