@@ -89,3 +89,17 @@ def test_users_may_not(shared_server, topic):
     assert 404 == shared_server.http.get("/api/jobs/x", headers=headers).status_code
     assert 422 == shared_server.http.post("/api/notifications", headers=headers, json=both).status_code
     assert 422 == publish(shared_server, "no spaces").status_code
+
+
+async def test_a_job_that_fails_holds_no_other_back(shared_server, topic, follow, caplog):
+    """As one whose row was spoilt: it is logged, and the next one is worked off."""
+    follow(f"{topic}-a")
+    spoil = "INSERT INTO tocsin_fan_out VALUES ('0', ?, x'00', 'running', 1, 0, '', 0, NULL)"
+    store = shared_server.service.store
+    shared_server.call(store.write(lambda transaction: transaction.execute(spoil, (topic,))))
+    found = await done(shared_server, publish(shared_server, topic).json()["job"])
+    remove = "DELETE FROM tocsin_fan_out WHERE id = '0'"
+    shared_server.call(store.write(lambda transaction: transaction.execute(remove, ())))
+
+    assert 1 == found["done"]
+    assert "failed and will be tried again" in caplog.text

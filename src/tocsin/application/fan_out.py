@@ -29,8 +29,8 @@ class FanOutStore(Protocol):
     async def get(self, job_id: str) -> FanOutJob:
         """Return a job; NotFound when there is none, or it ended more than a week ago."""
 
-    async def next_running(self) -> str | None:
-        """Return the oldest job that is not done."""
+    async def next_running(self, after: str) -> str | None:
+        """Return the oldest job that is not done, of those that began after another; ``""``: of all."""
 
     async def step(self, job_id: str, part: int) -> FanOutJob:
         """
@@ -96,15 +96,23 @@ class FanOut:
             except TocsinError as error:
                 _log.warning("a topic's notifications wait: %s", error)
             except Exception:  # noqa: BLE001 logged
-                # A fault of one job must not end all later ones.
-                _log.exception("a topic's notifications failed and will be tried again")
+                _log.exception("looking for topics' notifications failed")
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
                     await self._news.wait()
             self._news.clear()
 
     async def _work_off(self) -> None:
-        while (job_id := await self._store.next_running()) is not None:
-            job = await self._store.step(job_id, PART)
-            if job.state == "done":
+        job_id = ""
+        while (found := await self._store.next_running(job_id)) is not None:
+            job_id = found
+            try:
+                while (job := await self._store.step(job_id, PART)).state != "done":
+                    pass
+            except TocsinError:
+                raise
+            except Exception:  # noqa: BLE001 logged
+                # A fault of one job must not end all later ones.
+                _log.exception("a topic's notifications failed and will be tried again")
+            else:
                 _log.info("topic %s: %d users were notified", job.topic, job.done)

@@ -48,7 +48,9 @@ _MOVE = _compiled(
     .values({name: bindparam(name) for name in ("state", "total", "done", "last_user_id", "finished_at")})
     .where(_one)
 )
-_RUNNING = _compiled(select(func.min(fan_out.c.id)).where(fan_out.c.state == bindparam("state")))
+_RUNNING = _compiled(
+    select(func.min(fan_out.c.id)).where(fan_out.c.state == bindparam("state"), fan_out.c.id > bindparam("after"))
+)
 _PRUNE = _compiled(delete(fan_out).where(fan_out.c.finished_at < bindparam("cutoff")))
 
 
@@ -81,9 +83,10 @@ class SqlFanOut:
 
         return await self._store.read(get)
 
-    async def next_running(self) -> str | None:
-        """Return the oldest job that is not done."""
-        return await self._store.read(lambda reader: reader.execute(_RUNNING, {"state": "running"}).fetchone()[0])
+    async def next_running(self, after: str) -> str | None:
+        """Return the oldest job that is not done, of those that began after another."""
+        wanted = {"state": "running", "after": after}
+        return await self._store.read(lambda reader: reader.execute(_RUNNING, wanted).fetchone()[0])
 
     async def step(self, job_id: str, part: int) -> FanOutJob:
         """Notify the next followers and move on."""
