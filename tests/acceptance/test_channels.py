@@ -178,6 +178,7 @@ def test_channels_over_rest(server, user):
         {"user_id": 7, "url": "nope://x"},
         {"user_id": 7, "url": "syslog://"},
         {"user_id": 7, "url": "dbus://"},
+        {"user_id": 7, "url": "  SYSLOG:///?x=1"},
         {"user_id": 7, "url": "slack://\n"},
         {"user_id": 7},
         {"user_id": 7, "url": SECRET_URL, "more": 1},

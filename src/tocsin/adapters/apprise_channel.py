@@ -23,7 +23,7 @@ SEND_S = 30.0
 _CONNECT_S = 4.0
 _READ_S = 10.0
 # These speak to the machine that the server runs on.
-_LOCAL = frozenset({"dbus", "file", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"})
+_LOCAL = frozenset({"blink1", "dbus", "file", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"})
 
 
 class AppriseSender:
@@ -49,7 +49,8 @@ class AppriseSender:
         Raises:
             Invalid: It can't, or the package is missing; the detail does not tell the URL.
         """
-        scheme = url.partition("://")[0].lower()
+        # As Apprise reads it, which passes over blanks before the scheme.
+        scheme = url.partition("://")[0].strip().lower()
         if scheme in _LOCAL:
             raise Invalid("url must not be one of the server's own machine, such as syslog:// or dbus://")
         try:
