@@ -1,6 +1,7 @@
 """The push ladder over real connections: who is pushed to when, what stops it, what is taken back, the trace."""
 
 import time
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -13,7 +14,7 @@ from tocsin.testing.web_push import GONE, FakePushService
 
 pytestmark = pytest.mark.slow
 
-LADDER = "urgent: push 0s; high: push 1s; normal: push 2s; slow/normal: push 1h; low: none"
+LADDER = "urgent: push 0s; high: push 1s; normal: push 2s; slow/normal: push 1h; patient/normal: push 4s; low: none"
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +125,13 @@ async def test_an_ack_in_time_means_no_push(server, fcm, user, phone):
 async def test_who_is_there_and_does_not_ack_is_pushed_to_later(server, fcm, user, phone):
     """A socket alone is no proof that anybody has seen it."""
     async with connected(server.url, "/notifications", server.mint(user)) as socket:
-        made = create(server, user)
+        made = create(server, user, category="patient")
         await socket.payload("/notifications", "notification")
         await eventually(lambda: sent_to(fcm, phone))
 
     sent_at = next(one["at"] for one in trace(server, made["id"])["steps"] if one["outcome"] == "sent")
-    assert sent_at > made["timestamp"]
+    waited = datetime.fromisoformat(sent_at) - datetime.fromisoformat(made["timestamp"])
+    assert waited >= timedelta(seconds=4), "as if she were away"
 
 
 @pytest.mark.parametrize(
