@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,9 +132,15 @@ def _free_port() -> int:
 
 
 @contextmanager
-def running(peer: Peer, secret: str, directory: Path) -> Iterator[Server]:
+def running(peer: Peer, secret: str, directory: Path, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
     """
-    Start the peer with an empty database in ``directory``; kill it at the end.
+    Start the peer with its database in ``directory``; kill it at the end.
+
+    Args:
+        peer: Which one.
+        secret: Signs its tokens.
+        directory: For its database and log.
+        settings: More environment variables.
 
     Raises:
         RuntimeError: It ended or did not listen within a minute; the message
@@ -153,6 +159,7 @@ def running(peer: Peer, secret: str, directory: Path) -> Iterator[Server]:
         "TOCSIN_JWT_SECRET": secret,
         "TOCSIN_DATABASE_URL": database,
         "TOCSIN_LOG_LEVEL": "warning",
+        **(settings or {}),
     }
     command = [*peer.command, str(port)] if peer.key == "limit" else list(peer.command)
     log = directory / "server.log"

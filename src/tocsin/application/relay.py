@@ -13,78 +13,35 @@ import logging
 import random
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from tocsin.application.deliveries import DeliveryStore, Due, Settlement
+from tocsin.application.dispatch import Dispatch
 from tocsin.application.escalation import Step, next_step
-from tocsin.application.push import Route, Target
-from tocsin.domain.delivery import Attempt, Delivery
+from tocsin.application.push import Route
+from tocsin.domain.delivery import Delivery
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.ladder import Ladders
-from tocsin.domain.notification import Notification
-from tocsin.domain.push import MAX_LINK, MAX_TTL_S, Outcome, PushMessage
 from tocsin.domain.stream import StreamEvent
-from tocsin.domain.timestamp import iso, now_ms
+from tocsin.domain.timestamp import now_ms
 from tocsin.domain.user_id import UserId
 
 # What a process that died has held is free again after this; a living one renews it.
 HOLD_MS = 15_000
 RENEW_S = 5.0
-MAX_TRIES = 10
 MAX_UNDER_WAY = 512
 CLAIM = 32
 # How long what another process has committed may wait.
 LOOK_S = 1.0
-# What is committed in one burst is claimed together.
+# What is committed in one burst is claimed together, and what ends in one is recorded together.
 GATHER_S = 0.02
+# Those who have a socket wait for the writer too: a little at a time.
+RECORD = 16
 _STOP_S = 5.0
-_FIRST_BACK_OFF_S = 5.0
-_LONGEST_BACK_OFF_S = 900.0
 
-# After one of these nothing more is sent to a target, whatever a crash has left unsaid.
-_FINAL = frozenset({"sent", "arrived", "gone", "refused", "dead", "retracted"})
-_SHOWN = frozenset({"sent", "arrived"})
-_TAKEN_BACK = frozenset({"acked", "read", "deleted", "expired"})
 _NEWS = frozenset({"notification", "notification_read", "notification_deleted"})
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Work:
-    """What is being done for one delivery."""
-
-    due: Due
-    attempts: list[Attempt] = field(default_factory=list)
-    retry_after_s: list[float] = field(default_factory=list)
-
-    def note(self, channel: str, outcome: Any, *, target: str | None = None, label: str | None = None, reason: str = "",
-             provider_id: str | None = None) -> None:  # fmt: skip
-        held = self.due.delivery
-        self.attempts.append(
-            Attempt(
-                notification_id=held.notification_id,
-                user_id=held.user_id,
-                channel=channel,
-                outcome=outcome,
-                target=target,
-                label=label,
-                reason=reason,
-                provider_id=provider_id,
-            )
-        )
-
-    def note_once(self, channel: str, outcome: Any, reason: str) -> None:
-        said = (*self.due.attempts, *self.attempts)
-        if not any((one.channel, one.outcome, one.reason) == (channel, outcome, reason) for one in said):
-            self.note(channel, outcome, reason=reason)
-
-    def outcomes_of(self, target: str) -> set[str]:
-        return {one.outcome for one in self.due.attempts if one.target == target}
-
-    def tries_of(self, target: str, outcome: str) -> int:
-        return sum(one.target == target and one.outcome == outcome for one in self.due.attempts)
 
 
 class Relay:
@@ -113,15 +70,17 @@ class Relay:
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._store = store
-        self._routes = tuple(routes)
+        self._dispatch = Dispatch(routes, clock=clock, jitter=jitter)
         self._ladders = ladders
         self._is_online = is_online
         self._clock = clock
-        self._jitter = jitter
         self._news = asyncio.Event()
         self._working: set[asyncio.Task[None]] = set()
         self._room = asyncio.Event()
-        self._held: dict[str, Delivery] = {}
+        # By id and lease, until it is recorded.
+        self._held: dict[tuple[str, int], Delivery] = {}
+        self._unrecorded: list[Settlement] = []
+        self._recorder: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -135,9 +94,10 @@ class Relay:
     async def stop(self) -> None:
         """Claim nothing more; what is under way has five seconds. What is not recorded then is sent again."""
         await _ended(self._tasks[:1])
-        if self._working:
-            _, late = await asyncio.wait(self._working, timeout=_STOP_S)
-            await _ended(late)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_S):
+                await self.idle()
+        await _ended(self._under_way())
         await _ended(self._tasks)
         self._tasks = []
 
@@ -175,210 +135,89 @@ class Relay:
 
     async def work_once(self) -> int:
         """Claim some of what is due and begin with it; return how much that was."""
-        while len(self._working) > MAX_UNDER_WAY - CLAIM:
+        while len(self._held) > MAX_UNDER_WAY - CLAIM:
             self._room.clear()
             await self._room.wait()
         due_at = await self._store.next_due()
         if due_at is None or due_at > self._clock():
             return 0
         claimed = await self._store.claim(CLAIM, HOLD_MS)
-        at_once: list[Settlement] = []
         for due in claimed:
             held = due.delivery
+            self._held[held.notification_id, held.lease] = held
             rungs = self._ladders.of(held.category, held.priority)
             step = next_step(due, rungs, is_online=self._is_online(held.user_id), now=self._clock())
-            work = _Work(due)
-            if step.channels or (step.ended in _TAKEN_BACK and self._shown(work)):
-                self._begin(self._carry_out(work, step))
+            settlement = self._dispatch.without_sending(due, step)
+            if settlement is None:
+                task = asyncio.create_task(self._carry_out(due, step), name="tocsin-delivery")
+                self._working.add(task)
+                task.add_done_callback(self._working.discard)
             else:
-                at_once.append(self._without_sending(work, step))
-        if at_once:
-            await self._store.settle(at_once)
+                self._record(settlement)
         return len(claimed)
 
     async def idle(self) -> None:
-        """Return when nothing is under way."""
-        while self._working:
-            await asyncio.wait(self._working)
+        """Return when nothing is under way, and all that came of it is recorded."""
+        while tasks := self._under_way():
+            await asyncio.wait(tasks)
 
-    def _begin(self, coroutine: Any) -> None:
-        task: asyncio.Task[None] = asyncio.create_task(coroutine, name="tocsin-delivery")
-        self._working.add(task)
-        task.add_done_callback(self._finished)
+    def _under_way(self) -> list[asyncio.Task[None]]:
+        return [*self._working, *([] if self._recorder is None else [self._recorder])]
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._working.discard(task)
-        self._room.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # Its row stays held, and is due again soon.
-            _log.error("a delivery failed and will be tried again: %s", type(error).__name__)
-
-    def _without_sending(self, work: _Work, step: Step) -> Settlement:
-        if step.ended is not None:
-            # Of one with no ladder nothing is told: it was never to be sent.
-            if step.ended in _TAKEN_BACK:
-                work.note("ladder", "ended", reason=step.ended)
-            return Settlement(work.due.delivery, work.attempts, step.rung, 0, None)
-        if step.quiet_until is not None:
-            work.note_once("ladder", "skipped", f"quiet hours until {iso(step.quiet_until)}")
-        return Settlement(work.due.delivery, work.attempts, step.rung, work.due.delivery.tries, step.next_at)
-
-    async def _carry_out(self, work: _Work, step: Step) -> None:
-        held = work.due.delivery
-        self._held[held.notification_id] = held
+    async def _carry_out(self, due: Due, step: Step) -> None:
         try:
-            settlement = await (self._climb(work, step) if step.ended is None else self._take_back(work, step))
-            await self._record(settlement)
-        finally:
-            del self._held[held.notification_id]
+            settlement = await self._dispatch.carry_out(due, step)
+        except BaseException as error:
+            # Its row stays held, and is due again soon.
+            self._let_go(due.delivery)
+            if isinstance(error, Exception):
+                _log.error("a delivery failed and will be tried again: %s", type(error).__name__)
+                return
+            raise
+        self._record(settlement)
 
-    async def _record(self, settlement: Settlement) -> None:
+    def _record(self, settlement: Settlement) -> None:
+        self._unrecorded.append(settlement)
+        if self._recorder is None:
+            self._recorder = asyncio.create_task(self._record_all(), name="tocsin-relay-record")
+
+    async def _record_all(self) -> None:
+        try:
+            while self._unrecorded:
+                if len(self._unrecorded) < RECORD:
+                    await asyncio.sleep(GATHER_S)
+                batch = self._unrecorded[:RECORD]
+                await self._settle(batch)
+                del self._unrecorded[: len(batch)]
+                for settlement in batch:
+                    self._let_go(settlement.delivery)
+        finally:
+            self._recorder = None
+
+    async def _settle(self, batch: Sequence[Settlement]) -> None:
         # What was sent and is not recorded would be sent again: a full disk is waited for.
         while True:
             try:
-                await self._store.settle([settlement])
+                await self._store.settle(batch)
             except TocsinError as error:
                 _log.warning("a push was sent and waits to be recorded: %s", error)
                 await asyncio.sleep(LOOK_S)
+            except Exception as error:  # noqa: BLE001 logged; one that can't be recorded spoils no other
+                if len(batch) == 1:
+                    _log.error("a delivery could not be recorded and will be tried again: %s", type(error).__name__)
+                    return
+                for settlement in batch:
+                    await self._settle([settlement])
+                return
             else:
                 return
 
-    # Up
-
-    async def _climb(self, work: _Work, step: Step) -> Settlement:
-        held, notification = work.due.delivery, work.due.notification
-        assert notification is not None, "one that is no more has ended"
-        message = _message(notification, work.due.unread, self._clock())
-        by_channel = {route.channel: route for route in self._routes}
-        for name in step.channels:
-            if not work.due.preferences.allows(held.category, name):
-                work.note_once(name, "skipped", "muted by the user")
-            elif name not in by_channel:
-                work.note_once(name, "skipped", "not set up on this server")
-        routes = [by_channel[name] for name in step.channels if name in by_channel]
-        allowed = [route for route in routes if work.due.preferences.allows(held.category, route.channel)]
-        await asyncio.gather(*[self._send(route, work, message) for route in allowed])
-        due_at = step.next_at
-        tries = 0
-        if work.retry_after_s:
-            tries = held.tries + 1
-            due_at = min(due_at, self._clock() + int(1000 * max(work.retry_after_s)))
-        return Settlement(held, work.attempts, step.rung, tries, due_at)
-
-    async def _send(self, route: Route[Any], work: _Work, message: PushMessage) -> None:
-        held = work.due.delivery
-        found = await _targets(route, work.due)
-        if not found:
-            work.note_once(route.channel, "skipped", "nothing is registered")
-        pending = [one for one in found if not work.outcomes_of(one.id) & _FINAL]
-        if not pending:
-            return
-        for target, outcome in zip(pending, await route.sender.send(message, pending), strict=True):
-            kind: str = outcome.kind
-            if kind == "gone":
-                with suppress(TocsinError):  # the next one will be told the same
-                    await route.drop(target)
-            if kind == "retry":
-                tries = work.tries_of(target.id, "retry") + 1
-                if tries >= MAX_TRIES:
-                    kind = "dead"
-                    _log.error(
-                        "push: gave up on notification %s over %s after %d tries: %s; its trace tells more",
-                        held.notification_id, route.channel, tries, outcome.reason,
-                    )  # fmt: skip
-                else:
-                    work.retry_after_s.append(self._back_off_s(tries, outcome))
-            work.note(
-                route.channel,
-                kind,
-                target=target.id,
-                label=route.label(target),
-                reason=outcome.reason,
-                provider_id=outcome.provider_id,
-            )
-
-    def _back_off_s(self, tries: int, outcome: Outcome) -> float:
-        longest_s = min(_LONGEST_BACK_OFF_S, _FIRST_BACK_OFF_S * 2 ** (tries - 1))
-        jittered_s = self._jitter(longest_s / 2, longest_s)
-        # Not before it may, and not all that wait for the same instant at once.
-        return jittered_s if outcome.retry_after_s is None else outcome.retry_after_s + self._jitter(0, 1)
-
-    # Down
-
-    def _shown(self, work: _Work) -> dict[str, list[str]]:
-        """Return by channel which targets may still show it."""
-        shown: dict[str, list[str]] = {}
-        for route in self._routes:
-            if route.retract is None:
-                continue
-            told = {one.target for one in work.due.attempts if one.channel == route.channel and one.outcome in _SHOWN}
-            over = {one.target for one in work.due.attempts if one.outcome in {"retracted", "gone"}}
-            if left := [target for target in told - over if target is not None]:
-                shown[route.channel] = left
-        return shown
-
-    async def _take_back(self, work: _Work, step: Step) -> Settlement:
-        held = work.due.delivery
-        shown = self._shown(work)
-        routes = [route for route in self._routes if route.channel in shown]
-        await asyncio.gather(*[self._retract(route, work, shown[route.channel]) for route in routes])
-        if work.retry_after_s and held.tries + 1 < MAX_TRIES:
-            due_at = self._clock() + int(1000 * max(work.retry_after_s))
-            return Settlement(held, work.attempts, step.rung, held.tries + 1, due_at)
-        work.note("ladder", "ended", reason=step.ended or "")
-        return Settlement(held, work.attempts, step.rung, 0, None)
-
-    async def _retract(self, route: Route[Any], work: _Work, targets: Sequence[str]) -> None:
-        held = work.due.delivery
-        assert route.retract is not None, "only such are asked for"
-        found = await _targets(route, work.due)
-        left = [one for one in found if one.id in targets]
-        if not left:
-            return
-        for target, outcome in zip(left, await route.retract([held.notification_id], left), strict=True):
-            told = {"target": target.id, "label": route.label(target), "provider_id": outcome.provider_id}
-            if outcome.kind == "retry":
-                work.retry_after_s.append(self._back_off_s(held.tries + 1, outcome))
-                work.note(route.channel, "retry", reason=f"taking back: {outcome.reason}", **told)
-            else:
-                reason = outcome.reason if outcome.kind != "sent" else ""
-                work.note(route.channel, "retracted" if outcome.kind == "sent" else outcome.kind, reason=reason, **told)
+    def _let_go(self, held: Delivery) -> None:
+        del self._held[held.notification_id, held.lease]
+        self._room.set()
 
 
 async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _targets(route: Route[Any], due: Due) -> Sequence[Target]:
-    held = due.delivery
-    found: Sequence[Target] | None = due.targets.get(route.channel)
-    if found is None:
-        find_in = route.find_in
-        found = await (find_in(held.user_id, held.category) if find_in is not None else route.find(held.user_id))
-    return found
-
-
-def _message(notification: Notification, unread: int, now: int) -> PushMessage:
-    """Return the push of a notification; its tag is the notification's id, however often it is sent."""
-    left_s = MAX_TTL_S if notification.expires_at is None else max(0, notification.expires_at - now) // 1_000
-    return PushMessage(
-        title=notification.title,
-        body=notification.message,
-        data=notification.data,
-        ttl_s=min(MAX_TTL_S, left_s),
-        priority=notification.priority,
-        badge=unread,
-        link=_link(notification),
-        notification_id=notification.id,
-        push_id=notification.id,
-    )
-
-
-def _link(notification: Notification) -> str | None:
-    """Return the ``link`` of its data, if it is one that a tap may open."""
-    link = notification.data.get("link")
-    if not isinstance(link, str) or not 0 < len(link) <= MAX_LINK or link.startswith("//"):
-        return None
-    return link if link.startswith(("https://", "/")) else None

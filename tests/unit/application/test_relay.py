@@ -7,8 +7,9 @@ import pytest
 from tocsin.adapters.sql.deliveries import SqlDeliveries
 from tocsin.adapters.sql.sqlite import SqliteStore
 from tocsin.application import relay as module
+from tocsin.application.dispatch import MAX_TRIES
 from tocsin.application.push import Route
-from tocsin.application.relay import MAX_TRIES, Relay
+from tocsin.application.relay import Relay
 from tocsin.domain.device import DeviceDraft
 from tocsin.domain.errors import StorageFull
 from tocsin.domain.ladder import Ladders

@@ -8,7 +8,6 @@ is what the relay, the trace and the preferences see.
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
@@ -38,6 +37,7 @@ _log = logging.getLogger(__name__)
 _ATTEMPT = delivery_attempt.c.keys()
 _NAMESPACE = "/notifications"
 _add_row = attrgetter(*ADD_FIELDS)
+_attempt_values = attrgetter(*_ATTEMPT[1:])
 
 
 def add(transaction: Transaction, notifications: Sequence[Notification]) -> None:
@@ -160,31 +160,35 @@ class SqlDeliveries:
 
 
 def _hold(transaction: Transaction, limit: int, hold_ms: int) -> list[Delivery]:
-    found: list[Delivery] = []
     rows = transaction.rows(SQL.due_deliveries, {"now": transaction.now, "limit": limit})
-    for row in rows:
-        one = _delivery(row)
-        values = {"id": one.notification_id, "lease": one.lease, "until": transaction.now + hold_ms}
-        transaction.execute(SQL.hold_delivery, values)
-        found.append(one)
+    found = [_delivery(row) for row in rows]
+    until = transaction.now + hold_ms
+    transaction.execute_many(SQL.hold_delivery, [(until, until, one.notification_id, one.lease) for one in found])
     return found
 
 
 def _settle(transaction: Transaction, settlements: Sequence[Settlement]) -> None:
+    now = transaction.now
+    attempts = [_attempt_row(attempt, now) for settlement in settlements for attempt in settlement.attempts]
+    transaction.execute_many(SQL.insert_attempt, attempts)
+    released = []
     for settlement in settlements:
-        held = settlement.delivery
-        for attempt in settlement.attempts:
-            values = asdict(attempt) | {"id": new_id(), "at": attempt.at or transaction.now}
-            transaction.execute(SQL.insert_attempt, values)
+        held, due_at = settlement.delivery, settlement.due_at
         # The claim has raised it by one.
-        values = {"id": held.notification_id, "lease": held.lease + 1, "ended": held.ended, "now": transaction.now}
-        is_over = settlement.due_at is None
-        if is_over and transaction.execute(SQL.delete_delivery, values).rowcount:
-            continue
-        # It has ended meanwhile: what was just sent is to be taken back.
-        due_at = transaction.now if settlement.due_at is None else settlement.due_at
-        values |= {"rung": settlement.rung, "tries": settlement.tries, "due_at": due_at}
-        transaction.execute(SQL.release_delivery, values)
+        lease = held.lease + 1
+        if due_at is None:
+            values = {"id": held.notification_id, "lease": lease, "ended": held.ended}
+            if transaction.execute(SQL.delete_delivery, values).rowcount:
+                continue
+            # It has ended meanwhile: what was just sent is to be taken back.
+            due_at = now
+        released.append((settlement.rung, settlement.tries, held.ended, now, due_at, held.notification_id, lease))
+    transaction.execute_many(SQL.release_delivery, released)
+
+
+def _attempt_row(attempt: Attempt, now: int) -> tuple[Any, ...]:
+    notification_id, user_id, at, *rest = _attempt_values(attempt)
+    return (new_id(), notification_id, user_id, at or now, *rest)
 
 
 def _load(reader: sqlite3.Connection, held: Sequence[Delivery]) -> list[Due]:
@@ -198,7 +202,8 @@ def _due(reader: sqlite3.Connection, held: Delivery) -> Due:
     return Due(
         delivery=held,
         notification=None if row is None else inbox_queries.from_row(row),
-        attempts=_attempts(reader, held.notification_id),
+        # Of one that is looked at for the first time there can be none.
+        attempts=_attempts(reader, held.notification_id) if held.lease else [],
         preferences=_preferences(reader, held.user_id),
         unread=reader.execute(STATEMENTS.count_unread, unread).fetchone()[0],
         # In the same trip to the reader: a look-up a channel and delivery is what pushes would wait for most.

@@ -1,5 +1,6 @@
 """SQL of the push ladder, of its trace and of preferences, compiled once."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -37,7 +38,9 @@ _ZERO: ColumnClause[int] = literal_column("0")
 _ONE: ColumnClause[int] = literal_column("1")
 _NOTIFICATIONS: ColumnClause[str] = literal_column("'/notifications'")
 _FIELDS = ("id", "user_id", "seq", "category", "priority", "created_at", "expires_at")
-# What a row of ``add_delivery`` holds, in order.
+# What a row of each statement that is run for many rows holds, in order.
+HOLD_FIELDS = ("until", "until", "id", "lease")
+RELEASE_FIELDS = ("rung", "tries", "ended", "now", "due_at", "id", "lease")
 ADD_FIELDS = (*_FIELDS, "created_at", "user_id", "user_id", "user_id", "category", "user_id")
 
 
@@ -52,9 +55,8 @@ class DeliveryStatements:
 
     def __init__(self, dialect: Dialect, positional: Dialect) -> None:
         self._dialect = dialect
-        added = _add().compile(dialect=positional)  # type: ignore[attr-defined]
-        assert list(ADD_FIELDS) == added.positiontup, added.positiontup
-        self.add_delivery = str(added)
+        self._positional = positional
+        self.add_delivery = self._compile_row(_add(), ADD_FIELDS)
         anybody = or_(*(select(table.c.id).exists() for table in (device, web_push_subscription, channel)))
         self.anybody = self._compile(select(anybody))
         self._ends()
@@ -64,6 +66,12 @@ class DeliveryStatements:
 
     def _compile(self, statement: Executable) -> str:
         return str(statement.compile(dialect=self._dialect))  # type: ignore[attr-defined]
+
+    def _compile_row(self, statement: Executable, fields: Sequence[str]) -> str:
+        """Compile one that is run for many rows, whose values stand in this order."""
+        compiled = statement.compile(dialect=self._positional)  # type: ignore[attr-defined]
+        assert list(fields) == compiled.positiontup, compiled.positiontup
+        return str(compiled)
 
     def _ends(self) -> None:
         now = bindparam("now", type_=delivery.c.due_at.type)
@@ -86,24 +94,21 @@ class DeliveryStatements:
         self.find_delivery = self._compile(found.where(delivery.c.notification_id == bindparam("id")))
         one = and_(delivery.c.notification_id == bindparam("id"), delivery.c.lease == bindparam("lease"))
         until = bindparam("until", type_=delivery.c.due_at.type)
-        self.hold_delivery = self._compile(
-            update(delivery).values(leased_until=until, due_at=until, lease=delivery.c.lease + _ONE).where(one)
-        )
+        hold = update(delivery).values(leased_until=until, due_at=until, lease=delivery.c.lease + _ONE).where(one)
+        self.hold_delivery = self._compile_row(hold, HOLD_FIELDS)
         self.renew_delivery = self._compile(update(delivery).values(leased_until=until, due_at=until).where(one))
         now = bindparam("now", type_=delivery.c.due_at.type)
         due_at = case((delivery.c.ended.is_distinct_from(bindparam("ended")), now), else_=bindparam("due_at"))
-        self.release_delivery = self._compile(
-            update(delivery)
-            .values(rung=bindparam("rung"), tries=bindparam("tries"), due_at=due_at, leased_until=_ZERO)
-            .where(one)
-        )
+        released = {"rung": bindparam("rung"), "tries": bindparam("tries"), "due_at": due_at, "leased_until": _ZERO}
+        self.release_delivery = self._compile_row(update(delivery).values(released).where(one), RELEASE_FIELDS)
         as_seen = delivery.c.ended.is_not_distinct_from(bindparam("ended"))
         self.delete_delivery = self._compile(delete(delivery).where(one, as_seen))
         self.next_due = self._compile(select(func.min(delivery.c.due_at)))
 
     def _trace(self) -> None:
         table = delivery_attempt
-        self.insert_attempt = self._compile(insert(table).values({name: bindparam(name) for name in table.c.keys()}))  # noqa: SIM118 a collection of columns
+        names: list[str] = table.c.keys()
+        self.insert_attempt = self._compile_row(insert(table).values({name: bindparam(name) for name in names}), names)
         self.attempts = self._compile(
             select(table).where(table.c.notification_id == bindparam("id")).order_by(table.c.at, table.c.id)
         )
@@ -115,7 +120,7 @@ class DeliveryStatements:
             table.c.outcome == bindparam("outcome"),
             table.c.reason == bindparam("reason"),
         )
-        values: dict[str, Any] = {name: bindparam(name) for name in table.c.keys()} | {"user_id": subscribed.c.user_id}  # noqa: SIM118
+        values: dict[str, Any] = {name: bindparam(name) for name in names} | {"user_id": subscribed.c.user_id}
         proof = select(*values.values()).where(subscribed.c.id == bindparam("target"), ~proven)
         self.insert_proof = self._compile(insert(table).from_select(list(values), proof))
         old = select(table.c.id).where(table.c.at < bindparam("cutoff")).limit(bindparam("limit")).offset(_ZERO)

@@ -1,0 +1,250 @@
+"""
+Carries out one step of a push ladder: sends to every target of its channels, or takes back what they show.
+
+What comes of it is a ``Settlement``; who records it, and when, is the relay's.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from tocsin.application.deliveries import Due, Settlement
+from tocsin.application.escalation import Step
+from tocsin.application.push import Route, Target
+from tocsin.domain.delivery import Attempt
+from tocsin.domain.errors import TocsinError
+from tocsin.domain.notification import Notification
+from tocsin.domain.push import MAX_LINK, MAX_TTL_S, Outcome, PushMessage
+from tocsin.domain.timestamp import iso, now_ms
+
+MAX_TRIES = 10
+_FIRST_BACK_OFF_S = 5.0
+_LONGEST_BACK_OFF_S = 900.0
+
+# After one of these nothing more is sent to a target, whatever a crash has left unsaid.
+_FINAL = frozenset({"sent", "arrived", "gone", "refused", "dead", "retracted"})
+_SHOWN = frozenset({"sent", "arrived"})
+_TAKEN_BACK = frozenset({"acked", "read", "deleted", "expired"})
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is being done for one delivery."""
+
+    due: Due
+    attempts: list[Attempt] = field(default_factory=list)
+    retry_after_s: list[float] = field(default_factory=list)
+
+    def note(self, channel: str, outcome: Any, *, target: str | None = None, label: str | None = None, reason: str = "",
+             provider_id: str | None = None) -> None:  # fmt: skip
+        held = self.due.delivery
+        self.attempts.append(
+            Attempt(
+                notification_id=held.notification_id,
+                user_id=held.user_id,
+                channel=channel,
+                outcome=outcome,
+                target=target,
+                label=label,
+                reason=reason,
+                provider_id=provider_id,
+            )
+        )
+
+    def note_once(self, channel: str, outcome: Any, reason: str) -> None:
+        said = (*self.due.attempts, *self.attempts)
+        if not any((one.channel, one.outcome, one.reason) == (channel, outcome, reason) for one in said):
+            self.note(channel, outcome, reason=reason)
+
+    def outcomes_of(self, target: str) -> set[str]:
+        return {one.outcome for one in self.due.attempts if one.target == target}
+
+    def tries_of(self, target: str, outcome: str) -> int:
+        return sum(one.target == target and one.outcome == outcome for one in self.due.attempts)
+
+
+class Dispatch:
+    """
+    Sends and takes back. Belongs to the event loop's thread.
+
+    Args:
+        routes: What can be sent to.
+        clock: Milliseconds since 1970.
+        jitter: Picks a number between two.
+    """
+
+    def __init__(
+        self,
+        routes: Sequence[Route[Any]],
+        *,
+        clock: Callable[[], int] = now_ms,
+        jitter: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._routes = {route.channel: route for route in routes}
+        self._clock = clock
+        self._jitter = jitter
+
+    def without_sending(self, due: Due, step: Step) -> Settlement | None:
+        """Return what comes of a step for which nobody is asked; None: ``carry_out`` is to be awaited."""
+        work = _Work(due)
+        if step.channels or (step.ended in _TAKEN_BACK and self._shown(work)):
+            return None
+        if step.ended is not None:
+            # Of one with no ladder nothing is told: it was never to be sent.
+            if step.ended in _TAKEN_BACK:
+                work.note("ladder", "ended", reason=step.ended)
+            return Settlement(due.delivery, work.attempts, step.rung, 0, None)
+        if step.quiet_until is not None:
+            work.note_once("ladder", "skipped", f"quiet hours until {iso(step.quiet_until)}")
+        return Settlement(due.delivery, work.attempts, step.rung, due.delivery.tries, step.next_at)
+
+    async def carry_out(self, due: Due, step: Step) -> Settlement:
+        """Return what came of a step, once each target has its answer."""
+        work = _Work(due)
+        return await (self._climb(work, step) if step.ended is None else self._take_back(work, step))
+
+    # Up
+
+    async def _climb(self, work: _Work, step: Step) -> Settlement:
+        held, notification = work.due.delivery, work.due.notification
+        assert notification is not None, "one that is no more has ended"
+        message = _message(notification, work.due.unread, self._clock())
+        for name in step.channels:
+            if not work.due.preferences.allows(held.category, name):
+                work.note_once(name, "skipped", "muted by the user")
+            elif name not in self._routes:
+                work.note_once(name, "skipped", "not set up on this server")
+        routes = [self._routes[name] for name in step.channels if name in self._routes]
+        allowed = [route for route in routes if work.due.preferences.allows(held.category, route.channel)]
+        await _all(*[self._send(route, work, message) for route in allowed])
+        due_at = step.next_at
+        tries = 0
+        if work.retry_after_s:
+            tries = held.tries + 1
+            due_at = min(due_at, self._clock() + int(1000 * max(work.retry_after_s)))
+        return Settlement(held, work.attempts, step.rung, tries, due_at)
+
+    async def _send(self, route: Route[Any], work: _Work, message: PushMessage) -> None:
+        held = work.due.delivery
+        found = await _targets(route, work.due)
+        if not found:
+            work.note_once(route.channel, "skipped", "nothing is registered")
+        pending = [one for one in found if not work.outcomes_of(one.id) & _FINAL]
+        if not pending:
+            return
+        for target, outcome in zip(pending, await route.sender.send(message, pending), strict=True):
+            kind: str = outcome.kind
+            if kind == "gone":
+                with suppress(TocsinError):  # the next one will be told the same
+                    await route.drop(target)
+            if kind == "retry":
+                tries = work.tries_of(target.id, "retry") + 1
+                if tries >= MAX_TRIES:
+                    kind = "dead"
+                    _log.error(
+                        "push: gave up on notification %s over %s after %d tries: %s; its trace tells more",
+                        held.notification_id, route.channel, tries, outcome.reason,
+                    )  # fmt: skip
+                else:
+                    work.retry_after_s.append(self._back_off_s(tries, outcome))
+            work.note(
+                route.channel,
+                kind,
+                target=target.id,
+                label=route.label(target),
+                reason=outcome.reason,
+                provider_id=outcome.provider_id,
+            )
+
+    def _back_off_s(self, tries: int, outcome: Outcome) -> float:
+        longest_s = min(_LONGEST_BACK_OFF_S, _FIRST_BACK_OFF_S * 2 ** (tries - 1))
+        jittered_s = self._jitter(longest_s / 2, longest_s)
+        # Not before it may, and not all that wait for the same instant at once.
+        return jittered_s if outcome.retry_after_s is None else outcome.retry_after_s + self._jitter(0, 1)
+
+    # Down
+
+    def _shown(self, work: _Work) -> dict[str, list[str]]:
+        """Return by channel which targets may still show it."""
+        shown: dict[str, list[str]] = {}
+        for route in self._routes.values():
+            if route.retract is None:
+                continue
+            told = {one.target for one in work.due.attempts if one.channel == route.channel and one.outcome in _SHOWN}
+            over = {one.target for one in work.due.attempts if one.outcome in {"retracted", "gone"}}
+            if left := [target for target in told - over if target is not None]:
+                shown[route.channel] = left
+        return shown
+
+    async def _take_back(self, work: _Work, step: Step) -> Settlement:
+        held = work.due.delivery
+        shown = self._shown(work)
+        routes = [route for route in self._routes.values() if route.channel in shown]
+        await _all(*[self._retract(route, work, shown[route.channel]) for route in routes])
+        if work.retry_after_s and held.tries + 1 < MAX_TRIES:
+            due_at = self._clock() + int(1000 * max(work.retry_after_s))
+            return Settlement(held, work.attempts, step.rung, held.tries + 1, due_at)
+        work.note("ladder", "ended", reason=step.ended or "")
+        return Settlement(held, work.attempts, step.rung, 0, None)
+
+    async def _retract(self, route: Route[Any], work: _Work, targets: Sequence[str]) -> None:
+        held = work.due.delivery
+        assert route.retract is not None, "only such are asked for"
+        found = await _targets(route, work.due)
+        left = [one for one in found if one.id in targets]
+        if not left:
+            return
+        for target, outcome in zip(left, await route.retract([held.notification_id], left), strict=True):
+            told = {"target": target.id, "label": route.label(target), "provider_id": outcome.provider_id}
+            if outcome.kind == "retry":
+                work.retry_after_s.append(self._back_off_s(held.tries + 1, outcome))
+                work.note(route.channel, "retry", reason=f"taking back: {outcome.reason}", **told)
+            else:
+                reason = outcome.reason if outcome.kind != "sent" else ""
+                work.note(route.channel, "retracted" if outcome.kind == "sent" else outcome.kind, reason=reason, **told)
+
+
+async def _all(*sends: Coroutine[Any, Any, None]) -> None:
+    if len(sends) == 1:  # the usual case, and a task less
+        await sends[0]
+    else:
+        await asyncio.gather(*sends)
+
+
+async def _targets(route: Route[Any], due: Due) -> Sequence[Target]:
+    held = due.delivery
+    found: Sequence[Target] | None = due.targets.get(route.channel)
+    if found is None:
+        find_in = route.find_in
+        found = await (find_in(held.user_id, held.category) if find_in is not None else route.find(held.user_id))
+    return found
+
+
+def _message(notification: Notification, unread: int, now: int) -> PushMessage:
+    """Return the push of a notification; its tag is the notification's id, however often it is sent."""
+    left_s = MAX_TTL_S if notification.expires_at is None else max(0, notification.expires_at - now) // 1_000
+    return PushMessage(
+        title=notification.title,
+        body=notification.message,
+        data=notification.data,
+        ttl_s=min(MAX_TTL_S, left_s),
+        priority=notification.priority,
+        badge=unread,
+        link=_link(notification),
+        notification_id=notification.id,
+        push_id=notification.id,
+    )
+
+
+def _link(notification: Notification) -> str | None:
+    """Return the ``link`` of its data, if it is one that a tap may open."""
+    link = notification.data.get("link")
+    if not isinstance(link, str) or not 0 < len(link) <= MAX_LINK or link.startswith("//"):
+        return None
+    return link if link.startswith(("https://", "/")) else None
