@@ -127,8 +127,9 @@ async def test_who_is_there_and_does_not_ack_is_pushed_to_later(server, fcm, use
     async with connected(server.url, "/notifications", server.mint(user)) as socket:
         made = create(server, user, category="patient")
         await socket.payload("/notifications", "notification")
-        await eventually(lambda: sent_to(fcm, phone))
+        await eventually(lambda: [("fcm", "sent")] == tried(server, made["id"]))
 
+    assert sent_to(fcm, phone)
     sent_at = next(one["at"] for one in trace(server, made["id"])["steps"] if one["outcome"] == "sent")
     waited = datetime.fromisoformat(sent_at) - datetime.fromisoformat(made["timestamp"])
     assert waited >= timedelta(seconds=4), "as if she were away"
@@ -200,7 +201,8 @@ def test_what_has_no_ladder_is_not_pushed(server, fcm, user, phone):
     until(lambda: sent_to(fcm, phone))
 
     assert [urgent["id"]] == [one["android"]["notification"]["tag"] for one in sent_to(fcm, phone)]
-    assert ([], None) == (steps(server, low["id"]), trace(server, low["id"])["next"])
+    until(lambda: trace(server, low["id"])["next"] is None)
+    assert [] == steps(server, low["id"])
     assert trace(server, slow["id"])["next"] is not None
 
 
