@@ -39,7 +39,7 @@ LOADS = ("nothing else", "no devices", "pushes")
 
 
 def _settings() -> Settings:
-    return Settings(_env_file=None, jwt_secret=SECRET)  # type: ignore[call-arg]
+    return Settings(_env_file=None, jwt_secret=SECRET)
 
 
 class Http:
@@ -134,6 +134,18 @@ def _firebase(folder: str) -> Iterator[tuple[multiprocessing.connection.Connecti
         process.join(10)
 
 
+@contextmanager
+def _first() -> Iterator[None]:
+    """Run before all else on this core, where that is allowed: the waits of the probe are not the server's."""
+    with suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+    try:
+        yield
+    finally:
+        with suppress(PermissionError):
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 def _move_worker(server: servers.Server, core: int) -> None:
     """Let the process that speaks to Firebase run where it does not take the server's time."""
     found = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=False)
@@ -153,7 +165,8 @@ def _measure(server: servers.Server, load: str, together: int, seconds: float) -
         process.start()
         time.sleep(2.0)
         _move_worker(server, servers.cores()[1])
-    took = asyncio.run(_probe(server.port, seconds))
+    with _first():
+        took = asyncio.run(_probe(server.port, seconds))
     if process is not None:
         process.join()
     return took
@@ -169,8 +182,6 @@ def main() -> None:
     ratios: list[float] = []
     os.sched_setaffinity(0, {servers.cores()[1]})
     with tempfile.TemporaryDirectory() as folder, _firebase(folder) as (firebase, url, key):
-        with suppress(PermissionError):
-            os.nice(-10)
         _fill(str(Path(folder) / "bench.db"))
         (peer,) = (one for one in servers.PEERS if one.key == "tocsin")
         environment = {"FIREBASE_CREDENTIALS_PATH": key, "TOCSIN_FCM_URL": url}

@@ -122,7 +122,13 @@ class Dispatch:
                 work.note_once(name, "skipped", "not set up on this server")
         routes = [self._routes[name] for name in step.channels if name in self._routes]
         allowed = [route for route in routes if work.due.preferences.allows(held.category, route.channel)]
-        await _all(*[self._send(route, work, message) for route in allowed])
+        await _all(
+            [
+                self._send(route, work, message, pending)
+                for route in allowed
+                if (pending := await self._pending(route, work))
+            ]
+        )
         due_at = step.next_at
         tries = 0
         if work.retry_after_s:
@@ -130,14 +136,15 @@ class Dispatch:
             due_at = min(due_at, self._clock() + int(1000 * max(work.retry_after_s)))
         return Settlement(held, work.attempts, step.rung, tries, due_at)
 
-    async def _send(self, route: Route[Any], work: _Work, message: PushMessage) -> None:
-        held = work.due.delivery
+    async def _pending(self, route: Route[Any], work: _Work) -> list[Any]:
+        """Return the targets that are still to be sent to."""
         found = await _targets(route, work.due)
         if not found:
             work.note_once(route.channel, "skipped", "nothing is registered")
-        pending = [one for one in found if not work.outcomes_of(one.id) & _FINAL]
-        if not pending:
-            return
+        return [one for one in found if not work.outcomes_of(one.id) & _FINAL]
+
+    async def _send(self, route: Route[Any], work: _Work, message: PushMessage, pending: Sequence[Any]) -> None:
+        held = work.due.delivery
         for target, outcome in zip(pending, await route.sender.send(message, pending), strict=True):
             kind: str = outcome.kind
             if kind == "gone":
@@ -186,7 +193,7 @@ class Dispatch:
         held = work.due.delivery
         shown = self._shown(work)
         routes = [route for route in self._routes.values() if route.channel in shown]
-        await _all(*[self._retract(route, work, shown[route.channel]) for route in routes])
+        await _all([self._retract(route, work, shown[route.channel]) for route in routes])
         if work.retry_after_s and held.tries + 1 < MAX_TRIES:
             due_at = self._clock() + int(1000 * max(work.retry_after_s))
             return Settlement(held, work.attempts, step.rung, held.tries + 1, due_at)
@@ -210,7 +217,7 @@ class Dispatch:
                 work.note(route.channel, "retracted" if outcome.kind == "sent" else outcome.kind, reason=reason, **told)
 
 
-async def _all(*sends: Coroutine[Any, Any, None]) -> None:
+async def _all(sends: Sequence[Coroutine[Any, Any, None]]) -> None:
     if len(sends) == 1:  # the usual case, and a task less
         await sends[0]
     else:

@@ -109,7 +109,7 @@ class Relay:
     async def _run(self) -> None:
         while True:
             try:
-                if not await self.work_once():
+                if await self.work_once() < CLAIM:
                     await self._wait()
             except TocsinError as error:
                 _log.warning("the push ladder waits: %s", error)

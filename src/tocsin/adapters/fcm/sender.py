@@ -15,10 +15,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any
 
-from tocsin.adapters.fcm.wire import encode, receive
+from tocsin.adapters.fcm.wire import Outgoing, receive
 from tocsin.domain.device import Device
 from tocsin.domain.push import Outcome, PushMessage
 
@@ -74,7 +73,7 @@ class FcmSender:
 
     async def send(self, message: PushMessage, targets: Sequence[Device]) -> list[Outcome]:
         """Try each device once, 500 at a time; see ``PushSender``."""
-        return await self._send_all({"message": asdict(message)}, targets)
+        return await self._send_all({"message": message}, targets)
 
     async def retract(self, tags: Sequence[str], targets: Sequence[Device]) -> list[Outcome]:
         """Tell each device to take back what it may still show, by the tags of the messages."""
@@ -85,13 +84,17 @@ class FcmSender:
             return [Outcome("retry", "too many pushes under way")] * len(targets)
         self._under_way += len(targets)
         try:
-            batches = [targets[start : start + MAX_TOGETHER] for start in range(0, len(targets), MAX_TOGETHER)]
-            answers = await asyncio.gather(*[self._send(task, batch) for batch in batches])
+            if len(targets) <= MAX_TOGETHER:
+                outcomes = await self._send(task, targets)
+            else:
+                batches = [targets[start : start + MAX_TOGETHER] for start in range(0, len(targets), MAX_TOGETHER)]
+                answers = await asyncio.gather(*[self._send(task, batch) for batch in batches])
+                outcomes = list(itertools.chain.from_iterable(answers))
         finally:
             self._under_way -= len(targets)
-        outcomes = list(itertools.chain.from_iterable(answers))
-        for reason in {outcome.reason for outcome in outcomes if outcome.kind == "refused"}:
-            self._explain(reason)
+        for outcome in outcomes:
+            if outcome.kind == "refused":
+                self._explain(outcome.reason)
         return outcomes
 
     async def _send(self, task: dict[str, Any], devices: Sequence[Device]) -> list[Outcome]:
@@ -108,6 +111,8 @@ class FcmSender:
             return None
         if self._worker is None or _is_of_no_use(self._worker):
             self._worker = asyncio.create_task(_Worker.start(self._opening), name="tocsin-fcm-start")
+        if self._worker.done():
+            return self._worker.result()
         return await asyncio.shield(self._worker)
 
     def _explain(self, reason: str) -> None:
@@ -129,7 +134,9 @@ class _Worker:
         self._process = process
         self._end = end
         self._writer = writer
-        self._waiting: dict[int, asyncio.Future[list[Outcome] | None]] = {}
+        self._outgoing = Outgoing(writer)
+        # Gets the outcomes of its targets, or why there are none.
+        self._waiting: dict[int, asyncio.Future[list[list[Any]] | str]] = {}
         self._ids = itertools.count()
         self._is_stopping = False
         self.is_dead = False
@@ -148,26 +155,25 @@ class _Worker:
                 raise
         end = ours.dup()
         reader, writer = await asyncio.open_connection(sock=ours)
-        writer.write(encode(opening))
-        return cls(process, reader, writer, end)
+        worker = cls(process, reader, writer, end)
+        worker._outgoing.put(opening)
+        return worker
 
     async def ask(self, task: dict[str, Any], targets: Sequence[tuple[str, str]]) -> list[Outcome]:
         """Return what became of each target; ``retry`` where the worker gives no answer."""
+        if self.is_dead:
+            return [Outcome("retry", "the worker ended")] * len(targets)
+        loop = asyncio.get_running_loop()
         number = next(self._ids)
-        answer: asyncio.Future[list[Outcome] | None] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = answer
-        outcomes = None
+        answer = self._waiting[number] = loop.create_future()
+        late = loop.call_later(ANSWER_S, _answer, answer, "no answer")
+        self._outgoing.put({"id": number, **task, "targets": targets})
         try:
-            if not self.is_dead:
-                async with asyncio.timeout(ANSWER_S):
-                    self._writer.write(encode({"id": number, **task, "targets": targets}))
-                    await self._writer.drain()
-                    outcomes = await answer
-        except (TimeoutError, ConnectionError):
-            return [Outcome("retry", "no answer")] * len(targets)
+            told = await answer
         finally:
-            self._waiting.pop(number, None)
-        return [Outcome("retry", "the worker ended")] * len(targets) if outcomes is None else outcomes
+            late.cancel()
+            del self._waiting[number]
+        return [Outcome("retry", told)] * len(targets) if isinstance(told, str) else [Outcome(*one) for one in told]
 
     async def stop(self) -> None:
         """End the process, by force if it does not go."""
@@ -179,22 +185,26 @@ class _Worker:
 
     async def _live(self, reader: asyncio.StreamReader) -> None:
         with self._end:
-            while (frame := await receive(reader)) is not None:
-                answer = self._waiting.get(frame["id"])
-                if answer is not None and not answer.done():
-                    answer.set_result([Outcome(*told) for told in frame["outcomes"]])
+            while messages := await receive(reader):
+                for message in messages:
+                    if (answer := self._waiting.get(message["id"])) is not None:
+                        _answer(answer, message["outcomes"])
             self.is_dead = True
             if not self._is_stopping:
                 _log.error("push: the process that speaks to Firebase ended; the next push starts it again")
             for answer in self._waiting.values():
-                if not answer.done():
-                    answer.set_result(None)
+                _answer(answer, "the worker ended")
             self._writer.close()
         try:
             await asyncio.to_thread(self._process.wait, _STOP_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             await asyncio.to_thread(self._process.wait)
+
+
+def _answer(waiting: "asyncio.Future[list[list[Any]] | str]", told: list[list[Any]] | str) -> None:
+    if not waiting.done():
+        waiting.set_result(told)
 
 
 def _is_of_no_use(worker: asyncio.Task[_Worker]) -> bool:

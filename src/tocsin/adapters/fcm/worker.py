@@ -13,38 +13,44 @@ import socket
 from typing import Any
 
 from tocsin.adapters.fcm.client import FcmClient
-from tocsin.adapters.fcm.wire import encode, receive
+from tocsin.adapters.fcm.wire import Outgoing, receive
 from tocsin.domain.push import Outcome, PushMessage
 
 _LOOK_S = 1.0
+# Nobody looks at a device's answer within this.
+_GATHER_S = 0.005
 
 
 async def serve(connection: socket.socket) -> None:
     """Answer until the other side closes."""
     reader, writer = await asyncio.open_connection(sock=connection)
-    opening = await receive(reader)
-    if opening is None:
+    messages = await receive(reader)
+    if not messages:
         return
+    opening = messages.pop(0)
     client = FcmClient(opening["key"], opening["url"], timeout_s=opening["timeout_s"])
+    answers = Outgoing(writer, _GATHER_S)
     answering: set[asyncio.Task[None]] = set()
-    while (frame := await receive(reader)) is not None:
-        task = asyncio.create_task(_answer(client, frame, writer))
-        answering.add(task)
-        task.add_done_callback(answering.discard)
+    while True:
+        for message in messages:
+            task = asyncio.create_task(_answer(client, message, answers))
+            answering.add(task)
+            task.add_done_callback(answering.discard)
+        if not (messages := await receive(reader)):
+            return
 
 
-async def _answer(client: FcmClient, frame: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-    targets = [(kind, token) for kind, token in frame["targets"]]
+async def _answer(client: FcmClient, asked: dict[str, Any], answers: Outgoing) -> None:
+    targets = [(kind, token) for kind, token in asked["targets"]]
     try:
-        if "retract" in frame:
-            outcomes = await client.retract(frame["retract"], targets)
+        if "retract" in asked:
+            outcomes = await client.retract(asked["retract"], targets)
         else:
-            outcomes = await client.send(PushMessage(**frame["message"]), targets)
+            outcomes = await client.send(PushMessage(**asked["message"]), targets)
     except Exception as error:  # noqa: BLE001 the others are answered all the same; its text may hold anything
         outcomes = [Outcome("retry", type(error).__name__)] * len(targets)
     told = [[one.kind, one.reason, one.retry_after_s, one.provider_id] for one in outcomes]
-    writer.write(encode({"id": frame["id"], "outcomes": told}))
-    await writer.drain()
+    answers.put({"id": asked["id"], "outcomes": told})
 
 
 async def _end_with(parent: int) -> None:

@@ -5,7 +5,6 @@ The push ladder in the database: added and ended in the transactions of the inbo
 is what the relay, the trace and the preferences see.
 """
 
-import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
@@ -14,16 +13,16 @@ from typing import Any, Protocol, TypeVar
 import orjson
 
 from tocsin.adapters.failpoint import Failpoints, from_environment
-from tocsin.adapters.sql import devices, inbox_queries, streams, web_push
+from tocsin.adapters.sql import inbox_queries, streams, web_push
 from tocsin.adapters.sql.connection import snapshot
 from tocsin.adapters.sql.delivery_statements import ADD_FIELDS
 from tocsin.adapters.sql.delivery_statements import SQLITE as SQL
+from tocsin.adapters.sql.due import attempt_from_row, load, read_preferences
 from tocsin.adapters.sql.schema import delivery_attempt
-from tocsin.adapters.sql.statements import SQLITE as STATEMENTS
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.application.deliveries import Due, Settlement
 from tocsin.domain.delivery import KEPT_MS, Attempt, Delivery, Ending, Trace
-from tocsin.domain.errors import Invalid, NotFound
+from tocsin.domain.errors import NotFound
 from tocsin.domain.identifier import new_id
 from tocsin.domain.notification import Notification
 from tocsin.domain.preference import Preferences
@@ -31,8 +30,6 @@ from tocsin.domain.stream import StreamKey
 from tocsin.domain.user_id import UserId
 
 T = TypeVar("T")
-
-_log = logging.getLogger(__name__)
 
 _ATTEMPT = delivery_attempt.c.keys()
 _NAMESPACE = "/notifications"
@@ -118,11 +115,11 @@ class SqlDeliveries:
 
     async def claim(self, limit: int, hold_ms: int) -> list[Due]:
         """Hold what is due, and return it with all that a decision needs."""
-        held = await self._store.write(lambda transaction: _hold(transaction, limit, hold_ms))
+        held, now = await self._store.write(lambda transaction: (_hold(transaction, limit, hold_ms), transaction.now))
         if not held:
             return []
         self._failpoints.reach("after_claim_before_send")
-        return await self._store.read(lambda reader: _load(reader, held))
+        return await self._store.read(lambda reader: load(reader, held, now))
 
     async def renew(self, held: Sequence[Delivery], hold_ms: int) -> None:
         """Hold what was claimed for longer."""
@@ -191,29 +188,6 @@ def _attempt_row(attempt: Attempt, now: int) -> tuple[Any, ...]:
     return (new_id(), notification_id, user_id, at or now, *rest)
 
 
-def _load(reader: sqlite3.Connection, held: Sequence[Delivery]) -> list[Due]:
-    with snapshot(reader):
-        return [_due(reader, one) for one in held]
-
-
-def _due(reader: sqlite3.Connection, held: Delivery) -> Due:
-    row = reader.execute(SQL.any_notification, {"id": held.notification_id}).fetchone()
-    unread = {"user_id": held.user_id, "now": held.due_at}
-    return Due(
-        delivery=held,
-        notification=None if row is None else inbox_queries.from_row(row),
-        # Of one that is looked at for the first time there can be none.
-        attempts=_attempts(reader, held.notification_id) if held.lease else [],
-        preferences=_preferences(reader, held.user_id),
-        unread=reader.execute(STATEMENTS.count_unread, unread).fetchone()[0],
-        # In the same trip to the reader: a look-up a channel and delivery is what pushes would wait for most.
-        targets={
-            "fcm": devices.of_user(reader, held.user_id),
-            "webpush": web_push.of_user(reader, held.user_id),
-        },
-    )
-
-
 def _trace(reader: sqlite3.Connection, notification_id: str) -> Trace:
     with snapshot(reader):
         wanted = {"id": notification_id}
@@ -240,20 +214,12 @@ def _trace(reader: sqlite3.Connection, notification_id: str) -> Trace:
 
 
 def _attempts(reader: sqlite3.Connection, notification_id: str) -> list[Attempt]:
-    rows = reader.execute(SQL.attempts, {"id": notification_id})
-    return [Attempt(**dict(zip(_ATTEMPT[1:], row[1:], strict=True))) for row in rows]
+    return [attempt_from_row(row) for row in reader.execute(SQL.attempts, {"id": notification_id})]
 
 
 def _preferences(reader: sqlite3.Connection, user_id: UserId) -> Preferences:
     row = reader.execute(SQL.find_preferences, {"user_id": user_id}).fetchone()
-    if row is None:
-        return Preferences()
-    try:
-        return Preferences.read(orjson.loads(row[0]))
-    except Invalid as error:
-        # A zone that this machine does not know must not hold everybody's pushes back.
-        _log.warning("the preferences of a user can't be read, and are passed over: %s", error.detail)
-        return Preferences()
+    return Preferences() if row is None else read_preferences(row[0])
 
 
 _FIELDS = tuple(Delivery.__dataclass_fields__)

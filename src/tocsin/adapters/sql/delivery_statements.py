@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnClause,
+    ColumnElement,
     Select,
+    Table,
     and_,
     bindparam,
     case,
@@ -38,6 +41,8 @@ _ZERO: ColumnClause[int] = literal_column("0")
 _ONE: ColumnClause[int] = literal_column("1")
 _NOTIFICATIONS: ColumnClause[str] = literal_column("'/notifications'")
 _FIELDS = ("id", "user_id", "seq", "category", "priority", "created_at", "expires_at")
+# For how many deliveries one statement reads.
+TOGETHER = 32
 # What a row of each statement that is run for many rows holds, in order.
 HOLD_FIELDS = ("until", "until", "id", "lease")
 RELEASE_FIELDS = ("rung", "tries", "ended", "now", "due_at", "id", "lease")
@@ -61,6 +66,7 @@ class DeliveryStatements:
         self.anybody = self._compile(select(anybody))
         self._ends()
         self._work()
+        self._decisions()
         self._trace()
         self._preferences()
 
@@ -105,6 +111,25 @@ class DeliveryStatements:
         self.delete_delivery = self._compile(delete(delivery).where(one, as_seen))
         self.next_due = self._compile(select(func.min(delivery.c.due_at)))
 
+    def _decisions(self) -> None:
+        # Of many at once: ``TOGETHER`` keys come first, NULL beyond their number.
+        unread = notification.c.read_at.is_(None)
+        is_live = or_(notification.c.expires_at.is_(None), notification.c.expires_at > bindparam("now"))
+        counts = select(notification.c.user_id, func.count()).group_by(notification.c.user_id)
+        self.unread_of = self._compile_for(notification.c.user_id, counts, unread, is_live)
+        self.notifications_of = self._compile_for(notification.c.id, select(notification))
+        self.preferences_of = self._compile_for(preference.c.user_id, select(preference.c.user_id, preference.c.body))
+        self.devices_of = self._compile_for(device.c.user_id, select(device).order_by(*_latest_first(device)))
+        browsers = select(web_push_subscription).order_by(*_latest_first(web_push_subscription))
+        self.web_push_of = self._compile_for(web_push_subscription.c.user_id, browsers)
+        attempts = select(delivery_attempt).order_by(delivery_attempt.c.at, delivery_attempt.c.id)
+        self.attempts_of = self._compile_for(delivery_attempt.c.notification_id, attempts)
+
+    def _compile_for(self, column: Column[Any], statement: Select[Any], *conditions: ColumnElement[bool]) -> str:
+        keys = [bindparam(f"key{place}", type_=column.type) for place in range(TOGETHER)]
+        chosen = statement.where(column.in_(keys), *conditions)
+        return str(chosen.compile(dialect=self._positional))
+
     def _trace(self) -> None:
         table = delivery_attempt
         names: list[str] = table.c.keys()
@@ -134,6 +159,10 @@ class DeliveryStatements:
         self.insert_preferences = self._compile(
             insert(preference).values({name: bindparam(name) for name in preference.c.keys()})  # noqa: SIM118
         )
+
+
+def _latest_first(table: Table) -> tuple[ColumnElement[Any], ...]:
+    return table.c.last_seen_at.desc(), table.c.id.desc()
 
 
 def _add() -> Executable:

@@ -19,7 +19,7 @@ _COLUMNS = tuple(table.c.keys())
 def register(transaction: Transaction, draft: DeviceDraft, most: int) -> Device:
     """Insert a device, or update the user's own of this token; keep at most ``most`` of the user."""
     row = transaction.row(SQL.find_device, {"kind": draft.kind, "token": draft.token})
-    found = None if row is None else _from_row(row)
+    found = None if row is None else from_row(row)
     if found is not None and found.user_id == draft.user_id:
         return _seen(transaction, found, draft)
     if found is not None:
@@ -82,7 +82,7 @@ def unsubscribe(transaction: Transaction, user_id: UserId, topic: str) -> None:
 
 def of_user(connection: sqlite3.Connection, user_id: UserId) -> list[Device]:
     """Return the devices of a user, the one seen last first."""
-    return [_from_row(row) for row in connection.execute(SQL.list_devices, {"user_id": user_id})]
+    return [from_row(row) for row in connection.execute(SQL.list_devices, {"user_id": user_id})]
 
 
 def topics_of_user(connection: sqlite3.Connection, user_id: UserId) -> list[str]:
@@ -100,5 +100,6 @@ def from_json(saved: dict[str, Any], token: str) -> Device:
     return Device(**saved, token=token)
 
 
-def _from_row(row: Sequence[Any]) -> Device:
+def from_row(row: Sequence[Any]) -> Device:
+    """Return the one of a row with all columns."""
     return Device(**dict(zip(_COLUMNS, row, strict=True)))

@@ -20,7 +20,7 @@ _SECRETS = frozenset({"endpoint", "p256dh", "auth"})
 def save(transaction: Transaction, draft: WebPushDraft, most: int) -> WebPushSubscription:
     """Insert a subscription, or update the user's own of this endpoint; keep at most ``most`` of the user."""
     row = transaction.row(SQL.find_web_push, {"endpoint": draft.endpoint})
-    found = None if row is None else _from_row(row)
+    found = None if row is None else from_row(row)
     if found is not None and found.user_id == draft.user_id:
         return _renewed(transaction, found, draft)
     if found is not None:
@@ -85,7 +85,7 @@ def keys(transaction: Transaction, fresh: PushKeys) -> PushKeys:
 
 def of_user(connection: sqlite3.Connection, user_id: UserId) -> list[WebPushSubscription]:
     """Return the subscriptions of a user, the one seen last first."""
-    return [_from_row(row) for row in connection.execute(SQL.list_web_push, {"user_id": user_id})]
+    return [from_row(row) for row in connection.execute(SQL.list_web_push, {"user_id": user_id})]
 
 
 def to_json(subscription: WebPushSubscription) -> dict[str, Any]:
@@ -98,5 +98,6 @@ def from_json(saved: dict[str, Any], draft: WebPushDraft) -> WebPushSubscription
     return WebPushSubscription(**saved, **{name: getattr(draft, name) for name in _SECRETS})
 
 
-def _from_row(row: Sequence[Any]) -> WebPushSubscription:
+def from_row(row: Sequence[Any]) -> WebPushSubscription:
+    """Return the one of a row with all columns."""
     return WebPushSubscription(**dict(zip(_COLUMNS, row, strict=True)))

@@ -1,0 +1,93 @@
+"""
+What decisions about many deliveries need, read together.
+
+A statement for each delivery would give the interpreter lock up and take it back a dozen times,
+and the event loop would wait for each. So one statement reads for all.
+"""
+
+import logging
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import orjson
+
+from tocsin.adapters.sql import devices, inbox_queries, web_push
+from tocsin.adapters.sql.connection import snapshot
+from tocsin.adapters.sql.delivery_statements import SQLITE as SQL
+from tocsin.adapters.sql.delivery_statements import TOGETHER
+from tocsin.adapters.sql.schema import delivery_attempt, device, web_push_subscription
+from tocsin.application.deliveries import Due
+from tocsin.domain.delivery import Attempt, Delivery
+from tocsin.domain.errors import Invalid
+from tocsin.domain.preference import Preferences
+
+T = TypeVar("T")
+
+_ATTEMPT = delivery_attempt.c.keys()
+_NOBODYS = Preferences()
+
+_log = logging.getLogger(__name__)
+
+
+def load(reader: sqlite3.Connection, held: Sequence[Delivery], now: int) -> list[Due]:
+    """Return each with all that a decision about it needs, as of one instant."""
+    with snapshot(reader):
+        return [
+            due for start in range(0, len(held), TOGETHER) for due in _load(reader, held[start : start + TOGETHER], now)
+        ]
+
+
+def _load(reader: sqlite3.Connection, held: Sequence[Delivery], now: int) -> list[Due]:
+    ids = [one.notification_id for one in held]
+    users = list({one.user_id for one in held})
+    notifications = {one.id: one for one in map(inbox_queries.from_row, _rows(reader, SQL.notifications_of, ids))}
+    unread = dict(_rows(reader, SQL.unread_of, users, now))
+    preferences = {row[0]: read_preferences(row[1]) for row in _rows(reader, SQL.preferences_of, users)}
+    fcm = _by_user(device.c.keys(), devices.from_row, _rows(reader, SQL.devices_of, users))
+    browsers = _by_user(web_push_subscription.c.keys(), web_push.from_row, _rows(reader, SQL.web_push_of, users))
+    attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
+    # Of one that is looked at for the first time there can be none.
+    if seen := [one.notification_id for one in held if one.lease]:
+        for attempt in map(attempt_from_row, _rows(reader, SQL.attempts_of, seen)):
+            attempts[attempt.notification_id].append(attempt)
+    return [
+        Due(
+            delivery=one,
+            notification=notifications.get(one.notification_id),
+            attempts=attempts.get(one.notification_id, ()),
+            preferences=preferences.get(one.user_id, _NOBODYS),
+            unread=unread.get(one.user_id, 0),
+            targets={"fcm": fcm.get(one.user_id, ()), "webpush": browsers.get(one.user_id, ())},
+        )
+        for one in held
+    ]
+
+
+def attempt_from_row(row: Sequence[Any]) -> Attempt:
+    """Return the attempt of a row with all columns."""
+    return Attempt(**dict(zip(_ATTEMPT[1:], row[1:], strict=True)))
+
+
+def read_preferences(body: bytes) -> Preferences:
+    """Return saved preferences; those of somebody who has none if they can't be read."""
+    try:
+        return Preferences.read(orjson.loads(body))
+    except Invalid as error:
+        # A zone that this machine does not know must not hold everybody's pushes back.
+        _log.warning("the preferences of a user can't be read, and are passed over: %s", error.detail)
+        return _NOBODYS
+
+
+def _rows(reader: sqlite3.Connection, statement: str, keys: Sequence[str], *values: int) -> list[Any]:
+    padded = (*keys, *[None] * (TOGETHER - len(keys)))
+    return reader.execute(statement, (*padded, *values)).fetchall()
+
+
+def _by_user(columns: Sequence[str], from_row: Callable[[Sequence[Any]], T], rows: list[Any]) -> dict[str, list[T]]:
+    place = columns.index("user_id")
+    found: dict[str, list[T]] = {}
+    for row in rows:
+        found.setdefault(row[place], []).append(from_row(row))
+    return found
