@@ -1,11 +1,16 @@
 """Other channels over real HTTP, Apprise and SMTP: set up, climbed to when nobody has seen it, tried again."""
 
+import asyncio
+import json
 import logging
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import uuid4
 
 import pytest
 
+from tests.acceptance.wire_socket import eventually
 from tocsin.adapters import apprise_channel
 from tocsin.adapters.apprise_channel import AppriseSender
 from tocsin.domain.channel import Channel
@@ -45,6 +50,32 @@ async def sender():
 
 def channel(url):
     return Channel(id="c-1", user_id="7", category=None, url=url, name=None, created_at=0)
+
+
+class Webhook(ThreadingHTTPServer):
+    """Takes one POST of JSON; a context manager."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _WebhookHandler)
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+
+class _WebhookHandler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.server.path = self.path
+        self.server.body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Say nothing."""
 
 
 def until(condition):
@@ -135,6 +166,43 @@ async def test_a_mail_server_that_hangs_has_its_time(sender, smtp, monkeypatch):
     (outcome,) = await sender.send(MESSAGE, [channel(smtp.mail_url("mina@example.com"))])
 
     assert outcome.kind == "retry"
+
+
+async def test_channels_that_hang_hold_no_other_up(sender):
+    """Fifteen mail servers that never answer, and one that does."""
+    with FakeSmtp() as smtp:
+        smtp.answer(*[HANG] * 15)
+        hanging = [channel(smtp.mail_url(f"hang-{number}@example.com")) for number in range(15)]
+        sending = asyncio.create_task(sender.send(MESSAGE, hanging))
+        await eventually(lambda: smtp.tried >= 15)
+        quick = [channel(smtp.mail_url("quick@example.com"))]
+        assert [Outcome("sent")] == await asyncio.wait_for(sender.send(MESSAGE, quick), 8)
+
+        await sending
+
+
+async def test_the_deadline_is_kept_and_a_stop_is_told(sender, monkeypatch):
+    """What has no answer in time comes again, and what waits when the server stops does too."""
+    monkeypatch.setattr(apprise_channel, "SEND_S", 0.5)
+    with FakeSmtp() as smtp:
+        smtp.answer(*[HANG] * 17)
+        targets = [channel(smtp.mail_url(f"late-{number}@example.com")) for number in range(17)]
+        reasons = {one.reason for one in await sender.send(MESSAGE, targets)}
+        await sender.stop()
+        (stopped,) = await sender.send(MESSAGE, targets[:1])
+
+    assert {"timeout", "too many channels hang"} == reasons
+    assert stopped.reason in {"the server stops", "too many channels hang"}
+
+
+async def test_a_webhook_gets_json(sender):
+    """The simplest of Apprise's services, over real HTTP."""
+    with Webhook() as webhook:
+        (outcome,) = await sender.send(MESSAGE, [channel(f"json://127.0.0.1:{webhook.server_port}/hook")])
+
+    assert Outcome("sent") == outcome
+    assert ("/hook", "Order <b>shipped</b>") == (webhook.path, webhook.body["title"])
+    assert "민아, it left" in webhook.body["message"]
 
 
 async def test_text_is_text(sender, smtp):

@@ -18,12 +18,13 @@ from tocsin.domain.errors import Invalid
 from tocsin.domain.push import Outcome, PushMessage
 
 MISSING = "the package of other channels is missing: pip install 'tocsin[channels]'"
-THREADS = 4
+# One that hangs has a thread until its time-outs; so many may before others wait.
+THREADS = 16
 SEND_S = 30.0
 _CONNECT_S = 4.0
 _READ_S = 10.0
-# These speak to the machine that the server runs on.
-_LOCAL = frozenset({"blink1", "dbus", "file", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"})
+# Plug-ins that speak to the machine that the server runs on.
+_LOCAL = frozenset({"blink1", "dbus", "glib", "gnome", "macosx", "syslog", "windows"})
 
 
 class AppriseSender:
@@ -31,6 +32,7 @@ class AppriseSender:
 
     def __init__(self) -> None:
         self._threads: ThreadPoolExecutor | None = None
+        self._places = asyncio.Semaphore(THREADS)
         self._has_stopped = False
 
     async def start(self) -> None:
@@ -49,45 +51,55 @@ class AppriseSender:
         Raises:
             Invalid: It can't, or the package is missing; the detail does not tell the URL.
         """
-        # As Apprise reads it, which passes over blanks before the scheme.
-        scheme = url.partition("://")[0].strip().lower()
-        if scheme in _LOCAL:
-            raise Invalid("url must not be one of the server's own machine, such as syslog:// or dbus://")
         try:
             service = await asyncio.to_thread(_instantiate, url)
         except ModuleNotFoundError:
             raise Invalid(MISSING) from None
         if service is None:
             raise Invalid("url is none that Apprise can send to: see its list of services for the form of each")
+        # What it is for Apprise: a scheme has many names, and many ways to be written.
+        if type(service).__module__.rpartition(".")[2] in _LOCAL:
+            raise Invalid("url must not be one of the server's own machine, such as syslog:// or dbus://")
 
     async def send(self, message: PushMessage, targets: Sequence[Channel]) -> list[Outcome]:
         """Try each channel once."""
         return await asyncio.gather(*[self._send(message, target) for target in targets])
 
     async def _send(self, message: PushMessage, target: Channel) -> Outcome:
-        if self._has_stopped:
-            return Outcome("retry", "the server stops")
         if self._threads is None:
             self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tocsin-channels")
         try:
             async with asyncio.timeout(SEND_S):
-                sending = asyncio.get_running_loop().run_in_executor(self._threads, _notify, target.url, message)
-                return await sending
+                await self._places.acquire()
         except TimeoutError:
+            return Outcome("retry", "too many channels hang")
+        if self._has_stopped:
+            self._places.release()
+            return Outcome("retry", "the server stops")
+        # Its place is free when the thread has ended, not when nobody waits for it any more.
+        sending = self._threads.submit(_notify, target.url, message)
+        loop = asyncio.get_running_loop()
+        sending.add_done_callback(lambda _: loop.is_closed() or loop.call_soon_threadsafe(self._places.release))
+        waiting = asyncio.wrap_future(sending)
+        await asyncio.wait({waiting}, timeout=SEND_S)
+        if not waiting.done():
+            # It may still arrive, and then come twice: no mail can be taken back.
             return Outcome("retry", "timeout")
-        except ModuleNotFoundError:
-            return Outcome("refused", MISSING)
-        except Exception as error:  # noqa: BLE001 a plug-in of Apprise may raise anything, and its text may hold the URL
-            return Outcome("retry", type(error).__name__)
+        return Outcome("retry", "the server stops") if waiting.cancelled() else waiting.result()
 
 
 def _notify(url: str, message: PushMessage) -> Outcome:
-    service = _instantiate(url)
-    if service is None:
-        return Outcome("refused", "a URL that Apprise does not know")
-    body = message.body if message.link is None else f"{message.body}\n\n{message.link}"
-    # Apprise takes an empty body for no message.
-    is_sent = service.notify(body=body or message.title, title=message.title, body_format="text")
+    try:
+        service = _instantiate(url)
+        if service is None:
+            return Outcome("refused", "a URL that Apprise does not know")
+        body = message.body if message.link is None else f"{message.body}\n\n{message.link}"
+        # Apprise takes an empty body for no message.
+        is_sent = service.notify(body=body or message.title, title=message.title, body_format="text")
+    except ModuleNotFoundError:
+        return Outcome("refused", MISSING)
+    except Exception as error:  # noqa: BLE001 a plug-in of Apprise may raise anything, and its text may hold the URL
+        return Outcome("retry", type(error).__name__)
     return Outcome("sent") if is_sent else Outcome("retry", "not taken")
 
 

@@ -26,16 +26,18 @@ class SmtpAnswer:
     Attributes:
         reply: The line that answers its end.
         behaviour: ``hang`` never answers, ``cut`` closes the connection.
+        at: Whether it comes when the mail ends, or already at its recipient.
     """
 
     reply: str = "250 2.0.0 taken"
     behaviour: Literal["answer", "hang", "cut"] = "answer"
+    at: Literal["data", "rcpt"] = "data"
 
 
 TAKEN = SmtpAnswer()
 CLOSING = SmtpAnswer("421 4.3.2 the server stops")
 BUSY = SmtpAnswer("450 4.2.1 try again later")
-NO_SUCH_MAILBOX = SmtpAnswer("550 5.1.1 no such mailbox")
+NO_SUCH_MAILBOX = SmtpAnswer("550 5.1.1 no such mailbox", at="rcpt")
 HANG = SmtpAnswer(behaviour="hang")
 CUT = SmtpAnswer(behaviour="cut")
 
@@ -74,6 +76,10 @@ class FakeSmtp(LoopbackServer):
                 body = await reader.readuntil(b"\r\n.\r\n")
                 if not await self._take(body[:-3], writer):
                     return False
+            elif verb == b"RCPT" and self._once and self._once[0].at == "rcpt":
+                self.tried += 1
+                if not await self._say(self._once.popleft(), writer):
+                    return False
             elif verb == b"QUIT":
                 writer.write(b"221 bye\r\n")
                 return False
@@ -87,14 +93,18 @@ class FakeSmtp(LoopbackServer):
     async def _take(self, body: bytes, writer: asyncio.StreamWriter) -> bool:
         self.tried += 1
         answer = self._once.popleft() if self._once else TAKEN
-        if answer.behaviour == "hang":
-            await asyncio.Event().wait()
-        if answer.behaviour == "cut":
-            return False
         if answer == TAKEN:
             # A line that begins with a dot has been given a second one (RFC 5321, 4.5.2).
             mail = message_from_bytes(body.replace(b"\r\n..", b"\r\n."), policy=policy.default)
             assert isinstance(mail, EmailMessage)
             self.mails.append(mail)
+        return await self._say(answer, writer)
+
+    async def _say(self, answer: SmtpAnswer, writer: asyncio.StreamWriter) -> bool:
+        """Answer, and return whether the connection goes on."""
+        if answer.behaviour == "hang":
+            await asyncio.Event().wait()
+        if answer.behaviour == "cut":
+            return False
         writer.write(f"{answer.reply}\r\n".encode())
         return True
