@@ -1,11 +1,14 @@
 """Notifications to a topic over real HTTP and sockets: progress, once each, and what a user may not do."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
 
 from tests.acceptance.wire_socket import connected, eventually
+from tocsin.domain.errors import Invalid
 from tocsin.domain.user_id import UserId
+from tocsin.services.topics import get_job, notify_topic
 
 BODY = {"type": "news", "title": "Sale", "message": "It begins now"}
 
@@ -59,6 +62,22 @@ async def test_each_follower_gets_one_and_nobody_else(shared_server, topic, foll
     assert "Sale" == payload["title"]
     assert [["Sale"]] * 3 == [inbox(shared_server, users[place]) for place in (0, 500, 1_200)]
     assert [] == inbox(shared_server, f"{topic}-nobody")
+
+
+async def test_a_back_end_publishes_in_python(shared_server, topic, follow):
+    """From a thread and from a coroutine; what breaks a rule is refused before anything is stored."""
+    follow(f"{topic}-a")
+    first = await asyncio.to_thread(notify_topic, topic, "news", "One", "", {"n": 1}, priority="high", ttl_s=60)
+    second = shared_server.call(shared_server.service.notify_topic(topic, "news", "Two", ""))
+    for job in (first, second):
+        assert "running" == job["state"]
+        await done(shared_server, job)
+
+    assert ["Two", "One"] == inbox(shared_server, f"{topic}-a")
+    assert 1 == (await asyncio.to_thread(get_job, first["id"]))["done"]
+    for call in (lambda: notify_topic("no topic", "news", "T", ""), lambda: notify_topic(topic, "news", "", "")):
+        with pytest.raises(Invalid):
+            await asyncio.to_thread(call)
 
 
 async def test_a_repeat_is_the_same_job(shared_server, topic, follow):

@@ -12,6 +12,7 @@ from tocsin import bridge
 from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
 from tocsin.application.drafts import draft_event, draft_message, draft_notification
+from tocsin.application.fan_out import FanOut
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Store
 from tocsin.application.push import Push, draft_push
@@ -39,6 +40,7 @@ class Coroutines:
     activity: Activity
     chat: Chat
     push: Push
+    fan_out: FanOut
 
     async def create_notification(
         self,
@@ -95,6 +97,34 @@ class Coroutines:
         )
         await self._calls_before()
         return (await self.notifications.create(draft)).json()
+
+    async def notify_topic(
+        self,
+        topic: str,
+        type: str,  # noqa: A002 the field's name, as in REST
+        title: str,
+        message: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        category: str | None = None,
+        priority: Priority = "normal",
+        sound: str | None = None,
+        ttl_s: float | None = None,
+        expires_at: datetime | str | None = None,
+    ) -> dict[str, Any]:
+        """
+        Notify all who follow a topic, as ``services.topics.notify_topic`` does.
+
+        Returns:
+            The job as ``GET /api/jobs/{id}`` answers it, once it is committed.
+
+        Raises:
+            TocsinError: As there.
+        """
+        fields: dict[str, Any] = {"type": type, "title": title, "message": message, "data": data}
+        fields |= {"category": category, "priority": priority, "sound": sound, "ttl_s": ttl_s, "expires_at": expires_at}
+        # Of everybody who follows it: the user of this draft means nothing.
+        return (await self.fan_out.publish(topic, draft_notification(0, fields))).json()
 
     async def publish(
         self,

@@ -54,21 +54,10 @@ def notify_topic(
         StorageFull: The disk is full; nothing was stored.
         NotInitialized: This process knows no database.
     """
-    # Of everybody who follows it: the user of this draft means nothing.
-    draft = draft_notification(
-        0,
-        {
-            "type": type,
-            "title": title,
-            "message": message,
-            "data": data,
-            "category": category,
-            "priority": priority,
-            "sound": sound,
-            "ttl_s": ttl_s,
-            "expires_at": expires_at,
-        },
-    )
+    # Before it is handed over: its data is the caller's to change as soon as this returns.
+    fields: dict[str, Any] = {"type": type, "title": title, "message": message, "data": data}
+    fields |= {"category": category, "priority": priority, "sound": sound, "ttl_s": ttl_s, "expires_at": expires_at}
+    draft = draft_notification(0, fields)
     return bridge_here().ask(lambda core: core.fan_out.publish(topic, draft)).json()
 
 

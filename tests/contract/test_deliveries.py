@@ -1,0 +1,134 @@
+"""What the memory of the push ladder must do: each delivery held by one, and none forgotten."""
+
+import asyncio
+
+import pytest
+
+from tocsin.adapters.sql.deliveries import SqlDeliveries
+from tocsin.application.deliveries import Settlement
+from tocsin.domain.delivery import Attempt
+from tocsin.domain.device import DeviceDraft
+from tocsin.domain.errors import NotFound
+from tocsin.domain.preference import Preferences
+from tocsin.domain.stream import StreamKey
+from tocsin.domain.user_id import UserId
+
+HOLD_MS = 15_000
+ALICE = StreamKey(UserId("alice"), "/notifications")
+
+
+@pytest.fixture
+async def opened(open_store):
+    opened = await open_store()
+    await opened.store.register_device(DeviceDraft(user_id=UserId("alice"), token="t-1", platform="android"), 20)
+    return opened
+
+
+@pytest.fixture
+def deliveries(opened):
+    return SqlDeliveries(opened.store)
+
+
+def settlement(due, *outcomes, due_at=None, rung=1):
+    held = due.delivery
+    attempts = [
+        Attempt(notification_id=held.notification_id, user_id=held.user_id, channel="fcm", outcome=outcome)
+        for outcome in outcomes
+    ]
+    return Settlement(held, attempts, rung, 0, due_at)
+
+
+def ids(claimed):
+    return [due.delivery.notification_id for due in claimed]
+
+
+async def outcomes(deliveries, notification):
+    return [one.outcome for one in (await deliveries.trace(notification.id)).attempts]
+
+
+async def test_only_who_can_be_sent_to_has_a_delivery(deliveries, store, draft):
+    """Nobody else costs a row; what is due is due at once."""
+    mine, _ = await store.create_notifications([draft(), draft("bob")])
+
+    assert mine.created_at == await deliveries.next_due()
+    assert [mine.id] == ids(await deliveries.claim(10, HOLD_MS))
+
+
+async def test_two_processes_never_hold_the_same(open_store, opened, deliveries, draft):
+    """Each claims some of a hundred, and none is left."""
+    other = SqlDeliveries((await open_store()).store)
+    made = await opened.store.create_notifications([draft() for _ in range(100)])
+    claimed = await asyncio.gather(*[one.claim(7, HOLD_MS) for one in (deliveries, other) * 8])
+
+    assert sorted(one.id for one in made) == sorted(one for part in claimed for one in ids(part))
+
+
+async def test_a_claim_brings_all_that_a_decision_needs(deliveries, store, draft, clock):
+    """Also beyond what one statement reads; the unread are counted for each user."""
+    await store.register_device(DeviceDraft(user_id=UserId("bob"), token="t-2", platform="web"), 20)
+    await deliveries.save_preferences(UserId("bob"), Preferences(muted={"promo": frozenset({"fcm"})}))
+    await store.create_notifications([draft() for _ in range(70)])
+    await store.create_notifications([draft("bob")])
+    clock.now += 1
+    claimed = await deliveries.claim(200, HOLD_MS)
+    bob = claimed[-1]
+
+    assert [70] * 70 + [1] == [due.unread for due in claimed]
+    assert ["t-1"] * 70 + ["t-2"] == [due.targets["fcm"][0].token for due in claimed]
+    assert all(due.notification.id == due.delivery.notification_id for due in claimed)
+    assert {"promo": {"fcm"}} == bob.preferences.muted
+    assert Preferences() == claimed[0].preferences
+
+
+async def test_what_is_not_settled_is_due_again(deliveries, store, draft, clock):
+    """Its holder has died; one that lives renews it; what the dead one says in the end is recorded and no more."""
+    (made,) = await store.create_notifications([draft()])
+    (first,) = await deliveries.claim(1, HOLD_MS)
+    clock.now += HOLD_MS - 1
+    assert [] == await deliveries.claim(1, HOLD_MS)
+    await deliveries.renew([first.delivery], HOLD_MS)
+    clock.now += HOLD_MS - 1
+    assert [] == await deliveries.claim(1, HOLD_MS)
+
+    clock.now += 1
+    (second,) = await deliveries.claim(1, HOLD_MS)
+    await deliveries.renew([first.delivery], 10 * HOLD_MS)
+    await deliveries.settle([settlement(first, "retry")])
+    assert [] == await deliveries.claim(1, HOLD_MS), "it is somebody else's by now"
+    await deliveries.settle([settlement(second, "sent")])
+
+    assert await deliveries.next_due() is None
+    assert ["retry", "sent"] == await outcomes(deliveries, made)
+
+
+async def test_what_ends_while_it_is_held_is_due_at_once(deliveries, store, draft, clock):
+    """What was just sent has to be taken back, whatever its holder thought."""
+    acked, read, deleted, other = await store.create_notifications([draft() for _ in range(4)])
+    claimed = await deliveries.claim(4, HOLD_MS)
+    await store.save_acks({ALICE: acked.seq})
+    await store.mark_notification_read(UserId("alice"), read.id)
+    await store.delete_notification(UserId("alice"), deleted.id)
+    later = clock.now + 60_000
+    await deliveries.settle([settlement(due, "sent", due_at=later) for due in claimed[:2]])
+    # One that its holder holds to be over is none.
+    await deliveries.settle([settlement(claimed[2], "sent"), settlement(claimed[3], "sent", due_at=later)])
+    again = {due.delivery.notification_id: due for due in await deliveries.claim(10, HOLD_MS)}
+
+    ends = {acked.id: "acked", read.id: "read", deleted.id: "deleted"}
+    assert ends == {known: due.delivery.ended for known, due in again.items()}
+    assert all(["sent"] == [one.outcome for one in due.attempts] for due in again.values())
+    assert later == (await deliveries.trace(other.id)).delivery.due_at
+
+
+async def test_a_trace_outlives_its_notification_for_a_week(deliveries, store, draft, clock):
+    """A deleted one can still be asked for; of one that never was nothing is known."""
+    (made,) = await store.create_notifications([draft()])
+    (due,) = await deliveries.claim(1, HOLD_MS)
+    await deliveries.settle([settlement(due, "sent")])
+    await store.delete_notification(UserId("alice"), made.id)
+    assert ["sent"] == await outcomes(deliveries, made)
+
+    clock.forward(days=7.1)
+    await store.prune(clock.now)
+    with pytest.raises(NotFound):
+        await deliveries.trace(made.id)
