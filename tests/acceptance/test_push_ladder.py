@@ -221,8 +221,8 @@ def test_preferences_are_asked(server, fcm, user, phone, browser):
     assert (step["outcome"], step["reason"][:17]) == ("skipped", "quiet hours until")
 
 
-def test_a_receipt_stands_in_the_trace_once(server, user, browser):
-    """What a service worker proves is told with its event; the same again adds nothing."""
+def test_a_receipt_stands_in_the_trace_once_and_a_click_ends_the_ladder(*, server, fcm, user, phone, browser):
+    """What a service worker proves is told with its event; the same again adds nothing; who clicks has seen it."""
     made = create(server, user, priority="urgent")
     receipt = browser.wait().payload["receipt"]
     for event in ("shown", "shown", "clicked"):
@@ -230,6 +230,8 @@ def test_a_receipt_stands_in_the_trace_once(server, user, browser):
 
     arrived = [one for one in steps(server, made["id"]) if one[1] == "arrived"]
     assert [("webpush", "arrived", "shown"), ("webpush", "arrived", "clicked")] == arrived
+    until(lambda: ("ladder", "ended", "acked") in steps(server, made["id"]))
+    assert [f'["{made["id"]}"]'] == retracted_at(fcm, phone)
 
 
 def test_the_trace_is_not_for_users(server, user, phone):

@@ -90,6 +90,9 @@ def prove(transaction: Transaction, subscription_id: str, notification_id: str |
         "provider_id": None,
     }
     transaction.execute(SQL.insert_proof, values)
+    if event != "shown" and (owner := transaction.row(SQL.owner_of_subscription, {"id": subscription_id})) is not None:
+        # Whoever has clicked or closed it has seen it: it goes from the other devices, and by no other channel.
+        end(transaction, UserId(owner[0]), notification_id, "acked")
 
 
 class OpenStore(Protocol):
