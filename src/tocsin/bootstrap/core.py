@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tocsin.adapters.bus_local import LocalBus
 from tocsin.adapters.fcm import FcmSender, NotUsable, read_key
 from tocsin.adapters.sql import open_store
+from tocsin.adapters.sql.chat_store import SqlChat
 from tocsin.adapters.sql.deliveries import SqlDeliveries
 from tocsin.adapters.sql.fan_out import SqlFanOut
 from tocsin.adapters.sql.migrate import SchemaError
@@ -20,8 +21,10 @@ from tocsin.application.devices import Devices
 from tocsin.application.fan_out import FanOut
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store
+from tocsin.application.presence import Presence
 from tocsin.application.push import Push, Route
 from tocsin.application.streams import Streams
+from tocsin.application.typing import Typing
 from tocsin.bootstrap.channels import open_channels
 from tocsin.bootstrap.coroutines import Coroutines
 from tocsin.bootstrap.patched_threads import find_patcher
@@ -72,7 +75,10 @@ class Core(Coroutines):
         self.bus = _open_bus(settings, self.store)
         self.store.on_commit = self.bus.publish
         self.notifications = Notifications(self.store)
-        self.chat = Chat(self.store, self.bus)
+        chats = SqlChat(self.store)
+        self.chat = Chat(self.store, chats)
+        self.typing = Typing(self.bus, chats.may_write)
+        self.presence = Presence(self.bus, chats)
         self.activity = Activity(self.store, self.bus)
         self.devices = Devices(self.store, settings.limit_user_devices)
         self.web_push, web_push_route = open_web_push(settings, self.store)

@@ -77,6 +77,8 @@ class Service(Core):
             bus=self.bus,
             notifications=self.notifications,
             chat=self.chat,
+            typing=self.typing,
+            presence=self.presence,
             activity=self.activity,
             streams=self.streams,
             limits=RateLimits(parse_rate(settings.limit_user_events)),
@@ -97,6 +99,8 @@ class Service(Core):
                 tokens=self.tokens,
                 notifications=self.notifications,
                 activity=self.activity,
+                chat=self.chat,
+                presence=self.presence,
                 devices=self.devices,
                 web_push=self.web_push,
                 deliveries=self.deliveries,
@@ -176,6 +180,7 @@ class Service(Core):
     def _pass_on(self, events: Sequence[StreamEvent]) -> None:
         self.bus.publish(events)
         self.relay.on_events(events)
+        self.presence.on_events(events)
 
     async def drain(self, window_s: float | None = None) -> None:
         """

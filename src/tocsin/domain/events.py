@@ -83,8 +83,21 @@ class DeliveryConfirmed(TypedDict):
     timestamp: NotRequired[str]
 
 
+class ChatAttachment(TypedDict):
+    """A link to a file that the host keeps."""
+
+    url: str
+    name: NotRequired[str]
+    type: NotRequired[str]
+    size: NotRequired[int]
+
+
 class ChatMessage(TypedDict):
-    """A stored message, to its recipient or to its sender's other devices."""
+    """
+    A stored message, to its recipient or to its sender's other devices.
+
+    A ``message_edited`` has it whole, as it is now. Ids sort in the order of a conversation.
+    """
 
     id: str
     from_user_id: Id
@@ -93,6 +106,11 @@ class ChatMessage(TypedDict):
     client_msg_id: str | None
     timestamp: str
     read_at: str | None
+    delivered_at: NotRequired[str]
+    edited_at: NotRequired[str]
+    deleted_at: NotRequired[str]
+    attachments: NotRequired[list[ChatAttachment]]
+    ciphertext: NotRequired[dict[str, Any]]
 
 
 class UserTyping(TypedDict):
@@ -102,8 +120,37 @@ class UserTyping(TypedDict):
     is_typing: bool
 
 
+class MessageDelivered(TypedDict):
+    """A device of the recipient has a message, and all before it of the same sender; both sides hear it."""
+
+    message_id: str
+    from_user_id: Id
+    to_user_id: Id
+    delivered_at: str
+
+
+class MessageDeleted(TypedDict):
+    """A message was taken back by its sender: its text is gone on both sides, its place stays."""
+
+    message_id: str
+    from_user_id: Id
+    to_user_id: Id
+    deleted_at: str
+
+
+class BlockChanged(TypedDict):
+    """The user takes nothing from another any more, or again; told to the own devices alone."""
+
+    user_id: Id
+    is_blocked: bool
+
+
 class MessageRead(TypedDict):
-    """A message was read by its recipient; both sides hear it."""
+    """
+    A message was read by its recipient, and all before it of the same sender; both sides hear it.
+
+    What is read and was not delivered is delivered now: its ``delivered_at`` is the ``read_at``.
+    """
 
     message_id: str
     from_user_id: Id
@@ -221,7 +268,11 @@ REGISTRY: tuple[EventType, ...] = (
     *_published("/orders", DeliveryConfirmed, "delivery_confirmed"),
     EventType("/chat", "message_received", ChatMessage),
     EventType("/chat", "message_sent", ChatMessage),
+    EventType("/chat", "message_delivered", MessageDelivered),
     EventType("/chat", "message_read", MessageRead),
+    EventType("/chat", "message_edited", ChatMessage),
+    EventType("/chat", "message_deleted", MessageDeleted),
+    EventType("/chat", "block_changed", BlockChanged),
     EventType("/chat", "user_typing", UserTyping, durable=False),
     *_published("/chat", PresenceChange, "user_online", "user_offline", durable=False),
     EventType("/notifications", "notification", NotificationPayload),
@@ -251,9 +302,9 @@ LIBRARY_EVENTS = frozenset({"connect", "connect_error", "disconnect", "disconnec
 
 # What clients may ask the server itself, by namespace, and on each of them.
 CLIENT_EVENTS: dict[str, frozenset[str]] = {
-    "/sns": frozenset({"publish_start"}),
+    "/sns": frozenset({"publish_start", "watch"}),
     "/orders": frozenset(),
-    "/chat": frozenset({"send_message", "typing", "mark_read"}),
+    "/chat": frozenset({"send_message", "edit_message", "delete_message", "typing", "mark_read", "watch"}),
     "/notifications": frozenset({"mark_read", "mark_all_read", "mark_seen", "delete"}),
 }
 CONTROL_REQUESTS = frozenset({"ack", "replay", "watch", "reauth"})

@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy.orm import Mapped
 
 from tocsin.adapters.sql import chat, schema
-from tocsin.adapters.sql.statements import SQLITE as SQL
+from tocsin.adapters.sql.chat_statements import SQLITE as SQL
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.application.drafts import draft_message
 from tocsin.domain import message as domain
@@ -89,6 +89,7 @@ class ChatMessage(Model):
         draft_message(self.from_user_id, self.to_user_id, self.message, self.client_msg_id)  # it may have changed since
         self._claimable_until = transaction.now + domain.ADOPTED_MS
         message = self._entity()
+        chat.touch(transaction, message.from_user_id, message.to_user_id, message.id)
         payload = orjson.dumps(message.json())
         return [
             Telling(StreamKey(message.to_user_id, chat.NAMESPACE), "message_received", payload, self),
@@ -99,12 +100,12 @@ class ChatMessage(Model):
         for name in names:
             if name not in self._changeable or getattr(self, name) is None:
                 self._refuse_change(name, getattr(self, name))
-        is_news = transaction.execute(SQL.set_unread_message_read, {"id": self.id, "read_at": transaction.now}).rowcount
+        is_news = chat.set_read_up_to(transaction, self._entity())
         take_over(self, transaction.row(SQL.message_read_at, {"id": self.id}), "read_at")
         if not is_news:
             return []
         message = self._entity()
-        payload = orjson.dumps(chat.read_payload(message))
+        payload = chat.read_payload(transaction, message)
         users = {message.from_user_id, message.to_user_id}
         return [Telling(StreamKey(user_id, chat.NAMESPACE), "message_read", payload) for user_id in users]
 

@@ -6,6 +6,7 @@ all namespaces. What a user may do is decided by the use-cases.
 """
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from tocsin.application.ports import TokenVerifier
@@ -75,13 +76,25 @@ class Authenticator:
     Args:
         wheel: Waits for the ends of tokens.
         user_connections: Connections that one user may hold at a time.
+        on_came: Called with a user whose first connection this is.
+        on_left: Called with one whose last connection has closed.
     """
 
-    def __init__(self, tokens: TokenVerifier, wheel: TimerWheel, *, user_connections: int = USER_CONNECTIONS) -> None:
+    def __init__(
+        self,
+        tokens: TokenVerifier,
+        wheel: TimerWheel,
+        *,
+        user_connections: int = USER_CONNECTIONS,
+        on_came: Callable[[UserId], None] = lambda _: None,
+        on_left: Callable[[UserId], None] = lambda _: None,
+    ) -> None:
         self._tokens = tokens
         self._wheel = wheel
         self._user_connections = user_connections
         self._connections: dict[UserId, int] = {}
+        self._on_came = on_came
+        self._on_left = on_left
 
     def is_connected(self, user_id: UserId) -> bool:
         """Return whether the user holds a connection."""
@@ -111,6 +124,8 @@ class Authenticator:
                 raise RateLimited(f"this user has {held} connections, which is the most allowed")
             self._connections[principal.user_id] = held + 1
             identity = connection.data = Identity(connection, principal.user_id)
+            if not held:
+                self._on_came(principal.user_id)
         self._prolong(identity, principal)
         return identity.user_id
 
@@ -151,3 +166,4 @@ class Authenticator:
             self._connections[identity.user_id] = left
         else:
             del self._connections[identity.user_id]
+            self._on_left(identity.user_id)

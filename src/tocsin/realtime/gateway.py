@@ -15,8 +15,10 @@ from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store, TokenVerifier
+from tocsin.application.presence import Presence
 from tocsin.application.rate_limits import RateLimits
 from tocsin.application.streams import Streams
+from tocsin.application.typing import Typing
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.events import HOST_TAKES, NAMESPACES, check_host_event, check_namespace
 from tocsin.domain.rate import Rate
@@ -27,11 +29,13 @@ from tocsin.engine.namespace import Handler, Namespace
 from tocsin.realtime import chat as chat_events
 from tocsin.realtime import control, sns
 from tocsin.realtime import notifications as notification_events
+from tocsin.realtime import presence as presence_events
 from tocsin.realtime.authenticate import USER_CONNECTIONS, Authenticator
 from tocsin.realtime.client_events import ClientEvents, Result, identity_of
 from tocsin.realtime.drain import ANSWERS_S, DRAIN_S, drain
 from tocsin.realtime.host_events import HostEvents, HostFunction, find_rate
 from tocsin.realtime.live_streams import SWEEP_S, LiveStream, LiveStreams
+from tocsin.realtime.presence import Greeter
 from tocsin.realtime.resume import Cursor, Resumer, parse_cursor
 
 FORGET_IDLE_S = 60.0
@@ -67,6 +71,8 @@ class Realtime:
         bus: Bus,
         notifications: Notifications,
         chat: Chat,
+        typing: Typing,
+        presence: Presence,
         activity: Activity,
         streams: Streams,
         limits: RateLimits,
@@ -83,7 +89,12 @@ class Realtime:
         self._telling = Pace(TOLD_PER_S, TOLD_AT_ONCE)
         self._told = 0.0
         self._untold = 0
-        self._authenticator = Authenticator(tokens, self._wheel, user_connections=user_connections)
+        self._typing = typing
+        self._presence = presence
+        self._greeter = Greeter(presence)
+        self._authenticator = Authenticator(
+            tokens, self._wheel, user_connections=user_connections, on_came=presence.came, on_left=self._on_left
+        )
         self._live = LiveStreams(engine, store, sweep_s=sweep_s)
         self._resumer = Resumer(self._live, store)
         bus.subscribe(self._live.on_events, self._live.on_ephemeral, self._live.on_wake, self._live.on_gap)
@@ -94,7 +105,8 @@ class Realtime:
         engine.on_connection_closed(self._on_connection_closed)
         control.register(self._events, streams, self._resumer, self._authenticator)
         notification_events.register(self._events, notifications)
-        chat_events.register(self._events, chat)
+        chat_events.register(self._events, chat, typing)
+        presence_events.register(self._events, presence)
         sns.register(self._events, activity, self._host)
 
     # The host's own
@@ -168,6 +180,9 @@ class Realtime:
         if self._forgetting is not None:
             self._forgetting.cancel()
         await asyncio.gather(self._host.stop(ANSWERS_S), self._engine.finish_handlers(ANSWERS_S))
+        self._greeter.stop()
+        self._typing.stop()
+        await self._presence.stop()
         await self._resumer.stop()
         await self._live.stop()
         self._wheel.stop()
@@ -208,6 +223,12 @@ class Realtime:
         if not socket.connected:
             # What it was sent was too much for a client that does not read: it has left already.
             self._live.leave(socket, stream)
+            return
+        self._greeter.greet(socket)
+
+    def _on_left(self, user_id: UserId) -> None:
+        self._typing.forget(user_id)
+        self._presence.left(user_id)
 
     def _on_disconnect(self, socket: Socket, _reason: str) -> None:
         # The socket keeps its stream: what it asked for before it left may still wait for its turn.

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tocsin import __version__
 from tocsin.engine import TimerWheel
 from tocsin.engine.proxies import TrustedProxies
-from tocsin.rest import channels, events, fcm, health, jobs, notifications, streams, trace, web_push
+from tocsin.rest import channels, chat, events, fcm, health, jobs, notifications, streams, trace, web_push
 from tocsin.rest.edge import Edge
 from tocsin.rest.endpoint import Endpoint
 from tocsin.rest.models import ProblemView
@@ -28,6 +28,9 @@ with a stable `code`.
 _API = (
     "/api/notifications",
     "/api/events",
+    "/api/jobs/",
+    "/api/channels",
+    "/api/chat/",
     "/api/stream/",
     "/api/fcm/",
     "/api/webpush/",
@@ -38,7 +41,7 @@ _API = (
     "/readyz",
 )
 _API_BELOW = tuple(f"{path.rstrip('/')}/" for path in _API)
-_ROUTED = (notifications, trace, jobs, channels, events, streams, fcm, web_push, health)
+_ROUTED = (notifications, trace, jobs, channels, chat, events, streams, fcm, web_push, health)
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 

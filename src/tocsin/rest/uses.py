@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from tocsin.application.activity import Activity
 from tocsin.application.channels import Channels
+from tocsin.application.chat import Chat
 from tocsin.application.deliveries import DeliveryStore
 from tocsin.application.devices import Devices
 from tocsin.application.fan_out import FanOut
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Store, TokenVerifier
+from tocsin.application.presence import Presence
 from tocsin.application.streams import Streams
 from tocsin.application.web_push import WebPush
 
@@ -28,6 +30,8 @@ class Uses:
     tokens: TokenVerifier
     notifications: Notifications
     activity: Activity
+    chat: Chat
+    presence: Presence
     devices: Devices
     web_push: WebPush
     deliveries: DeliveryStore

@@ -1,20 +1,20 @@
-"""Chat: messages are kept, typing is not."""
+"""Chat: what is accepted is stored and told, what breaks a rule is not."""
 
 import pytest
 
+from tocsin.adapters.sql.chat_store import SqlChat
 from tocsin.application.chat import Chat
-from tocsin.domain.errors import Invalid
+from tocsin.domain.errors import Invalid, PayloadTooBig
 from tocsin.domain.message import MessageDraft
-from tocsin.domain.stream import StreamKey
 
 
 @pytest.fixture
-def chat(store, bus, heard):
-    return Chat(store, bus)
+def chat(store, heard):
+    return Chat(store, SqlChat(store))
 
 
-def draft(message="Hi", client_msg_id=None):
-    return MessageDraft(from_user_id="456", to_user_id="bob", message=message, client_msg_id=client_msg_id)
+def draft(message="Hi", attachment=(), **fields):
+    return MessageDraft(from_user_id="456", to_user_id="bob", message=message, attachments=attachment, **fields)
 
 
 async def test_a_message_reaches_both_sides(chat, heard):
@@ -38,6 +38,12 @@ async def test_a_message_reaches_both_sides(chat, heard):
         {"message": "\0"},
         {"client_msg_id": ""},
         {"client_msg_id": "c" * 65},
+        {"attachment": [{"url": "javascript:alert(1)"}]},
+        {"attachment": [{"url": "//elsewhere.example/x"}]},
+        {"attachment": [{"url": "http://shop.example/x"}]},
+        {"attachment": [{"url": "/x", "name": "n" * 256}]},
+        {"attachment": [{"url": "/x"}] * 11},
+        {"ciphertext": {"c": "x"}},
     ],
 )
 async def test_a_message_that_breaks_a_rule_is_refused(chat, heard, fields):
@@ -47,9 +53,10 @@ async def test_a_message_that_breaks_a_rule_is_refused(chat, heard, fields):
     assert [] == heard.events
 
 
-async def test_typing_goes_to_the_other_and_is_not_kept(chat, heard, store):
-    """The recipient hears who types, the id in its public form; no stream grows."""
-    chat.typing("456", "bob", True)
+async def test_a_ciphertext_has_its_limit(chat, heard):
+    """64 KiB as JSON; nothing is stored of a longer one."""
+    with pytest.raises(PayloadTooBig):
+        await chat.send(draft("", ciphertext={"c": "x" * 65_536}))
+    await chat.send(draft("", ciphertext={"c": "x" * 65_000}))
 
-    assert [("bob", "/chat", "user_typing", {"user_id": 456, "is_typing": True})] == heard.ephemeral
-    assert [0] == [head.seq for head in await store.heads([StreamKey("bob", "/chat")])]
+    assert ["message_sent", "message_received"] == [event.event for event in heard.events]

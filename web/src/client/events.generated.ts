@@ -71,7 +71,11 @@ export interface DeliveryConfirmed {
   [field: string]: unknown;
 }
 
-/** A stored message, to its recipient or to its sender's other devices. */
+/**
+ * A stored message, to its recipient or to its sender's other devices.
+ *
+ * A `message_edited` has it whole, as it is now. Ids sort in the order of a conversation.
+ */
 export interface ChatMessage {
   id: string;
   from_user_id: number | string;
@@ -80,15 +84,49 @@ export interface ChatMessage {
   client_msg_id: string | null;
   timestamp: string;
   read_at: string | null;
+  delivered_at?: string;
+  edited_at?: string;
+  deleted_at?: string;
+  attachments?: ChatAttachment[];
+  ciphertext?: Record<string, unknown>;
   [field: string]: unknown;
 }
 
-/** A message was read by its recipient; both sides hear it. */
+/** A device of the recipient has a message, and all before it of the same sender; both sides hear it. */
+export interface MessageDelivered {
+  message_id: string;
+  from_user_id: number | string;
+  to_user_id: number | string;
+  delivered_at: string;
+  [field: string]: unknown;
+}
+
+/**
+ * A message was read by its recipient, and all before it of the same sender; both sides hear it.
+ *
+ * What is read and was not delivered is delivered now: its `delivered_at` is the `read_at`.
+ */
 export interface MessageRead {
   message_id: string;
   from_user_id: number | string;
   to_user_id: number | string;
   read_at: string;
+  [field: string]: unknown;
+}
+
+/** A message was taken back by its sender: its text is gone on both sides, its place stays. */
+export interface MessageDeleted {
+  message_id: string;
+  from_user_id: number | string;
+  to_user_id: number | string;
+  deleted_at: string;
+  [field: string]: unknown;
+}
+
+/** The user takes nothing from another any more, or again; told to the own devices alone. */
+export interface BlockChanged {
+  user_id: number | string;
+  is_blocked: boolean;
   [field: string]: unknown;
 }
 
@@ -198,7 +236,11 @@ export interface ServerEvents {
   chat: {
     message_received: ChatMessage & Durable;
     message_sent: ChatMessage & Durable;
+    message_delivered: MessageDelivered & Durable;
     message_read: MessageRead & Durable;
+    message_edited: ChatMessage & Durable;
+    message_deleted: MessageDeleted & Durable;
+    block_changed: BlockChanged & Durable;
     user_typing: UserTyping;
     user_online: PresenceChange;
     user_offline: PresenceChange;

@@ -1,4 +1,8 @@
-"""Chat messages: stored once, told to both sides."""
+"""
+Chat in transactions: messages stored once and told to both sides, receipts that only go forward.
+
+Everything that takes counters of two users takes them in ascending user id, see ``streams.append_to_all``.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -7,19 +11,21 @@ from typing import Any
 import orjson
 
 from tocsin.adapters.sql import streams
-from tocsin.adapters.sql.schema import message as table
-from tocsin.adapters.sql.statements import SQLITE as SQL
+from tocsin.adapters.sql.chat_statements import FIELDS
+from tocsin.adapters.sql.chat_statements import SQLITE as SQL
 from tocsin.adapters.sql.transaction import Transaction
-from tocsin.domain.errors import KeyReused, NotFound
+from tocsin.domain.conversation import MAX_BLOCKED
+from tocsin.domain.errors import Conflict, Forbidden, KeyReused, NotFound
 from tocsin.domain.identifier import new_id
 from tocsin.domain.message import ADOPTED_MS, Message, MessageDraft
 from tocsin.domain.stream import StreamKey
-from tocsin.domain.timestamp import iso_or_none
+from tocsin.domain.timestamp import iso, iso_or_none
 from tocsin.domain.user_id import UserId, user_id_json
 
 NAMESPACE = "/chat"
 
-_COLUMNS = tuple(column.name for column in table.c if column is not table.c.claimable_until)
+_NAMES = tuple(column.name for column in FIELDS)
+_BLOBS = ("attachments", "ciphertext")
 
 
 def send(transaction: Transaction, draft: MessageDraft) -> Message:
@@ -34,11 +40,27 @@ def send(transaction: Transaction, draft: MessageDraft) -> Message:
             SQL.sent_message, {"from_user_id": draft.from_user_id, "client_msg_id": draft.client_msg_id}
         )
         if row is not None:
-            sent = _from_row(row)
-            if (sent.to_user_id, sent.message) != (draft.to_user_id, draft.message):
-                raise KeyReused("this client_msg_id was used for another message")
-            return sent
+            return _same(from_row(row), draft)
+    if draft.is_by_user:
+        _refuse_blocked(transaction, draft)
     return (draft.adopts_saved and _claim_saved(transaction, draft)) or _insert(transaction, draft)
+
+
+def _same(sent: Message, draft: MessageDraft) -> Message:
+    # One that was edited or taken back since is still the one that was sent.
+    is_changed = sent.edited_at is not None or sent.deleted_at is not None
+    told, asked = (sent.message, sent.ciphertext), (draft.message, draft.ciphertext)
+    if sent.to_user_id != draft.to_user_id or (not is_changed and told != asked):
+        raise KeyReused("this client_msg_id was used for another message")
+    return sent
+
+
+def _refuse_blocked(transaction: Transaction, draft: MessageDraft) -> None:
+    blockers = transaction.rows(SQL.blocks_between, {"user_id": draft.from_user_id, "peer_id": draft.to_user_id})
+    if (draft.from_user_id,) in [tuple(row) for row in blockers]:
+        raise Forbidden("you have blocked this user: unblock them to write to them")
+    if blockers:
+        raise Forbidden("this user takes no messages from you")
 
 
 def _claim_saved(transaction: Transaction, draft: MessageDraft) -> Message | None:
@@ -55,11 +77,10 @@ def _claim_saved(transaction: Transaction, draft: MessageDraft) -> Message | Non
             "limit": 1,
         },
     )
-    return None if row is None else _from_row(row)
+    return None if row is None else from_row(row)
 
 
 def _insert(transaction: Transaction, draft: MessageDraft) -> Message:
-    # Counters in ascending user id, see streams.append_to_all.
     sides = sorted([(draft.to_user_id, 0, "message_received"), (draft.from_user_id, 1, "message_sent")])
     keys = {event: StreamKey(user_id, NAMESPACE) for user_id, _, event in sides}
     seqs = {event: streams.take_seq(transaction, key) for event, key in keys.items()}
@@ -71,8 +92,11 @@ def _insert(transaction: Transaction, draft: MessageDraft) -> Message:
         client_msg_id=draft.client_msg_id,
         seq=seqs["message_received"],
         created_at=transaction.now,
+        attachments=draft.attachments,
+        ciphertext=draft.ciphertext,
     )
-    transaction.execute(SQL.insert_message, {**asdict(message), "claimable_until": None})
+    transaction.execute(SQL.insert_message, {**_to_row(message), "claimable_until": None})
+    touch(transaction, message.from_user_id, message.to_user_id, message.id)
     payload = orjson.dumps(message.json())
     streams.put_events(
         transaction,
@@ -81,30 +105,149 @@ def _insert(transaction: Transaction, draft: MessageDraft) -> Message:
     return message
 
 
+def touch(transaction: Transaction, from_user_id: UserId, to_user_id: UserId, message_id: str) -> None:
+    """Let both users have a conversation whose latest message is this one, or a later one."""
+    for user_id, peer_id in {(from_user_id, to_user_id), (to_user_id, from_user_id)}:
+        values = {"user_id": user_id, "peer_id": peer_id, "last_message_id": message_id, "blocked_at": None}
+        transaction.execute(SQL.touch_conversation, values)
+
+
+# Receipts
+
+
 def mark_read(transaction: Transaction, reader_id: UserId, message_id: str) -> Message:
-    """Set ``read_at`` of a message to the reader; nothing when it is read already."""
+    """Set ``read_at`` of a message to the reader and of all before it; nothing when it is read already."""
     row = transaction.row(SQL.received_message, {"id": message_id, "to_user_id": reader_id})
     if row is None:
         raise NotFound("there is no such message")
-    message = _from_row(row)
-    if message.read_at is not None:
-        return message
-    transaction.execute(SQL.set_message_read, {"id": message_id, "read_at": transaction.now})
-    message = replace(message, read_at=transaction.now)
-    payload = orjson.dumps(read_payload(message))
-    streams.append_to_all(transaction, (message.from_user_id, message.to_user_id), NAMESPACE, "message_read", payload)
+    message = from_row(row)
+    if set_read_up_to(transaction, message):
+        read_at = message.read_at or transaction.now
+        message = replace(message, read_at=read_at, delivered_at=message.delivered_at or read_at)
+        users = (message.from_user_id, message.to_user_id)
+        streams.append_to_all(transaction, users, NAMESPACE, "message_read", read_payload(transaction, message))
     return message
 
 
-def read_payload(message: Message) -> dict[str, Any]:
-    """Return what ``message_read`` says of a message that was read."""
-    return {
-        "message_id": message.id,
-        "from_user_id": user_id_json(message.from_user_id),
-        "to_user_id": user_id_json(message.to_user_id),
-        "read_at": iso_or_none(message.read_at),
+def mark_conversation_read(transaction: Transaction, reader_id: UserId, from_user_id: UserId) -> str | None:
+    """Do so for the latest message from a user; return its id, or None when there is none."""
+    wanted = {"to_user_id": reader_id, "from_user_id": from_user_id}
+    message_id: str | None = transaction.row(SQL.newest_received, wanted)[0]
+    if message_id is not None:
+        mark_read(transaction, reader_id, message_id)
+    return message_id
+
+
+def set_read_up_to(transaction: Transaction, message: Message) -> bool:
+    """Mark a message and all before it of the same sender as read; return whether any was not."""
+    values = {
+        "id": message.id,
+        "from_user_id": message.from_user_id,
+        "to_user_id": message.to_user_id,
+        "read_at": transaction.now,
     }
+    return transaction.execute(SQL.set_read_up_to, values).rowcount > 0
 
 
-def _from_row(row: Sequence[Any]) -> Message:
-    return Message(**dict(zip(_COLUMNS, row, strict=True)))
+def read_payload(transaction: Transaction, message: Message) -> bytes:
+    """Return what ``message_read`` says: this message, and all before it of the same sender, are read."""
+    return orjson.dumps(message.mark(read_at=iso(message.read_at or transaction.now)))
+
+
+def mark_delivered(transaction: Transaction, user_id: UserId, acked: int) -> None:
+    """Note that a device has all messages to a user up to a seq of the stream, and tell their senders."""
+    for row in transaction.rows(SQL.undelivered, {"to_user_id": user_id, "acked": acked}):
+        from_user_id, message_id = UserId(row[0]), row[1]
+        values = {"id": message_id, "from_user_id": from_user_id, "to_user_id": user_id}
+        transaction.execute(SQL.set_delivered_up_to, values | {"delivered_at": transaction.now})
+        told = {
+            "message_id": message_id,
+            "from_user_id": user_id_json(from_user_id),
+            "to_user_id": user_id_json(user_id),
+            "delivered_at": iso(transaction.now),
+        }
+        streams.append_to_all(transaction, (from_user_id, user_id), NAMESPACE, "message_delivered", orjson.dumps(told))
+
+
+# Changes
+
+
+def edit(
+    transaction: Transaction, sender_id: UserId, message_id: str, text: str, ciphertext: dict[str, Any] | None
+) -> Message:
+    """Change the text of an own message, for both sides; the same text again changes nothing."""
+    message = _own(transaction, sender_id, message_id)
+    if message.deleted_at is not None:
+        raise Conflict("the message was deleted")
+    if (message.ciphertext is None) != (ciphertext is None):
+        raise Conflict("an encrypted message stays encrypted, and one that is not stays so")
+    if (text, ciphertext) == (message.message, message.ciphertext):
+        return message
+    message = replace(message, message=text, ciphertext=ciphertext, edited_at=transaction.now)
+    row = _to_row(message)
+    transaction.execute(SQL.edit_message, {name: row[name] for name in ("id", "message", "ciphertext", "edited_at")})
+    users = (message.from_user_id, message.to_user_id)
+    streams.append_to_all(transaction, users, NAMESPACE, "message_edited", orjson.dumps(message.json()))
+    return message
+
+
+def delete(transaction: Transaction, sender_id: UserId, message_id: str) -> Message:
+    """Take an own message back, from both sides: its place stays and is empty. Once more does nothing."""
+    message = _own(transaction, sender_id, message_id)
+    if message.deleted_at is not None:
+        return message
+    message = replace(message, message="", attachments=(), ciphertext=None, deleted_at=transaction.now)
+    transaction.execute(SQL.delete_message, {"id": message_id, "message": "", "deleted_at": transaction.now})
+    users = (message.from_user_id, message.to_user_id)
+    payload = orjson.dumps(message.mark(deleted_at=iso_or_none(message.deleted_at)))
+    streams.append_to_all(transaction, users, NAMESPACE, "message_deleted", payload)
+    return message
+
+
+def _own(transaction: Transaction, sender_id: UserId, message_id: str) -> Message:
+    row = transaction.row(SQL.find_message, {"id": message_id})
+    if row is None or from_row(row).from_user_id != sender_id:
+        raise NotFound("there is no such message of yours")
+    return from_row(row)
+
+
+# Blocks
+
+
+def block(transaction: Transaction, user_id: UserId, peer_id: UserId) -> None:
+    """Take nothing from a user any more; tell the own devices."""
+    if len(transaction.rows(SQL.blocked, {"user_id": user_id})) >= MAX_BLOCKED:
+        raise Conflict(f"at most {MAX_BLOCKED} users can be blocked")
+    values = {"user_id": user_id, "peer_id": peer_id, "last_message_id": None, "blocked_at": transaction.now}
+    if transaction.execute(SQL.block, values).rowcount:
+        _tell_block(transaction, user_id, peer_id, is_blocked=True)
+
+
+def unblock(transaction: Transaction, user_id: UserId, peer_id: UserId) -> None:
+    """Take messages of a user again; tell the own devices."""
+    if transaction.execute(SQL.unblock, {"user_id": user_id, "peer_id": peer_id}).rowcount:
+        _tell_block(transaction, user_id, peer_id, is_blocked=False)
+
+
+def _tell_block(transaction: Transaction, user_id: UserId, peer_id: UserId, *, is_blocked: bool) -> None:
+    payload = orjson.dumps({"user_id": user_id_json(peer_id), "is_blocked": is_blocked})
+    streams.append(transaction, StreamKey(user_id, NAMESPACE), "block_changed", payload)
+
+
+# Rows
+
+
+def from_row(row: Sequence[Any]) -> Message:
+    """Return the message of a row with all ``FIELDS``."""
+    fields = dict(zip(_NAMES, row, strict=True))
+    fields["attachments"] = () if fields["attachments"] is None else orjson.loads(fields["attachments"])
+    if fields["ciphertext"] is not None:
+        fields["ciphertext"] = orjson.loads(fields["ciphertext"])
+    return Message(**fields)
+
+
+def _to_row(message: Message) -> dict[str, Any]:
+    row = asdict(message)
+    for name in _BLOBS:
+        row[name] = orjson.dumps(row[name]) if row[name] else None
+    return row

@@ -6,7 +6,7 @@ is what the relay, the trace and the preferences see.
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
@@ -32,7 +32,7 @@ from tocsin.domain.user_id import UserId
 T = TypeVar("T")
 
 _ATTEMPT = delivery_attempt.c.keys()
-_NAMESPACE = "/notifications"
+NAMESPACE = "/notifications"
 _add_row = attrgetter(*ADD_FIELDS)
 _attempt_values = attrgetter(*_ATTEMPT[1:])
 
@@ -59,13 +59,10 @@ def end_all(transaction: Transaction, user_id: UserId, category: str | None) -> 
     transaction.execute(SQL.end_all if category is None else SQL.end_category, values)
 
 
-def save_acks(transaction: Transaction, acks: Mapping[StreamKey, int]) -> None:
-    """Raise acked seqs, and let nothing more be sent of what they cover."""
-    streams.save_acks(transaction, acks)
-    for key, seq in acks.items():
-        if key.namespace == _NAMESPACE:
-            values = {"user_id": key.user_id, "acked": seq, "reason": "acked", "now": transaction.now}
-            transaction.execute(SQL.end_acked, values)
+def end_acked(transaction: Transaction, user_id: UserId, acked: int) -> None:
+    """Do so for all that an ack covers."""
+    values = {"user_id": user_id, "acked": acked, "reason": "acked", "now": transaction.now}
+    transaction.execute(SQL.end_acked, values)
 
 
 def prune(transaction: Transaction, now: int, most: int) -> int:
@@ -203,7 +200,7 @@ def _trace(reader: sqlite3.Connection, notification_id: str) -> Trace:
         if known is None:
             raise NotFound("there is no such notification, nor a trace of one in the last 7 days")
         seq = None if notification is None else notification.seq
-        head = streams.head(reader, StreamKey(known.user_id, _NAMESPACE))
+        head = streams.head(reader, StreamKey(known.user_id, NAMESPACE))
     return Trace(
         notification_id=notification_id,
         user_id=known.user_id,

@@ -147,7 +147,9 @@ class DeliveryStatements:
         )
         values: dict[str, Any] = {name: bindparam(name) for name in names} | {"user_id": subscribed.c.user_id}
         proof = select(*values.values()).where(subscribed.c.id == bindparam("target"), ~proven)
-        self.owner_of_subscription = self._compile(select(subscribed.c.user_id).where(subscribed.c.id == bindparam("id")))
+        self.owner_of_subscription = self._compile(
+            select(subscribed.c.user_id).where(subscribed.c.id == bindparam("id"))
+        )
         self.insert_proof = self._compile(insert(table).from_select(list(values), proof))
         old = select(table.c.id).where(table.c.at < bindparam("cutoff")).limit(bindparam("limit")).offset(_ZERO)
         self.delete_old_attempts = self._compile(delete(table).where(table.c.id.in_(old.scalar_subquery())))

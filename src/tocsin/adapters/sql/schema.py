@@ -126,6 +126,28 @@ message = Table(
     # Set on a message that a host's session saved: till then a broadcast of the
     # same text is this message and no second one. NULL once it was claimed.
     Column("claimable_until", BigInteger),
+    Column("delivered_at", BigInteger),
+    Column("edited_at", BigInteger),
+    Column("deleted_at", BigInteger),
+    # JSON, as bytes; NULL where there is none.
+    Column("attachments", LargeBinary),
+    Column("ciphertext", LargeBinary),
+)
+# A conversation is read from both ends, in the order of its ids.
+Index("ix_tocsin_message_history", message.c.from_user_id, message.c.to_user_id, message.c.id)
+Index(
+    "ix_tocsin_message_unread",
+    message.c.to_user_id,
+    message.c.from_user_id,
+    sqlite_where=message.c.read_at.is_(None),
+    postgresql_where=message.c.read_at.is_(None),
+)
+Index(
+    "ix_tocsin_message_undelivered",
+    message.c.to_user_id,
+    message.c.seq,
+    sqlite_where=message.c.delivered_at.is_(None),
+    postgresql_where=message.c.delivered_at.is_(None),
 )
 Index(
     "ix_tocsin_message_claimable",
@@ -142,6 +164,25 @@ Index(
     unique=True,
     sqlite_where=message.c.client_msg_id.is_not(None),
     postgresql_where=message.c.client_msg_id.is_not(None),
+)
+
+# A conversation as one of its two users has it; blocked before the first message it has none.
+conversation = Table(
+    "tocsin_conversation",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("peer_id", Text, primary_key=True),
+    Column("last_message_id", Text),
+    Column("blocked_at", BigInteger),
+)
+Index("ix_tocsin_conversation_latest", conversation.c.user_id, conversation.c.last_message_id)
+
+# When a user who is not connected was connected last.
+last_seen = Table(
+    "tocsin_last_seen",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("seen_at", BigInteger, nullable=False),
 )
 
 idempotency_key = Table(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from tocsin.adapters import failpoint
+from tocsin.adapters.sql import acks as acks_of_clients
 from tocsin.adapters.sql import chat, deliveries, devices, inbox, inbox_queries, streams, web_push, writes
 from tocsin.adapters.sql.connection import open_writer
 from tocsin.adapters.sql.forked import refuse_inherited
@@ -228,7 +229,7 @@ class SqliteStore:
 
     async def save_acks(self, acks: dict[StreamKey, int]) -> None:
         """Raise acked seqs."""
-        await self._writer.run(lambda transaction: deliveries.save_acks(transaction, acks))
+        await self._writer.run(lambda transaction: acks_of_clients.save(transaction, acks))
 
     async def changed_elsewhere(self) -> bool:
         """Return whether another process wrote; follows a new epoch that it began."""

@@ -19,7 +19,6 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
-    null,
     or_,
     select,
     tuple_,
@@ -33,7 +32,6 @@ from tocsin.adapters.sql.schema import (
     device,
     idempotency_key,
     life,
-    message,
     notification,
     stream,
     stream_event,
@@ -80,7 +78,6 @@ class Statements:
         self._streams()
         self._inbox()
         self._inbox_lists()
-        self._chat()
         self._idempotency()
         self._devices()
         self._topics()
@@ -200,42 +197,6 @@ class Statements:
     def inbox_list(self, *, is_unread: bool | None, has_category: bool, has_type: bool) -> str:
         """Return the list of one inbox below ``:before``, newest first, with these conditions."""
         return self._lists[is_unread, has_category, has_type]
-
-    def _chat(self) -> None:
-        self.insert_message = self._compile(_inserted(message))
-        fields = tuple(column for column in message.c if column is not message.c.claimable_until)
-        self.sent_message = self._compile(
-            select(*fields).where(
-                message.c.from_user_id == bindparam("from_user_id"),
-                message.c.client_msg_id == bindparam("client_msg_id"),
-            )
-        )
-        self.received_message = self._compile(
-            select(*fields).where(message.c.id == bindparam("id"), message.c.to_user_id == bindparam("to_user_id"))
-        )
-        saved = (
-            select(message.c.id)
-            .where(
-                message.c.from_user_id == bindparam("from_user_id"),
-                message.c.to_user_id == bindparam("to_user_id"),
-                message.c.claimable_until > bindparam("now"),
-                message.c.claimable_until <= bindparam("latest"),
-                message.c.message == bindparam("message"),
-            )
-            .order_by(message.c.claimable_until, message.c.seq)
-        )
-        self.claim_message = self._compile(
-            update(message)
-            .values(
-                claimable_until=null(), client_msg_id=func.coalesce(message.c.client_msg_id, bindparam("client_msg_id"))
-            )
-            .where(message.c.id == _limited(saved).scalar_subquery())
-            .returning(*fields)
-        )
-        read = update(message).values(read_at=bindparam("read_at")).where(message.c.id == bindparam("id"))
-        self.set_message_read = self._compile(read)
-        self.message_read_at = self._compile(select(message.c.read_at).where(message.c.id == bindparam("id")))
-        self.set_unread_message_read = self._compile(read.where(message.c.read_at.is_(None)))
 
     def _idempotency(self) -> None:
         keys = idempotency_key

@@ -140,20 +140,27 @@ def test_a_move_that_fails_leaves_the_old_tables(unprefixed):
 
 
 def test_a_step_keeps_what_is_stored(tmp_path):
-    """A database of the release before, with rows, gets the new tables and loses nothing."""
+    """A database of the release before, with rows, gets the new tables and columns and loses nothing."""
     path = str(tmp_path / "t.db")
     upgrade(path)
-    for new in ("delivery", "delivery_attempt", "channel", "preference", "fan_out"):
+    whole = definitions(path)
+    for new in ("conversation", "last_seen"):
         execute(path, f"DROP TABLE tocsin_{new}")
-    execute(path, "UPDATE tocsin_version SET version_num = '0003'")
+    for index in ("history", "unread", "undelivered"):
+        execute(path, f"DROP INDEX ix_tocsin_message_{index}")
+    for column in ("delivered_at", "edited_at", "deleted_at", "attachments", "ciphertext"):
+        execute(path, f"ALTER TABLE tocsin_message DROP COLUMN {column}")
+    execute(path, "UPDATE tocsin_version SET version_num = '0004'")
     device = ("d-1", "7", "token", "t", "web", "Laptop", 5, 6)
     execute(path, f"INSERT INTO tocsin_device VALUES {device}")
-    before = definitions(path)
+    for values in ("'m-1', '7', '8', 'Hi', NULL, 1, 5, NULL, NULL", "'m-2', '8', '7', 'Hi!', NULL, 1, 6, 9, NULL"):
+        execute(path, f"INSERT INTO tocsin_message VALUES ({values})")
 
     assert latest() == upgrade(path)
-    assert before.items() <= definitions(path).items()
+    assert whole.keys() == definitions(path).keys()
     assert [device] == rows(path, "tocsin_device")
-    assert [] == rows(path, "tocsin_delivery")
+    assert [("7", "8", "m-2", None), ("8", "7", "m-2", None)] == rows(path, "tocsin_conversation")
+    assert [("Hi", 5), ("Hi!", 9)] == [(row[3], row[9]) for row in rows(path, "tocsin_message")]
 
 
 def test_tables_of_a_host_are_left_alone(tmp_path):
@@ -210,7 +217,7 @@ async def test_a_store_works_on_tables_that_a_host_made(host_made):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ("ALTER TABLE tocsin_message DROP COLUMN read_at", "add_column tocsin_message.read_at"),
+        ("ALTER TABLE tocsin_message DROP COLUMN edited_at", "add_column tocsin_message.edited_at"),
         ("DROP TABLE tocsin_topic_subscription", "add_table tocsin_topic_subscription"),
         ("DROP INDEX ix_tocsin_device_token", "add_index ix_tocsin_device_token"),
         ("DROP TABLE tocsin_version", "add_table tocsin_version"),
@@ -230,7 +237,7 @@ def test_a_host_that_is_behind_is_told_so(host_made, change, told):
     "addition",
     [
         "CREATE TABLE orders (id INTEGER)",
-        "ALTER TABLE tocsin_message ADD COLUMN edited_at BIGINT",
+        "ALTER TABLE tocsin_message ADD COLUMN pinned_at BIGINT",
         "CREATE INDEX mine ON tocsin_message (created_at)",
     ],
 )

@@ -1,0 +1,223 @@
+"""SQL of chat: messages, conversations and blocks, compiled once."""
+
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    null,
+    or_,
+    select,
+    union,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.base import Executable
+
+from tocsin.adapters.sql.schema import conversation, last_seen, message
+
+# What is read of a message, in the order of its entity.
+FIELDS = tuple(column for column in message.c if column is not message.c.claimable_until)
+_ZERO: ColumnElement[int] = literal_column("0")
+
+
+def _limited(query: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
+    return query.limit(bindparam("limit")).offset(_ZERO)
+
+
+class ChatStatements:
+    """
+    SQL text of one dialect; immutable once made.
+
+    Args:
+        dialect: For statements with ``:name`` parameters.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._upsert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
+        self._send()
+        self._change()
+        self._receipts()
+        self._histories()
+        self._conversations()
+        self._last_seen()
+
+    def _compile(self, statement: Executable) -> str:
+        return str(statement.compile(dialect=self._dialect))  # type: ignore[attr-defined]
+
+    def _send(self) -> None:
+        self.insert_message = self._compile(insert(message).values({c.name: bindparam(c.name) for c in message.c}))
+        own = message.c.from_user_id == bindparam("from_user_id")
+        sent = select(*FIELDS).where(own, message.c.client_msg_id == bindparam("client_msg_id"))
+        self.sent_message = self._compile(sent)
+        saved = (
+            select(message.c.id)
+            .where(
+                own,
+                message.c.to_user_id == bindparam("to_user_id"),
+                message.c.claimable_until > bindparam("now"),
+                message.c.claimable_until <= bindparam("latest"),
+                message.c.message == bindparam("message"),
+            )
+            .order_by(message.c.claimable_until, message.c.seq)
+        )
+        client_msg_id = func.coalesce(message.c.client_msg_id, bindparam("client_msg_id"))
+        self.claim_message = self._compile(
+            update(message)
+            .values(claimable_until=null(), client_msg_id=client_msg_id)
+            .where(message.c.id == _limited(saved).scalar_subquery())
+            .returning(*FIELDS)
+        )
+        # One that a host's session saved may be older than the latest by its id.
+        first = self._upsert(conversation).values({c.name: bindparam(c.name) for c in conversation.c})
+        newer = or_(
+            conversation.c.last_message_id.is_(None), conversation.c.last_message_id < first.excluded.last_message_id
+        )
+        latest = case((newer, first.excluded.last_message_id), else_=conversation.c.last_message_id)
+        key = [conversation.c.user_id, conversation.c.peer_id]
+        self.touch_conversation = self._compile(
+            first.on_conflict_do_update(index_elements=key, set_={"last_message_id": latest})
+        )
+
+    def _change(self) -> None:
+        one = message.c.id == bindparam("id")
+        self.find_message = self._compile(select(*FIELDS).where(one))
+        text: dict[str, Any] = {name: bindparam(name) for name in ("message", "ciphertext", "edited_at")}
+        self.edit_message = self._compile(update(message).values(text).where(one))
+        gone = {"message": bindparam("message"), "attachments": null(), "ciphertext": null()}
+        self.delete_message = self._compile(
+            update(message).values(gone | {"deleted_at": bindparam("deleted_at"), "claimable_until": null()}).where(one)
+        )
+
+    def _receipts(self) -> None:
+        received = message.c.to_user_id == bindparam("to_user_id")
+        self.received_message = self._compile(select(*FIELDS).where(message.c.id == bindparam("id"), received))
+        up_to = and_(received, message.c.from_user_id == bindparam("from_user_id"), message.c.id <= bindparam("id"))
+        now = bindparam("read_at", type_=message.c.read_at.type)
+        self.set_read_up_to = self._compile(
+            update(message)
+            .values(read_at=now, delivered_at=func.coalesce(message.c.delivered_at, now))
+            .where(up_to, message.c.read_at.is_(None))
+        )
+        self.message_read_at = self._compile(select(message.c.read_at).where(message.c.id == bindparam("id")))
+        undelivered = message.c.delivered_at.is_(None)
+        acked = (received, undelivered, message.c.seq <= bindparam("acked"))
+        self.undelivered = self._compile(
+            select(message.c.from_user_id, func.max(message.c.id)).where(*acked).group_by(message.c.from_user_id)
+        )
+        self.set_delivered_up_to = self._compile(
+            update(message).values(delivered_at=bindparam("delivered_at")).where(up_to, undelivered)
+        )
+        unread = (
+            received,
+            message.c.read_at.is_(None),
+            message.c.deleted_at.is_(None),
+            message.c.from_user_id != message.c.to_user_id,
+        )
+        self.count_unread = self._compile(select(func.count()).select_from(message).where(*unread))
+        newest = select(func.max(message.c.id)).where(received, message.c.from_user_id == bindparam("from_user_id"))
+        self.newest_received = self._compile(newest)
+
+    def _histories(self) -> None:
+        self.messages_before = self._compile(_history(message.c.id < bindparam("anchor"), is_descending=True))
+        self.messages_from = self._compile(_history(message.c.id >= bindparam("anchor"), is_descending=False))
+
+    def _conversations(self) -> None:
+        own = conversation.c.user_id == bindparam("user_id")
+        counted = message.alias("counted")
+        unread = (
+            select(func.count())
+            .select_from(counted)
+            .where(
+                counted.c.to_user_id == conversation.c.user_id,
+                counted.c.from_user_id == conversation.c.peer_id,
+                counted.c.from_user_id != counted.c.to_user_id,
+                counted.c.read_at.is_(None),
+                counted.c.deleted_at.is_(None),
+            )
+            .scalar_subquery()
+        )
+        page = (
+            select(conversation.c.peer_id, conversation.c.blocked_at, unread.label("unread"), *FIELDS)
+            .select_from(conversation.join(message, message.c.id == conversation.c.last_message_id))
+            .where(own, conversation.c.last_message_id < bindparam("before"))
+            .order_by(conversation.c.last_message_id.desc())
+        )
+        self.conversations = self._compile(_limited(page))
+        both = or_(
+            and_(own, conversation.c.peer_id == bindparam("peer_id")),
+            and_(conversation.c.user_id == bindparam("peer_id"), conversation.c.peer_id == bindparam("user_id")),
+        )
+        is_blocked = conversation.c.blocked_at.is_not(None)
+        self.blocks_between = self._compile(select(conversation.c.user_id).where(both, is_blocked))
+        blocked = select(conversation.c.peer_id, conversation.c.blocked_at).where(own, is_blocked)
+        self.blocked = self._compile(blocked.order_by(conversation.c.blocked_at, conversation.c.peer_id))
+        first = self._upsert(conversation).values({c.name: bindparam(c.name) for c in conversation.c})
+        key = [conversation.c.user_id, conversation.c.peer_id]
+        self.block = self._compile(
+            first.on_conflict_do_update(
+                index_elements=key,
+                set_={"blocked_at": first.excluded.blocked_at},
+                where=conversation.c.blocked_at.is_(None),
+            )
+        )
+        self.unblock = self._compile(
+            update(conversation)
+            .values(blocked_at=null())
+            .where(own, conversation.c.peer_id == bindparam("peer_id"), is_blocked)
+        )
+        # Who may see whether the other is there: both have written or been written to, and nobody has blocked.
+        other = conversation.alias("other")
+        hidden = (
+            select(other.c.user_id)
+            .where(
+                other.c.user_id == conversation.c.peer_id,
+                other.c.peer_id == conversation.c.user_id,
+                other.c.blocked_at.is_not(None),
+            )
+            .exists()
+        )
+        self.peers = self._compile(
+            select(conversation.c.peer_id)
+            .where(own, conversation.c.last_message_id.is_not(None), conversation.c.blocked_at.is_(None), ~hidden)
+            .order_by(conversation.c.last_message_id.desc())
+            .limit(bindparam("limit"))
+            .offset(_ZERO)
+        )
+
+    def _last_seen(self) -> None:
+        first = self._upsert(last_seen).values({c.name: bindparam(c.name) for c in last_seen.c})
+        later = {"seen_at": first.excluded.seen_at}
+        self.save_last_seen = self._compile(
+            first.on_conflict_do_update(index_elements=[last_seen.c.user_id], set_=later)
+        )
+        self.find_last_seen = self._compile(select(last_seen.c.seen_at).where(last_seen.c.user_id == bindparam("id")))
+        self.delete_last_seen = self._compile(delete(last_seen).where(last_seen.c.user_id == bindparam("id")))
+
+
+def _history(beyond: ColumnElement[bool], *, is_descending: bool) -> Executable:
+    """Return the messages of two users beyond an anchor, each direction by its own index."""
+    order = message.c.id.desc() if is_descending else message.c.id
+    ends = (("user_id", "peer_id"), ("peer_id", "user_id"))
+    sides = [
+        _limited(
+            select(*FIELDS)
+            .where(message.c.from_user_id == bindparam(one), message.c.to_user_id == bindparam(other), beyond)
+            .order_by(order)
+        ).subquery()
+        for one, other in ends
+    ]
+    both = union(*[select(side) for side in sides]).subquery()
+    return _limited(select(both).order_by(both.c.id.desc() if is_descending else both.c.id))
+
+
+SQLITE = ChatStatements(sqlite.dialect(paramstyle="named"))

@@ -1,0 +1,291 @@
+"""
+Who is there: told to those who may see it, and to nobody else.
+
+A user is there while any connection of theirs is open, and for a few seconds after the last one closed, so that
+a reload does not flicker. Who may see it: the partners of their conversations, unless one has blocked the other, and
+whom the host lets watch.
+"""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from tocsin.application.chat import ChatStore
+from tocsin.application.ports import Bus
+from tocsin.domain.errors import Invalid, TocsinError
+from tocsin.domain.stream import StreamEvent
+from tocsin.domain.timestamp import iso, iso_or_none, now_ms
+from tocsin.domain.user_id import UserId, parse_user_id, user_id_json
+
+# How long a user may be without a connection and still be there.
+OFFLINE_S = 4.0
+MAX_PEERS = 1_000
+MAX_WATCHED = 500
+# How long what is to be stored, or asked of the database, may gather.
+GATHER_S = 0.02
+SAVE_S = 1.0
+NAMESPACES = ("/chat", "/sns")
+
+_MESSAGES = frozenset({"message_received", "message_sent"})
+
+_log = logging.getLogger(__name__)
+
+MayWatch = Callable[[UserId, UserId], bool | Awaitable[bool]]
+
+
+@dataclass(slots=True)
+class _Present:
+    """A user who is there. ``peers`` None: not read yet."""
+
+    peers: set[UserId] | None = None
+    watches: set[UserId] = field(default_factory=set)
+    leaving: asyncio.TimerHandle | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What may be told of a user: ``last_seen_at`` is when they went, None while they are there or nobody knows."""
+
+    user_id: UserId
+    is_online: bool
+    last_seen_at: int | None
+
+    def json(self) -> dict[str, Any]:
+        """Return the JSON object of answers."""
+        return {
+            "user_id": user_id_json(self.user_id),
+            "is_online": self.is_online,
+            "last_seen_at": iso_or_none(self.last_seen_at),
+        }
+
+
+class Presence:
+    """
+    Keeps and tells who is there, on this node. Belongs to the event loop's thread.
+
+    Args:
+        bus: Carries it.
+        chats: Knows who has a conversation with whom, and keeps when users were there last.
+        clock: Milliseconds since 1970.
+
+    Attributes:
+        may_watch: The host's word on whether the first user may see the second, sync or async, beside what
+            conversations allow. A sync one runs on the event loop and must not block.
+    """
+
+    def __init__(self, bus: Bus, chats: ChatStore, *, clock: Callable[[], int] = now_ms) -> None:
+        self._bus = bus
+        self._chats = chats
+        self._clock = clock
+        self.may_watch: MayWatch = lambda _watcher, _watched: False
+        self._present: dict[UserId, _Present] = {}
+        self._watchers: dict[UserId, set[UserId]] = {}
+        self._arrived: list[tuple[UserId, asyncio.Future[None]]] = []
+        self._gone: dict[UserId, int] = {}
+        self._reader: asyncio.Task[None] | None = None
+        self._saver: asyncio.Task[None] | None = None
+
+    def is_online(self, user_id: UserId) -> bool:
+        """Return whether a user is there, as far as this node knows."""
+        return user_id in self._present
+
+    def came(self, user_id: UserId) -> None:
+        """Take a user's first connection; never waits. Who may see it hears of it once their peers are read."""
+        present = self._present.get(user_id)
+        if present is not None:
+            if present.leaving is not None:
+                present.leaving.cancel()
+                present.leaving = None
+            return
+        self._present[user_id] = _Present()
+        self._gone.pop(user_id, None)
+        self._read_soon(user_id)
+
+    def left(self, user_id: UserId) -> None:
+        """Take the end of a user's last connection; they are there for a few seconds more."""
+        present = self._present.get(user_id)
+        if present is not None and present.leaving is None:
+            present.leaving = asyncio.get_running_loop().call_later(OFFLINE_S, self._leave, user_id)
+
+    async def stop(self) -> None:
+        """Store when everybody who is here was here; tell nobody: they come back elsewhere."""
+        now = self._clock()
+        for present in self._present.values():
+            if present.leaving is not None:
+                present.leaving.cancel()
+        self._gone |= dict.fromkeys(self._present, now)
+        self._present.clear()
+        for task in (self._reader, self._saver):
+            if task is not None:
+                task.cancel()
+        await asyncio.gather(*[task for task in (self._reader, self._saver) if task], return_exceptions=True)
+        await self._save()
+
+    # What may be seen
+
+    async def visible(self, user_id: UserId, others: Sequence[UserId]) -> list[Seen]:
+        """Return of some users those that a user may see, with whether they are there."""
+        if len(others) > MAX_WATCHED:
+            raise Invalid(f"at most {MAX_WATCHED} users can be asked for at a time")
+        peers = await self._peers_of(user_id)
+        allowed = [other for other in dict.fromkeys(others) if other in peers or await self._allows(user_id, other)]
+        return await self._told(allowed)
+
+    async def watch(self, user_id: UserId, others: Sequence[UserId]) -> list[Seen]:
+        """Do the same, and tell the user's devices of changes for as long as they are there."""
+        seen = await self.visible(user_id, others)
+        present = self._present.get(user_id)
+        if present is not None:
+            for one in seen:
+                if len(present.watches) >= MAX_WATCHED and one.user_id not in present.watches:
+                    raise Invalid(f"at most {MAX_WATCHED} users can be watched")
+                present.watches.add(one.user_id)
+                self._watchers.setdefault(one.user_id, set()).add(user_id)
+        return seen
+
+    async def online_peers(self, user_id: UserId) -> list[UserId]:
+        """Return which partners of a user's conversations are there, for a page that has just come."""
+        return [peer for peer in await self._peers_of(user_id) if peer in self._present and peer != user_id]
+
+    async def _allows(self, user_id: UserId, other: UserId) -> bool:
+        allowed = self.may_watch(user_id, other)
+        return bool(await allowed if inspect.isawaitable(allowed) else allowed)
+
+    async def _told(self, users: Sequence[UserId]) -> list[Seen]:
+        away = [user_id for user_id in users if user_id not in self._present]
+        stored = await self._chats.last_seen(away) if away else {}
+        return [
+            Seen(user_id, user_id in self._present, None)
+            if user_id in self._present
+            else Seen(user_id, is_online=False, last_seen_at=self._gone.get(user_id, stored.get(user_id)))
+            for user_id in users
+        ]
+
+    # Conversations
+
+    async def _peers_of(self, user_id: UserId) -> set[UserId]:
+        present = self._present.get(user_id)
+        if present is not None and present.peers is not None:
+            return present.peers
+        if present is None:
+            return set((await self._chats.peers([user_id], MAX_PEERS))[0])
+        await self._read_soon(user_id)
+        return present.peers or set()
+
+    def _read_soon(self, user_id: UserId) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._arrived.append((user_id, future))
+        if self._reader is None:
+            self._reader = asyncio.create_task(self._read(), name="tocsin-presence")
+        return future
+
+    async def _read(self) -> None:
+        """Read the peers of all who came meanwhile in one trip, and tell these."""
+        try:
+            while self._arrived:
+                await asyncio.sleep(GATHER_S)
+                arrived, self._arrived = self._arrived[:100], self._arrived[100:]
+                try:
+                    found = await self._chats.peers([user_id for user_id, _ in arrived], MAX_PEERS)
+                except TocsinError as error:
+                    _log.warning("presence of %d users is told to nobody: %s", len(arrived), error.detail)
+                    found = [[] for _ in arrived]
+                for (user_id, future), peers in zip(arrived, found, strict=True):
+                    present = self._present.get(user_id)
+                    if present is not None:
+                        known, present.peers = present.peers, set(peers)
+                        observers = self._observers(user_id) if known is None else present.peers - known
+                        self._tell(user_id, "user_online", observers)
+                    if not future.done():
+                        future.set_result(None)
+        finally:
+            self._reader = None
+
+    def on_events(self, events: Iterable[StreamEvent]) -> None:
+        """Follow conversations that begin, and blocks; never waits."""
+        for event in events:
+            present = self._present.get(event.user_id)
+            if present is None or present.peers is None:
+                continue
+            if event.event in _MESSAGES and event.namespace == "/chat":
+                payload = orjson.loads(event.payload)
+                peer = parse_user_id(payload["to_user_id" if event.event == "message_sent" else "from_user_id"])
+                if peer not in present.peers and len(present.peers) < MAX_PEERS:
+                    # A back end may write between two who have blocked each other: only the database knows.
+                    self._read_soon(event.user_id)
+            elif event.event == "block_changed" and event.namespace == "/chat":
+                payload = orjson.loads(event.payload)
+                self._on_block(event.user_id, parse_user_id(payload["user_id"]), is_blocked=payload["is_blocked"])
+
+    def _on_block(self, user_id: UserId, peer: UserId, *, is_blocked: bool) -> None:
+        pair = ((user_id, peer), (peer, user_id))
+        for one, other in pair:
+            present = self._present.get(one)
+            if present is None or present.peers is None:
+                continue
+            if is_blocked:
+                if other in present.peers and other in self._present:
+                    self._tell(other, "user_offline", [one])
+                present.peers.discard(other)
+                self._unwatch(one, other)
+            else:
+                self._read_soon(one)
+
+    # Telling
+
+    def _observers(self, user_id: UserId) -> set[UserId]:
+        present = self._present.get(user_id)
+        peers = (present.peers if present is not None else None) or set()
+        return (peers | self._watchers.get(user_id, set())) - {user_id}
+
+    def _tell(self, user_id: UserId, event: str, observers: Iterable[UserId]) -> None:
+        payload = {"user_id": user_id_json(user_id), "timestamp": iso(self._clock())}
+        for observer in observers:
+            if observer in self._present:
+                for namespace in NAMESPACES:
+                    self._bus.publish_ephemeral(observer, namespace, event, payload)
+
+    def _leave(self, user_id: UserId) -> None:
+        observers = self._observers(user_id)
+        present = self._present.pop(user_id)
+        for watched in list(present.watches):
+            self._unwatch(user_id, watched)
+        self._gone[user_id] = self._clock() - int(1000 * OFFLINE_S)
+        self._tell(user_id, "user_offline", observers)
+        if self._saver is None:
+            self._saver = asyncio.create_task(self._save_soon(), name="tocsin-last-seen")
+
+    def _unwatch(self, user_id: UserId, watched: UserId) -> None:
+        present = self._present.get(user_id)
+        if present is not None:
+            present.watches.discard(watched)
+        if (watchers := self._watchers.get(watched)) is not None:
+            watchers.discard(user_id)
+            if not watchers:
+                del self._watchers[watched]
+
+    async def _save_soon(self) -> None:
+        try:
+            while self._gone:
+                await asyncio.sleep(SAVE_S)
+                await self._save()
+        finally:
+            self._saver = None
+
+    async def _save(self) -> None:
+        gone = list(self._gone.items())[:1_000]
+        while gone:
+            try:
+                await self._chats.save_last_seen(gone)
+            except TocsinError as error:
+                _log.warning("when %d users were last seen is not stored yet: %s", len(gone), error.detail)
+                return
+            for user_id, seen_at in gone:
+                if self._gone.get(user_id) == seen_at:
+                    del self._gone[user_id]
+            gone = list(self._gone.items())[:1_000]
