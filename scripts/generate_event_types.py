@@ -50,7 +50,8 @@ def main() -> int:
 
 def render() -> str:
     """Return the whole TypeScript module."""
-    payloads = dict.fromkeys([*(kind.payload for kind in REGISTRY), *CONTROL_EVENTS.values()])
+    told = [*(kind.payload for kind in REGISTRY), *CONTROL_EVENTS.values()]
+    payloads = dict.fromkeys(one for payload in told for one in (*_nested(payload), payload))
     return "\n".join(
         [
             HEADER,
@@ -71,6 +72,15 @@ def interface(payload: type) -> str:
         lines.append(f"  {name}{'?' if is_optional else ''}: {typescript(inner)};")
     lines.append("  [field: string]: unknown;")
     return "\n".join([*lines, "}", ""])
+
+
+def _nested(hint: Any) -> Iterator[type]:
+    """Find the TypedDicts that stand inside a hint, the innermost first."""
+    inner = get_type_hints(hint, include_extras=True).values() if is_typeddict(hint) else get_args(hint)
+    for one in inner:
+        yield from _nested(one)
+        if is_typeddict(one):
+            yield one
 
 
 def typescript(hint: Any) -> str:

@@ -94,7 +94,7 @@ class ConversationsQuery(Strict):
 class PresenceQuery(Strict):
     """Of whom."""
 
-    user_ids: Annotated[str, Field(min_length=1, max_length=4_096, description="User ids, separated by commas.")]
+    user_ids: Annotated[str, Field(min_length=1, max_length=1_024, description="User ids, separated by commas.")]
 
 
 class MessageView(BaseModel):

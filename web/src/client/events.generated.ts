@@ -71,6 +71,15 @@ export interface DeliveryConfirmed {
   [field: string]: unknown;
 }
 
+/** A link to a file that the host keeps. */
+export interface ChatAttachment {
+  url: string;
+  name?: string;
+  type?: string;
+  size?: number;
+  [field: string]: unknown;
+}
+
 /**
  * A stored message, to its recipient or to its sender's other devices.
  *
