@@ -36,13 +36,15 @@ _MESSAGES = frozenset({"message_received", "message_sent"})
 _log = logging.getLogger(__name__)
 
 MayWatch = Callable[[UserId, UserId], bool | Awaitable[bool]]
+Greet = Callable[[Sequence[UserId]], None]
 
 
 @dataclass(slots=True)
 class _Present:
-    """A user who is there. ``peers`` None: not read yet."""
+    """A user who is there. ``peers`` None: not read yet; nobody is told of them, nor they of anybody, before."""
 
     peers: set[UserId] | None = None
+    to_greet: list[Greet] = field(default_factory=list)
     watches: set[UserId] = field(default_factory=set)
     leaving: asyncio.TimerHandle | None = None
 
@@ -148,9 +150,18 @@ class Presence:
                 self._watchers.setdefault(one.user_id, set()).add(user_id)
         return seen
 
-    async def online_peers(self, user_id: UserId) -> list[UserId]:
-        """Return which partners of a user's conversations are there, for a page that has just come."""
-        return [peer for peer in await self._peers_of(user_id) if peer in self._present and peer != user_id]
+    def greet(self, user_id: UserId, greet: Greet) -> None:
+        """Call back, at once or soon, with the partners who are there; whoever comes or goes later is told of."""
+        present = self._present.get(user_id)
+        if present is None:
+            return
+        if present.peers is None:
+            present.to_greet.append(greet)
+        else:
+            greet(self._announced(present.peers - {user_id}))
+
+    def _announced(self, users: Iterable[UserId]) -> list[UserId]:
+        return [one for one in users if (present := self._present.get(one)) is not None and present.peers is not None]
 
     async def _allows(self, user_id: UserId, other: UserId) -> bool:
         allowed = self.may_watch(user_id, other)
@@ -201,6 +212,9 @@ class Presence:
                         known, present.peers = present.peers, set(peers)
                         observers = self._observers(user_id) if known is None else present.peers - known
                         self._tell(user_id, "user_online", observers)
+                        for greet in present.to_greet:
+                            greet(self._announced(present.peers - {user_id}))
+                        present.to_greet.clear()
                     if not future.done():
                         future.set_result(None)
         finally:
@@ -229,7 +243,7 @@ class Presence:
             if present is None or present.peers is None:
                 continue
             if is_blocked:
-                if other in present.peers and other in self._present:
+                if other in present.peers and self._announced([other]):
                     self._tell(other, "user_offline", [one])
                 present.peers.discard(other)
                 self._unwatch(one, other)
@@ -245,10 +259,9 @@ class Presence:
 
     def _tell(self, user_id: UserId, event: str, observers: Iterable[UserId]) -> None:
         payload = {"user_id": user_id_json(user_id), "timestamp": iso(self._clock())}
-        for observer in observers:
-            if observer in self._present:
-                for namespace in NAMESPACES:
-                    self._bus.publish_ephemeral(observer, namespace, event, payload)
+        for observer in self._announced(observers):
+            for namespace in NAMESPACES:
+                self._bus.publish_ephemeral(observer, namespace, event, payload)
 
     def _leave(self, user_id: UserId) -> None:
         observers = self._observers(user_id)

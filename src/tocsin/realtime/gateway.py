@@ -35,7 +35,6 @@ from tocsin.realtime.client_events import ClientEvents, Result, identity_of
 from tocsin.realtime.drain import ANSWERS_S, DRAIN_S, drain
 from tocsin.realtime.host_events import HostEvents, HostFunction, find_rate
 from tocsin.realtime.live_streams import SWEEP_S, LiveStream, LiveStreams
-from tocsin.realtime.presence import Greeter
 from tocsin.realtime.resume import Cursor, Resumer, parse_cursor
 
 FORGET_IDLE_S = 60.0
@@ -91,7 +90,6 @@ class Realtime:
         self._untold = 0
         self._typing = typing
         self._presence = presence
-        self._greeter = Greeter(presence)
         self._authenticator = Authenticator(
             tokens, self._wheel, user_connections=user_connections, on_came=presence.came, on_left=self._on_left
         )
@@ -180,7 +178,6 @@ class Realtime:
         if self._forgetting is not None:
             self._forgetting.cancel()
         await asyncio.gather(self._host.stop(ANSWERS_S), self._engine.finish_handlers(ANSWERS_S))
-        self._greeter.stop()
         self._typing.stop()
         await self._presence.stop()
         await self._resumer.stop()
@@ -224,7 +221,7 @@ class Realtime:
             # What it was sent was too much for a client that does not read: it has left already.
             self._live.leave(socket, stream)
             return
-        self._greeter.greet(socket)
+        presence_events.greet(socket, self._presence)
 
     def _on_left(self, user_id: UserId) -> None:
         self._typing.forget(user_id)

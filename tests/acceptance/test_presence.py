@@ -1,0 +1,177 @@
+"""Presence and signs of writing over real sockets: who hears of whom, how often, and who never does."""
+
+import asyncio
+import time
+from uuid import uuid4
+
+import pytest
+
+from tests.acceptance.wire_socket import connected, eventually, wire
+from tocsin.application import presence as module
+from tocsin.domain.message import MessageDraft
+from tocsin.domain.user_id import UserId
+
+NAMES = ("user_online", "user_offline")
+
+
+@pytest.fixture
+def users():
+    return [f"{name}-{uuid4()}" for name in ("alice", "bob", "eve")]
+
+
+@pytest.fixture
+def meet(shared_server):
+    def meet(one, other):
+        draft = MessageDraft(from_user_id=UserId(one), to_user_id=UserId(other), message="hello")
+        return shared_server.call(shared_server.service.chat.send(draft))
+
+    return meet
+
+
+@pytest.fixture
+def soon(monkeypatch):
+    monkeypatch.setattr(module, "OFFLINE_S", 0.3)
+
+
+def sees(socket, namespace="/chat"):
+    queue = socket.events[namespace]
+    return [(name, payload["user_id"]) for name, payload in queue._queue if name in NAMES]
+
+
+async def change(socket, namespace="/chat"):
+    """Return the next change of presence."""
+    while True:
+        name, payload = await socket.next(namespace)
+        if name in NAMES:
+            return name, payload["user_id"]
+
+
+async def test_partners_hear_of_each_other_and_nobody_else_does(shared_server, users, meet, soon):
+    """Once whatever the devices; a page that comes later is told who is there; who is a stranger sees nothing."""
+    alice, bob, eve = users
+    meet(alice, bob)
+    url, mint = shared_server.url, shared_server.mint
+    async with connected(url, "/chat", mint(alice)) as hers, connected(url, "/chat", mint(eve)) as stranger:
+        async with connected(url, "/sns", mint(bob)), connected(url, "/chat", mint(bob)) as his:
+            assert ("user_online", bob) == await change(hers)
+            assert ("user_online", alice) == await change(his)
+            async with wire(url) as later:
+                await later.connect("/sns", {"token": mint(alice)})
+                assert ("user_online", bob) == await change(later, "/sns")
+        assert ("user_offline", bob) == await change(hers)
+        await asyncio.sleep(0.5)
+        assert [] == sees(hers)
+        assert [] == sees(stranger)
+
+
+async def test_a_reload_does_not_flicker(shared_server, users, meet):
+    """Away for less than four seconds is not away."""
+    alice, bob, _ = users
+    meet(alice, bob)
+    url, mint = shared_server.url, shared_server.mint
+    async with connected(url, "/chat", mint(alice)) as hers:
+        async with connected(url, "/chat", mint(bob)):
+            assert ("user_online", bob) == await change(hers)
+        await asyncio.sleep(0.5)
+        async with connected(url, "/chat", mint(bob)):
+            await asyncio.sleep(0.5)
+        left_at = time.monotonic()
+
+        assert ("user_offline", bob) == await change(hers)
+        assert 3.5 <= time.monotonic() - left_at <= 6
+
+
+async def test_the_first_message_makes_partners(shared_server, users):
+    """Both are told that the other is there, from then on."""
+    alice, bob, _ = users
+    url, mint = shared_server.url, shared_server.mint
+    async with connected(url, "/chat", mint(alice)) as hers, connected(url, "/chat", mint(bob)) as his:
+        await asyncio.sleep(0.2)
+        assert [] == sees(hers) + sees(his)
+        await hers.ask("/chat", "send_message", {"to_user_id": bob, "message": "hello"})
+
+        assert ("user_online", bob) == await change(hers)
+        assert ("user_online", alice) == await change(his)
+
+
+async def test_who_blocks_is_not_seen_and_sees_nothing(shared_server, users, meet, soon):
+    """At once; and again when the block ends."""
+    alice, bob, _ = users
+    meet(alice, bob)
+    url, mint = shared_server.url, shared_server.mint
+    block = f"{url}/api/chat/blocks/{bob}"
+    headers = shared_server.bearer(alice)
+    async with connected(url, "/chat", mint(alice)) as hers, connected(url, "/chat", mint(bob)) as his:
+        assert ("user_online", bob) == await change(hers)
+        assert ("user_online", alice) == await change(his)
+        assert 204 == (await asyncio.to_thread(shared_server.http.put, block, headers=headers)).status_code
+        assert ("user_offline", alice) == await change(his)
+        assert ("user_offline", bob) == await change(hers)
+        refused = await his.ask("/chat", "send_message", {"to_user_id": alice, "message": "hello?"})
+        await his.ask("/chat", "typing", {"to_user_id": alice, "is_typing": True})
+        watched = await his.ask("/chat", "watch", {"user_ids": [alice]})
+        assert 204 == (await asyncio.to_thread(shared_server.http.delete, block, headers=headers)).status_code
+
+        assert (False, "forbidden") == (refused["ok"], refused["code"])
+        assert [] == watched["presence"]
+        assert ("user_online", alice) == await change(his)
+        assert not [one for one in hers.untaken("/chat") if one[0] == "user_typing"]
+
+
+async def test_watching_is_for_whom_one_may_see(shared_server, users, meet, soon):
+    """Partners and whom the host allows; of others there is no word, and no event."""
+    alice, bob, eve = users
+    meet(alice, bob)
+    url, mint = shared_server.url, shared_server.mint
+    presence = shared_server.service.presence
+    async with connected(url, "/sns", mint(alice)) as hers:
+        first = await hers.ask("/sns", "watch", {"user_ids": [alice, bob, eve, "nobody"]})
+        assert [(bob, False)] == [(one["user_id"], one["is_online"]) for one in first["presence"]]
+
+        async def allow(watcher, watched):
+            return (watcher, watched) == (alice, eve)
+
+        presence.may_watch = allow
+        try:
+            second = await hers.ask("/sns", "watch", {"user_ids": [bob, eve]})
+            assert [bob, eve] == [one["user_id"] for one in second["presence"]]
+        finally:
+            presence.may_watch = lambda *_: False
+        async with connected(url, "/chat", mint(eve)):
+            assert ("user_online", eve) == await change(hers, "/sns")
+        assert ("user_offline", eve) == await change(hers, "/sns")
+        too_many = await hers.ask("/sns", "watch", {"user_ids": list(range(501))})
+        assert not too_many["ok"]
+
+
+async def test_when_a_user_was_seen_last_is_kept(shared_server, users, meet, soon):
+    """For partners, over REST; while they are there it is now."""
+    alice, bob, eve = users
+    meet(alice, bob)
+
+    def ask(who):
+        query = {"user_ids": f"{bob},{eve}"}
+        answer = shared_server.http.get("/api/chat/presence", params=query, headers=shared_server.bearer(who))
+        return answer.json()["presence"]
+
+    async with connected(shared_server.url, "/chat", shared_server.mint(bob)):
+        assert [{"user_id": bob, "is_online": True, "last_seen_at": None}] == await asyncio.to_thread(ask, alice)
+    await eventually(lambda: ask(alice)[0]["last_seen_at"])
+    assert [] == await asyncio.to_thread(ask, eve)
+    stored = shared_server.service.presence._chats.last_seen
+    await eventually(lambda: shared_server.call(stored([bob])))
+
+
+async def test_writing_ends_with_the_writer(shared_server, users):
+    """Two devices are one sign; it is over when the last connection closes, and strangers hear nothing."""
+    alice, bob, eve = users
+    url, mint = shared_server.url, shared_server.mint
+    async with connected(url, "/chat", mint(bob)) as his, connected(url, "/chat", mint(eve)) as stranger:
+        async with connected(url, "/chat", mint(alice)) as one, connected(url, "/chat", mint(alice)) as two:
+            for socket in (one, two, one):
+                await socket.ask("/chat", "typing", {"to_user_id": bob, "is_typing": True})
+            assert {"user_id": alice, "is_typing": True} == await his.payload("/chat", "user_typing")
+        assert {"user_id": alice, "is_typing": False} == await his.payload("/chat", "user_typing")
+
+        assert [] == his.untaken("/chat")
+        assert [] == stranger.untaken("/chat")
