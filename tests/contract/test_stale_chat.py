@@ -1,16 +1,12 @@
-"""
-Stale state + events == fresh state, of a chat (delivery contract, 15).
-
-The reducer here is what every client does with the events of the ``/chat`` stream, see docs/how-to/chat.md.
-"""
+"""Stale state + events == fresh state, of a chat (delivery contract, 15)."""
 
 import itertools
-from dataclasses import dataclass
 
 import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.chat_state import Chat
 from tocsin.adapters.sql.chat_store import SqlChat
 from tocsin.domain.conversation import PageQuery
 from tocsin.domain.message import MessageDraft
@@ -19,63 +15,6 @@ from tocsin.domain.user_id import UserId
 
 pairs = ((UserId(f"a{n}"), UserId(f"b{n}")) for n in itertools.count())
 
-
-@dataclass
-class Chat:
-    """What a device shows of one conversation, and of the list, as of ``seq``."""
-
-    own: str
-    messages: dict[str, dict]
-    is_blocked: bool
-    seq: int
-
-    @property
-    def unread(self) -> int:
-        received = [one for one in self.messages.values() if one["to_user_id"] == self.own]
-        return sum(one["read_at"] is None and "deleted_at" not in one for one in received)
-
-    def apply(self, event) -> None:
-        assert event.seq == self.seq + 1
-        self.seq = event.seq
-        REDUCERS[event.event](self, orjson.loads(event.payload))
-
-    def put(self, payload) -> None:
-        self.messages[payload["id"]] = payload
-
-    def _up_to(self, payload):
-        pair = (payload["from_user_id"], payload["to_user_id"])
-        for one in self.messages.values():
-            if (one["from_user_id"], one["to_user_id"]) == pair and one["id"] <= payload["message_id"]:
-                yield one
-
-    def delivered(self, payload) -> None:
-        for one in self._up_to(payload):
-            one.setdefault("delivered_at", payload["delivered_at"])
-
-    def read(self, payload) -> None:
-        for one in self._up_to(payload):
-            if one["read_at"] is None:
-                one["read_at"] = payload["read_at"]
-                one.setdefault("delivered_at", payload["read_at"])
-
-    def deleted(self, payload) -> None:
-        one = self.messages[payload["message_id"]]
-        one |= {"message": "", "deleted_at": payload["deleted_at"]}
-        one.pop("attachments", None)
-
-    def block(self, payload) -> None:
-        self.is_blocked = payload["is_blocked"]
-
-
-REDUCERS = {
-    "message_received": Chat.put,
-    "message_sent": Chat.put,
-    "message_edited": Chat.put,
-    "message_delivered": Chat.delivered,
-    "message_read": Chat.read,
-    "message_deleted": Chat.deleted,
-    "block_changed": Chat.block,
-}
 
 sides = st.booleans()
 which = st.integers(0, 9)
@@ -149,6 +88,6 @@ async def test_stale_state_and_events_are_the_fresh_state(store, clock, before, 
 
     for chat in stale:
         for event in (await store.read_stream(StreamKey(chat.own, "/chat"), chat.seq, 1_000)).events:
-            chat.apply(event)
+            chat.apply(event.event, event.seq, orjson.loads(event.payload))
     assert stale == [await fetch(store, *pair), await fetch(store, *pair[::-1])]
     assert stale[0].messages == stale[1].messages
