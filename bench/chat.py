@@ -1,9 +1,9 @@
 """
 What chat costs: ``python -m bench.chat [--seconds N]``.
 
-First 1,000 messages a second between 50 pairs of users, from ``send_message`` until the other's socket has it. Then
-10,000 users who come on line in ten seconds, once as strangers and once with ten partners each who are told of them. The server has a
-core for itself, the clients share another.
+First 1,000 messages a second between 50 pairs of users, from ``send_message`` until the other's socket has it.
+Then 10,000 users who come on line in ten seconds, once as strangers and once with ten partners each who are told
+of them. The server has a core for itself, the clients share another.
 """
 
 import argparse
