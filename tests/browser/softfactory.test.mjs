@@ -145,9 +145,23 @@ describe("SoftFactory", () => {
     await settles(() => junho.messages.last().textContent(), "저도 지금 가요!");
     await settles(async () => (await junho.page.locator(".message small").last().textContent()).includes("읽음"), true);
 
+    await settles(() => mina.page.locator(".chat .presence").textContent(), "online");
+    await junho.page.locator(".message.mine").last().locator("button").first().click();
+    await settles(() => junho.input.inputValue(), "저도 지금 가요!");
+    await junho.input.fill("저도 곧 가요!");
+    await junho.input.press("Enter");
+    await settles(() => mina.messages.last().textContent(), "저도 곧 가요!");
+    assert.ok((await mina.page.locator(".message small").last().textContent()).includes("edited"));
+    await junho.input.fill("아니에요");
+    await junho.input.press("Enter");
+    await settles(() => mina.messages.last().textContent(), "아니에요");
+    await junho.page.locator(".message.mine").last().locator("button").last().click();
+    await settles(() => mina.messages.last().textContent(), "This message was taken back");
+
     await mina.page.reload();
     await live(mina.page);
-    await settles(() => mina.messages.count(), before + 1);
+    await settles(() => mina.messages.count(), before + 2);
+    await settles(() => mina.messages.last().textContent(), "This message was taken back");
     await mina.close();
     await junho.close();
   });

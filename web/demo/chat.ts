@@ -11,7 +11,7 @@ export interface Message {
   mine: boolean;
   text: string;
   timestamp: string;
-  state: "sending" | "sent" | "read";
+  state: "sending" | "sent" | "delivered" | "read";
 }
 
 export interface ChatState {
@@ -32,11 +32,9 @@ export function applyToChat(state: ChatState, { event, data }: DemoEvent, other:
       return { ...withMessage(state, message(data, false)), isTyping: false };
     case "message_sent":
       return data.to_user_id === other ? withMessage(state, message(data, true)) : state;
+    case "message_delivered":
     case "message_read":
-      return {
-        ...state,
-        messages: state.messages.map((item) => (item.id === data.message_id ? { ...item, state: "read" } : item)),
-      };
+      return markUpTo(state, data, event === "message_read" ? "read" : "delivered", other);
     case "user_typing":
       return data.user_id === other ? { ...state, isTyping: data.is_typing === true } : state;
     case "user_online":
@@ -60,6 +58,17 @@ export function acknowledge(state: ChatState, clientId: string, id: string): Cha
   return { ...state, messages };
 }
 
+/** A receipt is for a message and for all of the same sender before it; it never goes back. */
+function markUpTo(state: ChatState, data: DemoEvent["data"], to: "delivered" | "read", other: UserId): ChatState {
+  const isMine = data.from_user_id !== other;
+  const messages = state.messages.map((item) =>
+    item.mine === isMine && item.id !== null && item.id <= text(data.message_id) && item.state !== "read"
+      ? { ...item, state: to }
+      : item,
+  );
+  return { ...state, messages };
+}
+
 function message(data: DemoEvent["data"], mine: boolean): Message {
   const id = text(data.id);
   return {
@@ -68,7 +77,7 @@ function message(data: DemoEvent["data"], mine: boolean): Message {
     mine,
     text: text(data.message),
     timestamp: text(data.timestamp),
-    state: typeof data.read_at === "string" ? "read" : "sent",
+    state: typeof data.read_at === "string" ? "read" : typeof data.delivered_at === "string" ? "delivered" : "sent",
   };
 }
 

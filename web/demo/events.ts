@@ -10,7 +10,15 @@ export const EVENTS = {
   notifications: ["notification", "notification_read", "notification_deleted", "notification_updated"],
   orders: ["order_updated", "shipment_update", "delivery_confirmed"],
   sns: ["publish_started", "publish_success", "publish_failed", "post_liked", "post_commented"],
-  chat: ["message_received", "message_sent", "message_read", "user_typing", "user_online", "user_offline"],
+  chat: [
+    "message_received",
+    "message_sent",
+    "message_delivered",
+    "message_read",
+    "user_typing",
+    "user_online",
+    "user_offline",
+  ],
 } as const satisfies { [Name in Namespace]: readonly (keyof ServerEvents[Name])[] };
 
 export type UserId = number | string;

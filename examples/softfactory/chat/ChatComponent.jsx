@@ -7,14 +7,20 @@
  * - `off('chat', 'message_received', null)` removed the handlers of the whole page and forgot `user_typing`: `on`
  *   returns what removes its own handler;
  * - a message's key was its place in the list, and Enter sent what a Korean input method was still composing.
+ *
+ * What each event does to the messages is in messages.js.
  */
 
 import { useEffect, useRef, useState } from "react";
+import { markedUpTo, merged, removed, without } from "./messages.js";
 
 export function ChatComponent({ recipientId, recipientName, loadHistory, texts, time }) {
   const [messages, setMessages] = useState([]);
   const [outgoing, setOutgoing] = useState([]);
   const [typingUsers, setTypingUsers] = useState([]);
+  const [isOnline, setIsOnline] = useState(null);
+  const [editing, setEditing] = useState(null);
+  const input = useRef(null);
   const end = useRef(null);
 
   useEffect(() => {
@@ -28,6 +34,12 @@ export function ChatComponent({ recipientId, recipientName, loadHistory, texts, 
       add(...history);
       setOutgoing((known) => known.filter((one) => one.state !== "sent"));
     };
+    // Whoever comes later than the connection has missed who was there.
+    const look = async () => {
+      const answer = await window.ws.emitWithAck("chat", "watch", { user_ids: [recipientId] }).catch(() => null);
+      const [seen] = answer?.presence ?? [];
+      if (!isGone && seen !== undefined) setIsOnline(seen.is_online);
+    };
     const removers = [
       window.ws.on("chat", "message_received", (data) => {
         if (data.from_user_id === recipientId) add(data);
@@ -38,9 +50,18 @@ export function ChatComponent({ recipientId, recipientName, loadHistory, texts, 
         add(data);
         setOutgoing((known) => without(known, data.message));
       }),
-      window.ws.on("chat", "message_read", ({ message_id, read_at }) => {
-        setMessages((known) => known.map((one) => (one.id === message_id ? { ...one, read_at } : one)));
+      ...["delivered_at", "read_at"].map((mark) =>
+        window.ws.on("chat", `message_${mark.slice(0, -3)}`, (data) =>
+          setMessages((known) => markedUpTo(known, data, mark)),
+        ),
+      ),
+      window.ws.on("chat", "message_edited", (data) => {
+        setMessages((known) => (known.some((one) => one.id === data.id) ? merged(known, [data]) : known));
       }),
+      window.ws.on("chat", "message_deleted", (data) => setMessages((known) => removed(known, data))),
+      ...["user_online", "user_offline"].map((event) =>
+        window.ws.on("chat", event, ({ user_id }) => user_id === recipientId && setIsOnline(event === "user_online")),
+      ),
       window.ws.on("chat", "user_typing", (data) => {
         if (data.user_id !== recipientId) return;
         setTypingUsers((known) => {
@@ -49,24 +70,30 @@ export function ChatComponent({ recipientId, recipientName, loadHistory, texts, 
         });
       }),
       window.ws.on("*", "resync", load),
-      window.ws.on("*", "state", ({ state }) => state === "connected" && !isLoaded && load()),
+      window.ws.on("*", "state", ({ state }) => {
+        if (state === "connected" && !isLoaded) load();
+        if (state === "connected") look();
+        else setIsOnline(null);
+      }),
     ];
     window.ws.connect();
     load();
+    look();
     return () => {
       isGone = true;
       for (const remove of removers) remove();
       setMessages([]);
       setTypingUsers([]);
+      setIsOnline(null);
     };
   }, [recipientId, loadHistory]);
 
-  // Whoever sees a message has read it.
+  // Whoever sees a message has read it, and all before it.
   useEffect(() => {
     const tell = () => {
       if (document.visibilityState !== "visible") return;
       const unread = messages.filter((one) => one.from_user_id === recipientId && one.read_at === null);
-      for (const { id } of unread) window.ws.emit("chat", "mark_read", { message_id: id });
+      if (unread.length > 0) window.ws.emit("chat", "mark_read", { message_id: unread.at(-1).id });
     };
     tell();
     document.addEventListener("visibilitychange", tell);
@@ -95,20 +122,55 @@ export function ChatComponent({ recipientId, recipientName, loadHistory, texts, 
 
   const submit = (event) => {
     event.preventDefault();
-    const input = event.target.elements.message;
-    if (input.value.trim() === "") return;
-    sendMessage(input.value);
-    input.value = "";
+    const text = input.current.value;
+    if (text.trim() === "") return;
+    if (editing === null) sendMessage(text);
+    else window.ws.emit("chat", "edit_message", { message_id: editing, message: text });
+    stopEditing();
   };
+
+  const edit = (message) => {
+    setEditing(message.id);
+    input.current.value = message.message;
+    input.current.focus();
+  };
+
+  const stopEditing = () => {
+    setEditing(null);
+    input.current.value = "";
+  };
+
+  const remove = (message) => window.ws.emit("chat", "delete_message", { message_id: message.id });
+
+  const stateOf = (one) => texts[one.read_at ? "seen" : one.delivered_at ? "delivered" : "sent"];
 
   return (
     <div className="chat">
+      <p className="presence" role="status" data-online={isOnline === true}>
+        {isOnline !== null && (isOnline ? texts.online : texts.offline)}
+      </p>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse scrolls it by the arrow keys */}
       <div className="messages" role="log" aria-label={texts.chatWith(recipientName)} tabIndex={0} ref={end}>
         {messages.map((one) => (
-          <Message key={one.id} isMine={one.from_user_id !== recipientId} text={one.message}>
+          <Message
+            key={one.id}
+            isMine={one.from_user_id !== recipientId}
+            text={one.deleted_at ? texts.deleted : one.message}
+            isGone={Boolean(one.deleted_at)}
+          >
             {time(one.timestamp)}
-            {one.from_user_id !== recipientId && ` · ${one.read_at === null ? texts.sent : texts.seen}`}
+            {one.edited_at && !one.deleted_at && ` · ${texts.edited}`}
+            {one.from_user_id !== recipientId && !one.deleted_at && (
+              <>
+                {` · ${stateOf(one)}`}
+                <button type="button" className="link" onClick={() => edit(one)}>
+                  {texts.edit}
+                </button>
+                <button type="button" className="link" onClick={() => remove(one)}>
+                  {texts.takeBack}
+                </button>
+              </>
+            )}
           </Message>
         ))}
         {outgoing.map((one) => (
@@ -123,6 +185,7 @@ export function ChatComponent({ recipientId, recipientName, loadHistory, texts, 
       <form className="row" onSubmit={submit}>
         <input
           className="field"
+          ref={input}
           type="text"
           name="message"
           placeholder={texts.messageTo(recipientName)}
@@ -131,36 +194,24 @@ export function ChatComponent({ recipientId, recipientName, loadHistory, texts, 
           maxLength={2000}
           onKeyDown={(event) => {
             if (event.key === "Enter" && event.nativeEvent.isComposing) event.preventDefault();
+            if (event.key === "Escape" && editing !== null) stopEditing();
           }}
           onInput={(event) => handleTyping(event.target.value !== "")}
           onBlur={() => handleTyping(false)}
         />
         <button className="button accent" type="submit">
-          {texts.send}
+          {editing === null ? texts.send : texts.save}
         </button>
       </form>
     </div>
   );
 }
 
-function Message({ isMine, text, children }) {
+function Message({ isMine, isGone = false, text, children }) {
   return (
-    <div className={isMine ? "message mine" : "message"}>
+    <div className={["message", isMine && "mine", isGone && "gone"].filter(Boolean).join(" ")}>
       <p dir="auto">{text}</p>
       <small>{children}</small>
     </div>
   );
-}
-
-/** The first that waits with this text is the one that has arrived. */
-function without(outgoing, text) {
-  const arrived = outgoing.find((one) => one.text === text && one.state !== "notSent");
-  return outgoing.filter((one) => one !== arrived);
-}
-
-/** Ids of messages sort by their time (UUIDv7), so the history and the events may come in any order. */
-function merged(known, some) {
-  const byId = new Map(known.map((one) => [one.id, one]));
-  for (const one of some) byId.set(one.id, { ...one, read_at: byId.get(one.id)?.read_at ?? one.read_at });
-  return [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }

@@ -10,8 +10,8 @@ from tocsin.domain.user_id import UserId, user_id_json
 
 # A client that is still writing says so again before this.
 EXPIRES_S = 6.0
-# What is said again sooner tells nobody anything new.
-REPEAT_S = 3.0
+# What is said again sooner tells nobody anything new; clients repeat it every 3 s.
+REPEAT_S = 2.5
 # To how many users one can write at a time.
 MAX_AT_ONCE = 20
 

@@ -27,7 +27,8 @@ class ChatMessage(Model):
 
     A ``broadcast_chat_message`` of the same users and text within the next
     minute is this message and makes no second one. Setting ``read_at`` of a
-    stored one tells both users; nothing else of it can change.
+    stored one marks it, and all before it of the same sender, as read and tells both
+    users; nothing else of it can change here.
 
     Args:
         from_user_id: Who says it.
@@ -51,6 +52,11 @@ class ChatMessage(Model):
         seq: Mapped[int]
         created_at: Mapped[datetime]
         read_at: Mapped[datetime | None]
+        delivered_at: Mapped[datetime | None]
+        edited_at: Mapped[datetime | None]
+        deleted_at: Mapped[datetime | None]
+        attachments: Mapped[list[dict[str, Any]] | None]
+        ciphertext: Mapped[dict[str, Any] | None]
         _claimable_until: Mapped[int | None]
     else:
         _claimable_until = __table__.c.claimable_until
@@ -82,7 +88,12 @@ class ChatMessage(Model):
             client_msg_id=self.client_msg_id,
             seq=self.seq,
             created_at=from_datetime(self.created_at),
-            read_at=None if self.read_at is None else from_datetime(self.read_at),
+            read_at=_milliseconds(self.read_at),
+            delivered_at=_milliseconds(self.delivered_at),
+            edited_at=_milliseconds(self.edited_at),
+            deleted_at=_milliseconds(self.deleted_at),
+            attachments=self.attachments or (),
+            ciphertext=self.ciphertext,
         )
 
     def _created(self, transaction: Transaction) -> Sequence[Telling]:
@@ -111,3 +122,7 @@ class ChatMessage(Model):
 
     def _deleted(self, _transaction: Transaction) -> Sequence[Telling]:
         raise Invalid("a stored ChatMessage can't be deleted: the clients that show it would not hear of it")
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else from_datetime(moment)

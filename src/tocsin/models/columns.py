@@ -66,7 +66,10 @@ class JsonObject(TypeDecorator[dict[str, Any]]):
 
 
 USER_IDS = frozenset({"user_id", "from_user_id", "to_user_id"})
-INSTANTS = frozenset({"created_at", "last_seen_at", "seen_at", "read_at", "expires_at"})
+INSTANTS = frozenset(
+    {"created_at", "last_seen_at", "seen_at", "read_at", "expires_at", "delivered_at", "edited_at", "deleted_at"}
+)
+OBJECTS = frozenset({"data", "attachments", "ciphertext"})
 _metadata = MetaData()
 
 
@@ -78,7 +81,7 @@ def typed(table: Table) -> Table:
             column.type = UserIdText()
         elif column.name in INSTANTS:
             column.type = Instant()
-        elif column.name == "data":
+        elif column.name in OBJECTS:
             column.type = JsonObject()
     return copy
 

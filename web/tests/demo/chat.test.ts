@@ -28,9 +28,21 @@ describe("the chat", () => {
 
   it("marks a message as read and keeps it so when a late ack comes", () => {
     const sent = apply(write(EMPTY_CHAT, "c1", "x", ""), "message_sent", SENT);
-    const read = apply(sent, "message_read", { message_id: "m1" });
+    const read = apply(sent, "message_read", { message_id: "m1", from_user_id: 1 });
 
     expect(acknowledge(read, "c1", "m1").messages.map((item) => item.state)).toEqual(["read"]);
+  });
+
+  it("takes a receipt for all before it, and never goes back", () => {
+    const ids = ["m1", "m2", "m3"];
+    const sent = ids.reduce(
+      (state, id) => apply(state, "message_sent", { ...SENT, id, client_msg_id: id }),
+      EMPTY_CHAT,
+    );
+    const read = apply(sent, "message_read", { message_id: "m1", from_user_id: 1 });
+    const delivered = apply(read, "message_delivered", { message_id: "m2", from_user_id: 1 });
+
+    expect(delivered.messages.map((item) => item.state)).toEqual(["read", "delivered", "sent"]);
   });
 
   it("ends the typing when the message arrives", () => {
