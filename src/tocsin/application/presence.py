@@ -17,6 +17,8 @@ import orjson
 
 from tocsin.application.chat import ChatStore
 from tocsin.application.ports import Bus
+from tocsin.application.presence_nodes import NAMESPACE as NODES
+from tocsin.application.presence_nodes import OtherNodes
 from tocsin.domain.errors import Invalid, TocsinError
 from tocsin.domain.stream import StreamEvent
 from tocsin.domain.timestamp import iso, iso_or_none, now_ms
@@ -68,11 +70,15 @@ class Seen:
 
 class Presence:
     """
-    Keeps and tells who is there, on this node. Belongs to the event loop's thread.
+    Keeps and tells who is there. Belongs to the event loop's thread.
+
+    Whoever is on several nodes is there once. The node that a user comes to or leaves tells the partners, wherever
+    they are; of a node that crashed each other node tells its own users.
 
     Args:
         bus: Carries it.
         chats: Knows who has a conversation with whom, and keeps when users were there last.
+        is_shared: Other nodes have users too.
         clock: Milliseconds since 1970.
 
     Attributes:
@@ -80,21 +86,38 @@ class Presence:
             conversations allow. A sync one runs on the event loop and must not block.
     """
 
-    def __init__(self, bus: Bus, chats: ChatStore, *, clock: Callable[[], int] = now_ms) -> None:
+    def __init__(
+        self, bus: Bus, chats: ChatStore, *, is_shared: bool = False, clock: Callable[[], int] = now_ms
+    ) -> None:
         self._bus = bus
         self._chats = chats
         self._clock = clock
         self.may_watch: MayWatch = lambda _watcher, _watched: False
         self._present: dict[UserId, _Present] = {}
+        self._is_shared = is_shared
+        self._others = OtherNodes(bus, self._present.keys, self._on_came_elsewhere, self._on_gone_elsewhere)
         self._watchers: dict[UserId, set[UserId]] = {}
         self._arrived: list[tuple[UserId, asyncio.Future[None]]] = []
         self._gone: dict[UserId, int] = {}
         self._reader: asyncio.Task[None] | None = None
         self._saver: asyncio.Task[None] | None = None
 
+    def start(self) -> None:
+        """Begin to hear of the other nodes."""
+        if self._is_shared:
+            self._others.start()
+
     def is_online(self, user_id: UserId) -> bool:
         """Return whether a user is there, as far as this node knows."""
-        return user_id in self._present
+        return user_id in self._present or user_id in self._others
+
+    def on_ephemeral(self, namespace: str, payload: Any) -> bool:
+        """Take what another node tells of its users; return whether it was that."""
+        if namespace != NODES:
+            return False
+        if self._is_shared:
+            self._others.on_told(payload)
+        return True
 
     def came(self, user_id: UserId) -> None:
         """Take a user's first connection; never waits. Who may see it hears of it once their peers are read."""
@@ -106,6 +129,8 @@ class Presence:
             return
         self._present[user_id] = _Present()
         self._gone.pop(user_id, None)
+        if self._is_shared:
+            self._others.came(user_id)
         self._read_soon(user_id)
 
     def left(self, user_id: UserId) -> None:
@@ -116,11 +141,12 @@ class Presence:
 
     async def stop(self) -> None:
         """Store when everybody who is here was here; tell nobody: they come back elsewhere."""
+        await self._others.stop()
         now = self._clock()
         for present in self._present.values():
             if present.leaving is not None:
                 present.leaving.cancel()
-        self._gone |= dict.fromkeys(self._present, now)
+        self._gone |= {user_id: now for user_id in self._present if user_id not in self._others}
         self._present.clear()
         for task in (self._reader, self._saver):
             if task is not None:
@@ -161,18 +187,22 @@ class Presence:
             greet(self._announced(present.peers - {user_id}))
 
     def _announced(self, users: Iterable[UserId]) -> list[UserId]:
-        return [one for one in users if (present := self._present.get(one)) is not None and present.peers is not None]
+        return [one for one in users if one in self._others or self._is_announced(one)]
+
+    def _is_announced(self, user_id: UserId) -> bool:
+        present = self._present.get(user_id)
+        return present is not None and present.peers is not None
 
     async def _allows(self, user_id: UserId, other: UserId) -> bool:
         allowed = self.may_watch(user_id, other)
         return bool(await allowed if inspect.isawaitable(allowed) else allowed)
 
     async def _told(self, users: Sequence[UserId]) -> list[Seen]:
-        away = [user_id for user_id in users if user_id not in self._present]
+        away = [user_id for user_id in users if not self.is_online(user_id)]
         stored = await self._chats.last_seen(away) if away else {}
         return [
-            Seen(user_id, user_id in self._present, None)
-            if user_id in self._present
+            Seen(user_id, is_online=True, last_seen_at=None)
+            if self.is_online(user_id)
             else Seen(user_id, is_online=False, last_seen_at=self._gone.get(user_id, stored.get(user_id)))
             for user_id in users
         ]
@@ -211,7 +241,9 @@ class Presence:
                     if present is not None:
                         known, present.peers = present.peers, set(peers)
                         observers = self._observers(user_id) if known is None else present.peers - known
-                        self._tell(user_id, "user_online", observers)
+                        # On another node it has been told.
+                        if known is not None or user_id not in self._others:
+                            self._tell(user_id, "user_online", observers)
                         for greet in present.to_greet:
                             greet(self._announced(present.peers - {user_id}))
                         present.to_greet.clear()
@@ -223,18 +255,18 @@ class Presence:
     def on_events(self, events: Iterable[StreamEvent]) -> None:
         """Follow conversations that begin, and blocks; never waits."""
         for event in events:
-            present = self._present.get(event.user_id)
-            if present is None or present.peers is None:
+            if event.namespace != "/chat":
                 continue
-            if event.event in _MESSAGES and event.namespace == "/chat":
+            present = self._present.get(event.user_id)
+            if event.event == "block_changed":
+                payload = orjson.loads(event.payload)
+                self._on_block(event.user_id, parse_user_id(payload["user_id"]), is_blocked=payload["is_blocked"])
+            elif present is not None and present.peers is not None and event.event in _MESSAGES:
                 payload = orjson.loads(event.payload)
                 peer = parse_user_id(payload["to_user_id" if event.event == "message_sent" else "from_user_id"])
                 if peer not in present.peers and len(present.peers) < MAX_PEERS:
                     # A back end may write between two who have blocked each other: only the database knows.
                     self._read_soon(event.user_id)
-            elif event.event == "block_changed" and event.namespace == "/chat":
-                payload = orjson.loads(event.payload)
-                self._on_block(event.user_id, parse_user_id(payload["user_id"]), is_blocked=payload["is_blocked"])
 
     def _on_block(self, user_id: UserId, peer: UserId, *, is_blocked: bool) -> None:
         pair = ((user_id, peer), (peer, user_id))
@@ -263,15 +295,51 @@ class Presence:
             for namespace in NAMESPACES:
                 self._bus.publish_ephemeral(observer, namespace, event, payload)
 
+    def _tell_own(self, user_id: UserId, event: str, observers: Iterable[UserId]) -> None:
+        self._tell(user_id, event, [one for one in observers if self._is_announced(one)])
+
     def _leave(self, user_id: UserId) -> None:
         observers = self._observers(user_id)
         present = self._present.pop(user_id)
         for watched in list(present.watches):
             self._unwatch(user_id, watched)
-        self._gone[user_id] = self._clock() - int(1000 * OFFLINE_S)
-        self._tell(user_id, "user_offline", observers)
+        if self._is_shared:
+            self._others.gone(user_id)
+        if user_id not in self._others:
+            self._tell(user_id, "user_offline", observers)
+            self._note_gone([user_id])
+
+    def _note_gone(self, users: Iterable[UserId]) -> None:
+        self._gone |= dict.fromkeys(users, self._clock() - int(1000 * OFFLINE_S))
         if self._saver is None:
             self._saver = asyncio.create_task(self._save_soon(), name="tocsin-last-seen")
+
+    # Elsewhere
+
+    def _on_came_elsewhere(self, users: set[UserId], is_snapshot: bool) -> None:
+        for user_id in users:
+            self._gone.pop(user_id, None)
+        # Partners are told by the node that somebody comes to; but what was before this node heard, only it can tell.
+        self._tell_changes(users - self._present.keys(), "user_online", has_partners=is_snapshot)
+
+    def _on_gone_elsewhere(self, users: set[UserId], is_crash: bool) -> None:
+        gone = users - self._present.keys()
+        self._tell_changes(gone, "user_offline", has_partners=is_crash)
+        if is_crash:
+            self._note_gone(gone)
+
+    def _tell_changes(self, users: set[UserId], event: str, *, has_partners: bool) -> None:
+        """Tell the users of this node who watch, or who are partners too, of users elsewhere."""
+        for user_id in users:
+            self._tell_own(user_id, event, self._watching(user_id))
+        if has_partners:
+            for observer, present in self._present.items():
+                for user_id in users & (present.peers or set()):
+                    self._tell_own(user_id, event, [observer])
+
+    def _watching(self, user_id: UserId) -> list[UserId]:
+        watchers = self._watchers.get(user_id, ())
+        return [one for one in watchers if user_id not in (self._present[one].peers or ())]
 
     def _unwatch(self, user_id: UserId, watched: UserId) -> None:
         present = self._present.get(user_id)

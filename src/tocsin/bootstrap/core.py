@@ -78,7 +78,7 @@ class Core(Coroutines):
         chats = SqlChat(self.store)
         self.chat = Chat(self.store, chats)
         self.typing = Typing(self.bus, chats.may_write)
-        self.presence = Presence(self.bus, chats)
+        self.presence = Presence(self.bus, chats, is_shared=settings.redis_url is not None)
         self.activity = Activity(self.store, self.bus)
         self.devices = Devices(self.store, settings.limit_user_devices)
         self.web_push, web_push_route = open_web_push(settings, self.store)

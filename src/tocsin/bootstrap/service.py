@@ -180,7 +180,6 @@ class Service(Core):
     def _pass_on(self, events: Sequence[StreamEvent]) -> None:
         self.bus.publish(events)
         self.relay.on_events(events)
-        self.presence.on_events(events)
 
     async def drain(self, window_s: float | None = None) -> None:
         """

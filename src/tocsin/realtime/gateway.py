@@ -9,6 +9,7 @@ the namespaces, and in ``host_events`` where the host decides.
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from tocsin.application.activity import Activity
@@ -22,6 +23,7 @@ from tocsin.application.typing import Typing
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.events import HOST_TAKES, NAMESPACES, check_host_event, check_namespace
 from tocsin.domain.rate import Rate
+from tocsin.domain.stream import StreamEvent
 from tocsin.domain.user_id import UserId
 from tocsin.engine import Connection, ConnectRefused, Socket, SocketServer, TimerWheel
 from tocsin.engine.limits import Pace
@@ -95,7 +97,7 @@ class Realtime:
         )
         self._live = LiveStreams(engine, store, sweep_s=sweep_s)
         self._resumer = Resumer(self._live, store)
-        bus.subscribe(self._live.on_events, self._live.on_ephemeral, self._live.on_wake, self._live.on_gap)
+        bus.subscribe(self._on_events, self._on_ephemeral, self._live.on_wake, self._live.on_gap)
         for namespace in NAMESPACES:
             engine.on_connect(namespace)(self._on_connect)
             engine.on_ready(namespace)(self._on_ready)
@@ -162,6 +164,7 @@ class Realtime:
     async def start(self) -> None:
         """Begin to look for what other processes commit; the store runs already."""
         self._live.start()
+        self._presence.start()
         self._forget_idle()
 
     def _forget_idle(self) -> None:
@@ -222,6 +225,14 @@ class Realtime:
             self._live.leave(socket, stream)
             return
         presence_events.greet(socket, self._presence)
+
+    def _on_events(self, events: Sequence[StreamEvent]) -> None:
+        self._live.on_events(events)
+        self._presence.on_events(events)
+
+    def _on_ephemeral(self, user_id: UserId | None, namespace: str, event: str, payload: Any) -> None:
+        if not self._presence.on_ephemeral(namespace, payload):
+            self._live.on_ephemeral(user_id, namespace, event, payload)
 
     def _on_left(self, user_id: UserId) -> None:
         self._typing.forget(user_id)

@@ -1,0 +1,186 @@
+"""
+Who is there on the other nodes: told by each node of its own users, and held under a lease.
+
+A node says who comes and goes, and every few seconds that it lives. One that is not heard for a while has
+crashed or is cut off: its users are gone, until it is heard again and asked who is there. A node that begins asks all.
+Messages go over the bus as ephemeral events of a namespace that no client can connect to; a lost one is
+mended by the next ``alive``, which tells how many users there are.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from secrets import token_hex
+from typing import Any, Literal
+
+from tocsin.application.ports import Bus
+from tocsin.domain.errors import Invalid
+from tocsin.domain.user_id import UserId, parse_user_id
+
+NAMESPACE = "/:presence"
+ALIVE_S = 5.0
+LEASE_S = 15.0
+ASK_S = (0.05, 0.25, 1.0, 3.0)
+GATHER_S = 0.02
+MAX_USERS = 500
+# A node that stops says so: its clients have this long to come back elsewhere.
+LEAVING_S = 4.0
+
+Kind = Literal["came", "gone", "here", "ask", "alive", "leaving"]
+
+
+@dataclass(slots=True)
+class _Node:
+    """Another node, and until when it is believed."""
+
+    until: float = 0.0
+    users: set[UserId] = field(default_factory=set)
+    is_asked: bool = False
+
+
+class OtherNodes:
+    """
+    Keeps the users of the other nodes, and tells these of our own. Belongs to the event loop's thread.
+
+    Args:
+        bus: Reaches the other nodes.
+        own: Returns who is there on this node.
+        on_came: Called with users who are there on another node, and were on none; True: for how long is not known.
+        on_gone: Called with users who are there on none any more; True: their node went without a word.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        own: Callable[[], Collection[UserId]],
+        on_came: Callable[[set[UserId], bool], None],
+        on_gone: Callable[[set[UserId], bool], None],
+    ) -> None:
+        self._bus = bus
+        self._own = own
+        self._on_came = on_came
+        self._on_gone = on_gone
+        self._name = token_hex(8)
+        self._nodes: dict[str, _Node] = {}
+        self._where: dict[UserId, int] = {}
+        self._news: list[tuple[Kind, UserId]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def __contains__(self, user_id: UserId) -> bool:
+        return user_id in self._where
+
+    def start(self) -> None:
+        """Ask who is there, and begin to say that this node lives."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._live(), name="tocsin-presence-nodes")
+
+    async def stop(self) -> None:
+        """Say that this node stops: its users may be somewhere else in a moment."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+            self._tell("leaving")
+
+    def came(self, user_id: UserId) -> None:
+        """Tell the others of a user of this node, soon."""
+        self._tell_soon("came", user_id)
+
+    def gone(self, user_id: UserId) -> None:
+        """Tell the others that a user is not on this node any more, soon."""
+        self._tell_soon("gone", user_id)
+
+    def _tell_soon(self, kind: Kind, user_id: UserId) -> None:
+        if not self._news:
+            asyncio.get_running_loop().call_later(GATHER_S, self._tell_news)
+        self._news.append((kind, user_id))
+
+    def _tell_news(self) -> None:
+        news, self._news = self._news, []
+        # In their order: who has come and gone has gone.
+        run: list[UserId] = []
+        for place, (kind, user_id) in enumerate(news):
+            run.append(user_id)
+            if place + 1 == len(news) or news[place + 1][0] != kind:
+                self._tell(kind, run)
+                run = []
+
+    def _tell(self, kind: Kind, users: Iterable[UserId] = ()) -> None:
+        told = list(users)
+        for start in range(0, max(1, len(told)), MAX_USERS):
+            body = {"node": self._name, "kind": kind, "users": told[start : start + MAX_USERS]}
+            self._bus.publish_ephemeral(None, NAMESPACE, "node", body | {"count": len(self._own())})
+
+    async def _live(self) -> None:
+        loop = asyncio.get_running_loop()
+        # The bus may not have reached its server yet.
+        for pause_s in ASK_S:
+            await asyncio.sleep(pause_s)
+            self._tell("ask")
+        while True:
+            await asyncio.sleep(ALIVE_S)
+            # What has happened comes first, so that the others count as many as we do.
+            self._tell_news()
+            self._tell("alive")
+            for name, node in list(self._nodes.items()):
+                if node.until < loop.time():
+                    del self._nodes[name]
+                    self._remove(node.users, is_crash=True)
+
+    def on_told(self, payload: Any) -> None:
+        """Take what a node says; what is no such message is passed over."""
+        match payload:
+            case {"node": str(name), "kind": str(kind), "users": list(told), "count": int(count)}:
+                pass
+            case _:
+                return
+        if name == self._name or len(told) > MAX_USERS:
+            return
+        try:
+            users = {parse_user_id(one) for one in told}
+        except Invalid:
+            return
+        if kind == "ask":
+            self._tell("here", self._own())
+        node = self._nodes.get(name)
+        if node is None:
+            node = self._nodes[name] = _Node()
+        self._hear(node, kind, users, count)
+
+    def _hear(self, node: _Node, kind: str, users: set[UserId], count: int) -> None:
+        left_s = LEAVING_S if kind == "leaving" else LEASE_S
+        node.until = asyncio.get_running_loop().time() + left_s
+        if kind in {"came", "here"}:
+            self._add(node, users, is_snapshot=kind == "here")
+        elif kind == "gone":
+            left = users & node.users
+            node.users -= left
+            self._remove(left, is_crash=False)
+        # Something was lost on the way, in either direction.
+        if len(node.users) == count:
+            node.is_asked = False
+        elif kind == "alive":
+            if node.is_asked and len(node.users) > count:
+                stale, node.users = node.users, set()
+                self._remove(stale, is_crash=False)
+            node.is_asked = True
+            self._tell("ask")
+
+    def _add(self, node: _Node, users: set[UserId], *, is_snapshot: bool) -> None:
+        new = users - node.users
+        node.users |= new
+        came = {one for one in new if one not in self._where}
+        for user_id in new:
+            self._where[user_id] = self._where.get(user_id, 0) + 1
+        if came:
+            self._on_came(came, is_snapshot)
+
+    def _remove(self, users: set[UserId], *, is_crash: bool) -> None:
+        gone = set()
+        for user_id in users:
+            self._where[user_id] -= 1
+            if not self._where[user_id]:
+                del self._where[user_id]
+                gone.add(user_id)
+        if gone:
+            self._on_gone(gone, is_crash)
