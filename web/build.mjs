@@ -22,6 +22,7 @@ const PACKAGE = join(WEB, "dist", "client");
 const BUNDLES = [
   { entry: "src/client/browser.ts", out: "js/websocket.js", budget: 20_000 },
   { entry: "src/push/browser.ts", out: "js/push.js", budget: 6_000, target: "es2022" },
+  { entry: "src/chat/browser.ts", out: "js/chat.js", budget: 9_000, target: "es2022" },
   { entry: "src/push/worker.ts", out: "js/tocsin-sw.js", budget: 3_000, target: "es2022", sourcemap: "external" },
   { entry: "demo/main.ts", out: "demo/demo.js", budget: 16_000 },
   { entry: "demo/theme.ts", out: "demo/theme.js", budget: 2_000 },
@@ -84,6 +85,7 @@ async function makePackage() {
   const description = "Client of the Tocsin server: every event once and in order.";
   const exports = {
     ".": { types: "./client/index.d.ts", default: "./client/index.js" },
+    "./chat": { types: "./chat/index.d.ts", default: "./chat/index.js" },
     "./push": { types: "./push/index.d.ts", default: "./push/index.js" },
   };
   const manifest = { name: "@tocsin/client", version, description, license, type: "module", sideEffects: false };

@@ -172,6 +172,7 @@ async def test_every_device_ends_with_what_the_server_has(tmp_path):
                 query["before"] = messages[0]["id"]
 
         await asyncio.sleep(8)  # acks are stored, and signs of writing are over
+        ended_at = time.monotonic()
         stored = [await fetch(device) for device in devices]
         for device in devices:
             device.is_over = True
@@ -185,7 +186,9 @@ async def test_every_device_ends_with_what_the_server_has(tmp_path):
         assert len(device.seen) == len(set(device.seen)) == len(messages)
         asked = {draft for other in devices for draft in other.sent}
         assert asked == {one["client_msg_id"] for one in messages.values()}
-        assert not device.typing[1], "somebody writes for ever"
+        # A sign may be lost with a connection: who holds one lets it go after six seconds.
+        said_at, is_typing = device.typing
+        assert not is_typing or ended_at - said_at > 6, "somebody writes for ever"
     assert stored[0][0] == stored[2][0]
     assert kills >= 4
     assert sum(device.cuts for device in devices) >= 20

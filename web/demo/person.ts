@@ -137,7 +137,9 @@ export class Person {
 
   private deliver(namespace: Namespace, event: string, data: Payload): void {
     if (data.seq !== undefined) this.onDelivery(namespace, data.seq);
-    const source: Source = this.state.link.synced.has(namespace) ? "live" : "replay";
+    // What no stream keeps can't be caught up with.
+    const isLive = this.state.link.synced.has(namespace) || data.seq === undefined;
+    const source: Source = isLive ? "live" : "replay";
     this.receive({ namespace, event, data, source, at: Date.now() });
   }
 

@@ -36,6 +36,7 @@ _API = (
     "/api/webpush/",
     "/js/websocket.js",
     "/js/push.js",
+    "/js/chat.js",
     "/tocsin-sw.js",
     "/healthz",
     "/readyz",

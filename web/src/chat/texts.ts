@@ -1,0 +1,94 @@
+/** What the chat says, in English and Korean. */
+
+export interface Texts {
+  readonly chatWith: (name: string) => string;
+  readonly messageTo: (name: string) => string;
+  readonly typing: (name: string) => string;
+  readonly lastSeen: (when: string) => string;
+  readonly online: string;
+  readonly offline: string;
+  readonly send: string;
+  readonly save: string;
+  readonly cancel: string;
+  readonly editing: string;
+  readonly edit: string;
+  readonly takeBack: string;
+  readonly again: string;
+  readonly sending: string;
+  readonly failed: string;
+  readonly sent: string;
+  readonly delivered: string;
+  readonly read: string;
+  readonly edited: string;
+  readonly deleted: string;
+  readonly empty: string;
+  readonly blocked: string;
+  readonly refused: string;
+  readonly unreachable: string;
+  readonly signIn: string;
+}
+
+const ENGLISH: Texts = {
+  chatWith: (name) => `Chat with ${name}`,
+  messageTo: (name) => `Message to ${name}`,
+  typing: (name) => `${name} is typing…`,
+  lastSeen: (when) => `last seen ${when}`,
+  online: "online",
+  offline: "offline",
+  send: "Send",
+  save: "Save",
+  cancel: "Cancel",
+  editing: "Editing a message",
+  edit: "Edit",
+  takeBack: "Take back",
+  again: "Try again",
+  sending: "sending",
+  failed: "not sent",
+  sent: "sent",
+  delivered: "delivered",
+  read: "read",
+  edited: "edited",
+  deleted: "This message was taken back",
+  empty: "No messages yet. Say hello!",
+  blocked: "You have blocked this person.",
+  refused: "This person takes no messages from you.",
+  unreachable: "The messages can't be loaded now. They come with the next connection.",
+  signIn: "Sign in first.",
+};
+
+const KOREAN: Texts = {
+  chatWith: (name) => `${name} 님과의 대화`,
+  messageTo: (name) => `${name} 님에게 메시지`,
+  typing: (name) => `${name} 님이 입력 중…`,
+  lastSeen: (when) => `마지막 접속 ${when}`,
+  online: "온라인",
+  offline: "오프라인",
+  send: "보내기",
+  save: "저장",
+  cancel: "취소",
+  editing: "메시지 수정 중",
+  edit: "수정",
+  takeBack: "삭제",
+  again: "다시 보내기",
+  sending: "보내는 중",
+  failed: "보내지 못함",
+  sent: "보냄",
+  delivered: "전달됨",
+  read: "읽음",
+  edited: "수정됨",
+  deleted: "삭제된 메시지입니다",
+  empty: "아직 메시지가 없습니다. 인사를 건네 보세요!",
+  blocked: "차단한 사용자입니다.",
+  refused: "이 사용자에게는 메시지를 보낼 수 없습니다.",
+  unreachable: "지금은 메시지를 불러올 수 없습니다. 다시 연결되면 표시됩니다.",
+  signIn: "먼저 로그인해 주세요.",
+};
+
+/** The texts of a language tag; English where there are none in it. */
+export function textsOf(lang: string): Texts {
+  return isKorean(lang) ? KOREAN : ENGLISH;
+}
+
+export function isKorean(lang: string): boolean {
+  return /^ko\b/i.test(lang);
+}
