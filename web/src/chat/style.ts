@@ -32,7 +32,7 @@ export const STYLE = `
 .meta .read { color: var(--tocsin-chat-accent, var(--accent)); }
 .meta button { padding: 0; border: 0; background: none; color: inherit; font: inherit; text-decoration: underline; cursor: pointer; }
 .file { display: block; overflow-wrap: anywhere; color: var(--tocsin-chat-accent, var(--accent)); }
-[part="status"] { min-height: 1.5rem; padding: .125rem .25rem; font-size: .8125em; color: var(--muted); }
+[part="status"] { margin: 0; min-height: 1.5rem; padding: .125rem .25rem; font-size: .8125em; color: var(--muted); }
 form { display: flex; gap: .5rem; align-items: flex-end; }
 textarea { flex: 1; min-width: 0; min-height: 2.75rem; max-height: 9rem; box-sizing: border-box; padding: .625rem .75rem; font: inherit; resize: none;
   field-sizing: content; color: inherit; border: 1px solid var(--edge); border-radius: var(--tocsin-chat-radius, .75rem); background: var(--ground); }
