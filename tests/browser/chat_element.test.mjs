@@ -103,17 +103,36 @@ describe("<tocsin-chat>", () => {
 
   it("keeps what is refused, and sends it again", async () => {
     const [mina, junho] = [await meet(0), await meet(1)];
-    await junho.api("PUT", `/api/chat/blocks/${mina.own.id}`);
+    await junho.page.locator("tocsin-chat [part=block]").click();
     await settles(() => junho.status.textContent(), "You have blocked this person.");
     await mina.input.fill("hello?");
     await mina.input.press("Enter");
     await settles(async () => (await mina.metas.last().textContent()).includes("not sent"), true);
     assert.equal(await mina.status.textContent(), "This person takes no messages from you.");
 
-    await junho.api("DELETE", `/api/chat/blocks/${mina.own.id}`);
+    await junho.page.reload();
+    await settles(() => junho.status.textContent(), "You have blocked this person.");
+    await junho.page.locator("tocsin-chat [part=block]").getByText("Unblock").click();
+    await settles(() => junho.status.textContent(), "");
     await mina.metas.last().getByText("Try again").click();
     await settles(() => junho.texts.last().textContent(), "hello?");
     await settles(async () => (await mina.metas.last().textContent()).includes("not sent"), false);
+    await mina.close();
+    await junho.close();
+  });
+
+  it("sends a link to a file that the host keeps", async () => {
+    const [mina, junho] = [await meet(0), await meet(1)];
+    await mina.page.evaluate(() => {
+      document.querySelector("tocsin-chat").upload = async (file) => ({ url: `/files/${file.size}`, name: file.name });
+    });
+    const name = "<i>사진</i>.txt";
+    const file = { name, mimeType: "text/plain", buffer: Buffer.from("hello") };
+    await mina.page.locator("tocsin-chat input[type=file]").setInputFiles(file);
+    const link = junho.page.locator("tocsin-chat .file").last();
+    await settles(() => link.textContent(), name);
+    assert.equal(await link.getAttribute("href"), "/files/5");
+    assert.equal(await link.getAttribute("rel"), "noopener noreferrer");
     await mina.close();
     await junho.close();
   });

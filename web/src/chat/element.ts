@@ -1,16 +1,17 @@
 /**
  * `<tocsin-chat with="8" name="Mina">`: the conversation with one user.
  *
- * The class alone; `/js/chat.js` defines the element. Its style goes by parts (`head`, `name`, `presence`, `messages`,
+ * The class alone; `/js/chat.js` defines the element. Its style goes by parts (`head`, `name`, `presence`, `block`, `messages`,
  * `message`, `own`, `status`) and custom properties (`--tocsin-chat-…`), and is a constructed sheet: a page's policy
  * needs no `unsafe-inline`.
  */
 
 import type { WebSocketClient } from "../client/client.js";
 import { TocsinError } from "../client/problem.js";
-import { fetchMessages } from "./api.js";
+import { fetchIsBlocked, fetchMessages, setBlocked } from "./api.js";
 import { drawMessage, drawPending } from "./message.js";
-import type { Conversation, Message, Pending, UserId } from "./state.js";
+import { Rows } from "./rows.js";
+import type { Attachment, Conversation, Message, Pending, UserId } from "./state.js";
 import * as chat from "./state.js";
 import { STYLE } from "./style.js";
 import { isKorean, type Texts, textsOf } from "./texts.js";
@@ -24,6 +25,9 @@ export type ChatClient = Pick<
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 const NEAR_PX = 48;
 
+/** Keeps a file where the host keeps files, and returns the link to it. */
+export type Upload = (file: File) => Promise<Attachment>;
+
 /** Shows the conversation of `client`, or of `window.ws`, with the user named by the attribute `with`. */
 export class TocsinChat extends Base {
   static readonly observedAttributes = ["with", "name", "lang"];
@@ -31,6 +35,9 @@ export class TocsinChat extends Base {
   private readonly head = part("header", "head");
   private readonly nameLine = part("span", "name");
   private readonly presence = part("span", "presence");
+  private readonly block = part("button", "block") as HTMLButtonElement;
+  private readonly attach = document.createElement("button");
+  private readonly picker = document.createElement("input");
   private readonly list = part("div", "messages");
   private readonly top = document.createElement("div");
   private readonly empty = document.createElement("p");
@@ -39,8 +46,9 @@ export class TocsinChat extends Base {
   private readonly input = document.createElement("textarea");
   private readonly send = document.createElement("button");
   private readonly cancel = document.createElement("button");
-  private readonly rows = new Map<string, { row: HTMLElement; shown: object; lang: string }>();
+  private readonly rows = new Rows();
   private own: ChatClient | undefined;
+  private uploads: Upload | null = null;
   private state: Conversation = chat.EMPTY;
   private editing: Message | null = null;
   private problem: keyof Texts | null = null;
@@ -73,13 +81,31 @@ export class TocsinChat extends Base {
     this.cancel.type = "button";
     this.cancel.className = "plain";
     this.cancel.addEventListener("click", () => this.stopEditing());
-    this.form.append(this.input, this.cancel, this.send);
+    this.block.type = this.attach.type = "button";
+    this.block.addEventListener("click", () => void this.toggleBlock());
+    this.attach.className = "plain";
+    this.attach.textContent = "＋";
+    this.attach.addEventListener("click", () => this.picker.click());
+    this.picker.type = "file";
+    this.picker.hidden = true;
+    this.picker.addEventListener("change", () => void this.sendFile());
+    this.form.append(this.picker, this.attach, this.input, this.cancel, this.send);
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.submit();
     });
-    this.head.append(this.nameLine, this.presence);
+    this.head.append(this.nameLine, this.presence, this.block);
     root.append(this.head, this.list, this.status, this.form);
+  }
+
+  /** Set by a host that keeps files: a button to attach one is shown then. */
+  get upload(): Upload | null {
+    return this.uploads;
+  }
+
+  set upload(upload: Upload | null) {
+    this.uploads = upload;
+    this.render();
   }
 
   get client(): ChatClient | undefined {
@@ -93,6 +119,14 @@ export class TocsinChat extends Base {
 
   connectedCallback(): void {
     this.disconnectedCallback();
+    // What a page has set before the script came hides our accessors.
+    for (const name of ["client", "upload"] as const) {
+      const early = Object.getOwnPropertyDescriptor(this, name)?.value;
+      if (early === undefined) continue;
+      delete (this as Partial<TocsinChat>)[name];
+      if (name === "client") this.own = early;
+      else this.uploads = early;
+    }
     const { client } = this;
     this.state = chat.EMPTY;
     this.isLoaded = false;
@@ -170,6 +204,7 @@ export class TocsinChat extends Base {
       const page = await fetchMessages(peer, token, before);
       if (peer !== this.peer) return;
       const isFirst = before !== undefined || !this.isLoaded;
+      if (!this.isLoaded) this.state = { ...this.state, isBlocked: await fetchIsBlocked(peer, token) };
       this.isLoaded = true;
       this.problem = null;
       this.update({ ...chat.merge(this.state, page.messages), ...(isFirst ? { hasBefore: page.has_before } : {}) });
@@ -224,6 +259,34 @@ export class TocsinChat extends Base {
       // By its code: the class of another script is another class.
       this.problem = (error as { code?: string }).code === "forbidden" ? "refused" : null;
       this.update(chat.fail(this.state, key));
+    }
+  }
+
+  private async sendFile(): Promise<void> {
+    const [file] = this.picker.files ?? [];
+    if (file === undefined || this.uploads === null) return;
+    this.picker.value = "";
+    try {
+      const attachments = [await this.uploads(file)];
+      const client_msg_id = crypto.getRandomValues(new Uint32Array(4)).join("-");
+      await this.client?.emitWithAck("chat", "send_message", { to_user_id: this.peer, client_msg_id, attachments });
+      this.problem = null;
+    } catch {
+      this.problem = "notAttached";
+    }
+    this.render();
+  }
+
+  private async toggleBlock(): Promise<void> {
+    const isBlocked = !this.state.isBlocked;
+    try {
+      const token = await this.client?.getToken();
+      if (token) await setBlocked(this.peer, isBlocked, token);
+      this.problem = null;
+      this.update({ ...this.state, isBlocked });
+    } catch {
+      this.problem = "unreachable";
+      this.render();
     }
   }
 
@@ -282,6 +345,11 @@ export class TocsinChat extends Base {
     this.input.setAttribute("aria-label", texts.messageTo(name));
     this.send.textContent = this.editing === null ? texts.send : texts.save;
     this.cancel.textContent = texts.cancel;
+    this.block.textContent = state.isBlocked ? texts.unblock : texts.block;
+    this.block.hidden = !this.isLoaded;
+    this.attach.hidden = this.uploads === null || this.editing !== null;
+    this.attach.title = texts.attach;
+    this.attach.setAttribute("aria-label", texts.attach);
     this.cancel.hidden = this.editing === null;
     this.renderList(texts);
   }
@@ -314,28 +382,11 @@ export class TocsinChat extends Base {
         void this.write(one.text);
       },
     };
-    const wanted = new Set<string>();
-    let last: Element = this.empty;
-    const place = (key: string, shown: object, draw: (row: HTMLElement) => void) => {
-      wanted.add(key);
-      const known = this.rows.get(key);
-      const row = known?.row ?? document.createElement("div");
-      // Only what has changed is drawn again: the focus stays in it, and a screen reader tells nothing twice.
-      if (known?.shown !== shown || known.lang !== lang) {
-        draw(row);
-        this.rows.set(key, { row, shown, lang });
-      }
-      if (last.nextElementSibling !== row) last.after(row);
-      last = row;
-    };
+    const drawing = this.rows.begin(this.empty, lang);
     for (const one of state.messages)
-      place(one.id, one, (row) => drawMessage(row, one, { peer, texts, lang, actions }));
-    for (const one of state.pending) place(`… ${one.key}`, one, (row) => drawPending(row, one, texts, actions));
-    for (const [key, { row }] of this.rows) {
-      if (wanted.has(key)) continue;
-      row.remove();
-      this.rows.delete(key);
-    }
+      drawing.place(one.id, one, (row) => drawMessage(row, one, { peer, texts, lang, actions }));
+    for (const one of state.pending) drawing.place(`… ${one.key}`, one, (row) => drawPending(row, one, texts, actions));
+    drawing.end();
     if (isAtEnd) list.scrollTop = list.scrollHeight;
   }
 }

@@ -14,6 +14,8 @@ export const STYLE = `
 }
 [part="head"] { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .75rem; padding: .25rem .25rem .5rem; }
 [part="name"] { font-weight: 650; }
+[part="block"] { margin-inline-start: auto; padding: 0; border: 0; background: none; color: var(--muted); font: inherit; font-size: .8125em;
+  text-decoration: underline; cursor: pointer; }
 [part="presence"] { font-size: .8125em; color: var(--muted); }
 [part="presence"].online::before { content: ""; display: inline-block; width: .5rem; height: .5rem; margin-inline-end: .375rem;
   border-radius: 50%; background: var(--good); }

@@ -22,6 +22,10 @@ export interface Texts {
   readonly edited: string;
   readonly deleted: string;
   readonly empty: string;
+  readonly block: string;
+  readonly unblock: string;
+  readonly attach: string;
+  readonly notAttached: string;
   readonly blocked: string;
   readonly refused: string;
   readonly unreachable: string;
@@ -50,6 +54,10 @@ const ENGLISH: Texts = {
   edited: "edited",
   deleted: "This message was taken back",
   empty: "No messages yet. Say hello!",
+  block: "Block",
+  unblock: "Unblock",
+  attach: "Attach a file",
+  notAttached: "The file could not be sent.",
   blocked: "You have blocked this person.",
   refused: "This person takes no messages from you.",
   unreachable: "The messages can't be loaded now. They come with the next connection.",
@@ -78,6 +86,10 @@ const KOREAN: Texts = {
   edited: "수정됨",
   deleted: "삭제된 메시지입니다",
   empty: "아직 메시지가 없습니다. 인사를 건네 보세요!",
+  block: "차단",
+  unblock: "차단 해제",
+  attach: "파일 첨부",
+  notAttached: "파일을 보내지 못했습니다.",
   blocked: "차단한 사용자입니다.",
   refused: "이 사용자에게는 메시지를 보낼 수 없습니다.",
   unreachable: "지금은 메시지를 불러올 수 없습니다. 다시 연결되면 표시됩니다.",
