@@ -181,12 +181,12 @@ async def test_a_pulled_cable_is_noticed(start_server, users):
     """Within interval + timeout + 5 s: nobody says goodbye, and no answer comes to a ping."""
     server = start_server(ping_interval=1.0, ping_timeout=1.0)
     alice, bob, _ = users
-    async with connected(server.url, "/chat", server.mint(alice)) as hers:
-        async with connected(server.url, "/chat", server.mint(bob)) as his:
-            await hers.ask("/chat", "send_message", {"to_user_id": bob, "message": "hello"})
-            assert ("user_online", bob) == await change(hers)
-            his._reader.cancel()
-            pulled_at = time.monotonic()
+    url, mint = server.url, server.mint
+    async with connected(url, "/chat", mint(alice)) as hers, connected(url, "/chat", mint(bob)) as his:
+        await hers.ask("/chat", "send_message", {"to_user_id": bob, "message": "hello"})
+        assert ("user_online", bob) == await change(hers)
+        his._reader.cancel()
+        pulled_at = time.monotonic()
 
-            assert ("user_offline", bob) == await change(hers)
-            assert time.monotonic() - pulled_at <= 1 + 1 + 5
+        assert ("user_offline", bob) == await change(hers)
+        assert time.monotonic() - pulled_at <= 1 + 1 + 5

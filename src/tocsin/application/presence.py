@@ -261,11 +261,12 @@ class Presence:
             if event.event == "block_changed":
                 payload = orjson.loads(event.payload)
                 self._on_block(event.user_id, parse_user_id(payload["user_id"]), is_blocked=payload["is_blocked"])
-            elif present is not None and present.peers is not None and event.event in _MESSAGES:
+            elif present is not None and event.event in _MESSAGES:
                 payload = orjson.loads(event.payload)
                 peer = parse_user_id(payload["to_user_id" if event.event == "message_sent" else "from_user_id"])
-                if peer not in present.peers and len(present.peers) < MAX_PEERS:
-                    # A back end may write between two who have blocked each other: only the database knows.
+                # What is being read just now may be older than this message. And a back end may write between two
+                # who have blocked each other: only the database knows.
+                if present.peers is None or (peer not in present.peers and len(present.peers) < MAX_PEERS):
                     self._read_soon(event.user_id)
 
     def _on_block(self, user_id: UserId, peer: UserId, *, is_blocked: bool) -> None:

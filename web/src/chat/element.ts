@@ -141,6 +141,7 @@ export class TocsinChat extends Base {
       this.unbind.push(
         client.on("*", "resync", () => void this.load()),
         client.on("*", "state", () => this.onState()),
+        client.on("*", "sync", ({ namespace }) => void (namespace === "chat" && this.look())),
       );
       const tellRead = () => this.tellRead();
       document.addEventListener("visibilitychange", tellRead);
@@ -178,7 +179,6 @@ export class TocsinChat extends Base {
       return;
     }
     if (!this.isLoaded) void this.load();
-    void this.look();
   }
 
   private async load(): Promise<void> {
