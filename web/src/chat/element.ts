@@ -14,7 +14,7 @@ import { Rows } from "./rows.js";
 import type { Attachment, Conversation, Message, Pending, UserId } from "./state.js";
 import * as chat from "./state.js";
 import { STYLE } from "./style.js";
-import { isKorean, type Texts, textsOf } from "./texts.js";
+import { isKorean, type Texts, tellPresence, textsOf } from "./texts.js";
 
 export type ChatClient = Pick<
   WebSocketClient,
@@ -201,13 +201,17 @@ export class TocsinChat extends Base {
     try {
       const token = await this.client?.getToken();
       if (!token) throw new Error("signed out");
-      const page = await fetchMessages(peer, token, before);
+      const isFirst = !this.isLoaded;
+      const [page, isBlocked] = await Promise.all([
+        fetchMessages(peer, token, before),
+        isFirst ? fetchIsBlocked(peer, token) : null,
+      ]);
       if (peer !== this.peer) return;
-      const isFirst = before !== undefined || !this.isLoaded;
-      if (!this.isLoaded) this.state = { ...this.state, isBlocked: await fetchIsBlocked(peer, token) };
       this.isLoaded = true;
       this.problem = null;
-      this.update({ ...chat.merge(this.state, page.messages), ...(isFirst ? { hasBefore: page.has_before } : {}) });
+      // Events have gone on meanwhile: only what they don't tell is taken from the answers.
+      const more = isFirst || before !== undefined ? { hasBefore: page.has_before } : {};
+      this.update({ ...chat.merge(this.state, page.messages), ...more, ...(isBlocked === null ? {} : { isBlocked }) });
     } catch (error) {
       this.problem = error instanceof TocsinError && error.code !== "unauthenticated" ? "unreachable" : "signIn";
       this.render();
@@ -337,7 +341,7 @@ export class TocsinChat extends Base {
     this.nameLine.textContent = name;
     this.list.setAttribute("aria-label", texts.chatWith(name));
     this.presence.classList.toggle("online", state.isOnline === true);
-    this.presence.textContent = this.tellPresence(texts);
+    this.presence.textContent = tellPresence(state, texts, lang);
     this.empty.textContent = this.isLoaded ? texts.empty : "";
     this.empty.hidden = state.messages.length + state.pending.length > 0;
     this.status.textContent = this.tellStatus(texts, name);
@@ -352,16 +356,6 @@ export class TocsinChat extends Base {
     this.attach.setAttribute("aria-label", texts.attach);
     this.cancel.hidden = this.editing === null;
     this.renderList(texts);
-  }
-
-  private tellPresence(texts: Texts): string {
-    const { isOnline, lastSeenAt } = this.state;
-    if (isOnline === null) return "";
-    if (isOnline) return texts.online;
-    if (lastSeenAt === null) return texts.offline;
-    return texts.lastSeen(
-      new Date(lastSeenAt).toLocaleString(this.language, { dateStyle: "short", timeStyle: "short" }),
-    );
   }
 
   private tellStatus(texts: Texts, name: string): string {

@@ -1,5 +1,7 @@
 /** What the chat says, in English and Korean. */
 
+import type { Conversation } from "./state.js";
+
 export interface Texts {
   readonly chatWith: (name: string) => string;
   readonly messageTo: (name: string) => string;
@@ -103,4 +105,16 @@ export function textsOf(lang: string): Texts {
 
 export function isKorean(lang: string): boolean {
   return /^ko\b/i.test(lang);
+}
+
+/** Whether somebody is there, or when they were; empty while nobody knows. */
+export function tellPresence(
+  { isOnline, lastSeenAt }: Pick<Conversation, "isOnline" | "lastSeenAt">,
+  texts: Texts,
+  lang: string,
+): string {
+  if (isOnline === null) return "";
+  if (isOnline) return texts.online;
+  if (lastSeenAt === null) return texts.offline;
+  return texts.lastSeen(new Date(lastSeenAt).toLocaleString(lang, { dateStyle: "short", timeStyle: "short" }));
 }
