@@ -332,6 +332,52 @@ fan_out = Table(
 )
 Index("ix_tocsin_fan_out_state", fan_out.c.state)
 
+# A device that encrypts end to end: its public keys, and the one that is handed out when no other is left.
+e2ee_device = Table(
+    "tocsin_e2ee_device",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("device_id", Text, primary_key=True),
+    Column("device_name", Text),
+    Column("device_keys", LargeBinary, nullable=False),
+    Column("fallback_key_id", Text),
+    Column("fallback_key", LargeBinary),
+    Column("is_fallback_used", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+# One that was claimed stays, marked: uploaded once more, it must not go out twice.
+e2ee_one_time_key = Table(
+    "tocsin_e2ee_one_time_key",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("device_id", Text, primary_key=True),
+    Column("key_id", Text, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("claimed_at", BigInteger),
+)
+_free = e2ee_one_time_key.c.claimed_at.is_(None)
+_key = e2ee_one_time_key.c
+Index(
+    "ix_tocsin_e2ee_one_time_key_free",
+    *(_key.user_id, _key.device_id, _key.created_at, _key.key_id),
+    sqlite_where=_free,
+    postgresql_where=_free,
+)
+# What devices have sealed for one another, until it is taken.
+e2ee_to_device = Table(
+    "tocsin_e2ee_to_device",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("device_id", Text, nullable=False),
+    Column("from_user_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+Index("ix_tocsin_e2ee_to_device_inbox", e2ee_to_device.c.user_id, e2ee_to_device.c.device_id, e2ee_to_device.c.id)
+
 # Alembic's, as it makes it. Here so that a host's autogenerate keeps it; it has
 # a row where the migrations of tocsin are at work, none where the host's are.
 VERSION_TABLE = "tocsin_version"

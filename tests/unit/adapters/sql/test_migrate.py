@@ -144,7 +144,7 @@ def test_a_step_keeps_what_is_stored(tmp_path):
     path = str(tmp_path / "t.db")
     upgrade(path)
     whole = definitions(path)
-    for new in ("conversation", "last_seen"):
+    for new in ("conversation", "last_seen", "e2ee_device", "e2ee_one_time_key", "e2ee_to_device"):
         execute(path, f"DROP TABLE tocsin_{new}")
     for index in ("history", "unread", "undelivered"):
         execute(path, f"DROP INDEX ix_tocsin_message_{index}")
