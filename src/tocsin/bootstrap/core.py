@@ -13,11 +13,13 @@ from tocsin.adapters.fcm import FcmSender, NotUsable, read_key
 from tocsin.adapters.sql import open_store
 from tocsin.adapters.sql.chat_store import SqlChat
 from tocsin.adapters.sql.deliveries import SqlDeliveries
+from tocsin.adapters.sql.e2ee import SqlE2ee
 from tocsin.adapters.sql.fan_out import SqlFanOut
 from tocsin.adapters.sql.migrate import SchemaError
 from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
 from tocsin.application.devices import Devices
+from tocsin.application.e2ee import Encryption
 from tocsin.application.fan_out import FanOut
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store
@@ -51,6 +53,7 @@ class Core(Coroutines):
         notifications: The inbox.
         activity: Events of posts and orders.
         chat: Messages.
+        encryption: Public keys, and the mail between devices that encrypt.
         devices: Where push goes, and who follows which topic.
         web_push: Browsers that take pushes.
         deliveries: The push ladder's memory: traces and preferences.
@@ -77,6 +80,7 @@ class Core(Coroutines):
         self.notifications = Notifications(self.store)
         chats = SqlChat(self.store)
         self.chat = Chat(self.store, chats)
+        self.encryption = Encryption(SqlE2ee(self.store), self.bus, chats.may_write, chats.peers)
         self.typing = Typing(self.bus, chats.may_write)
         self.presence = Presence(self.bus, chats, is_shared=settings.redis_url is not None)
         self.activity = Activity(self.store, self.bus)

@@ -100,6 +100,7 @@ class Service(Core):
                 notifications=self.notifications,
                 activity=self.activity,
                 chat=self.chat,
+                encryption=self.encryption,
                 presence=self.presence,
                 devices=self.devices,
                 web_push=self.web_push,

@@ -145,6 +145,18 @@ class BlockChanged(TypedDict):
     is_blocked: bool
 
 
+class ToDevice(TypedDict):
+    """Something sealed for a device of the user waits in its inbox; whichever device it is fetches it."""
+
+    device_id: str
+
+
+class DevicesChanged(TypedDict):
+    """A user has a new device that encrypts, or one less: the directory knows."""
+
+    user_id: Id
+
+
 class MessageRead(TypedDict):
     """
     A message was read by its recipient, and all before it of the same sender; both sides hear it.
@@ -273,6 +285,8 @@ REGISTRY: tuple[EventType, ...] = (
     EventType("/chat", "message_edited", ChatMessage),
     EventType("/chat", "message_deleted", MessageDeleted),
     EventType("/chat", "block_changed", BlockChanged),
+    EventType("/chat", "to_device", ToDevice, durable=False),
+    EventType("/chat", "devices_changed", DevicesChanged, durable=False),
     EventType("/chat", "user_typing", UserTyping, durable=False),
     *_published("/chat", PresenceChange, "user_online", "user_offline", durable=False),
     EventType("/notifications", "notification", NotificationPayload),

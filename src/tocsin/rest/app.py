@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tocsin import __version__
 from tocsin.engine import TimerWheel
 from tocsin.engine.proxies import TrustedProxies
-from tocsin.rest import channels, chat, events, fcm, health, jobs, notifications, streams, trace, web_push
+from tocsin.rest import channels, chat, e2ee, events, fcm, health, jobs, notifications, streams, trace, web_push
 from tocsin.rest.edge import Edge
 from tocsin.rest.endpoint import Endpoint
 from tocsin.rest.models import ProblemView
@@ -31,18 +31,21 @@ _API = (
     "/api/jobs/",
     "/api/channels",
     "/api/chat/",
+    "/api/e2ee/",
     "/api/stream/",
     "/api/fcm/",
     "/api/webpush/",
     "/js/websocket.js",
     "/js/push.js",
     "/js/chat.js",
+    "/js/e2ee.js",
+    "/js/e2ee.wasm",
     "/tocsin-sw.js",
     "/healthz",
     "/readyz",
 )
 _API_BELOW = tuple(f"{path.rstrip('/')}/" for path in _API)
-_ROUTED = (notifications, trace, jobs, channels, chat, events, streams, fcm, web_push, health)
+_ROUTED = (notifications, trace, jobs, channels, chat, e2ee, events, streams, fcm, web_push, health)
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 

@@ -8,6 +8,7 @@ from tocsin.application.channels import Channels
 from tocsin.application.chat import Chat
 from tocsin.application.deliveries import DeliveryStore
 from tocsin.application.devices import Devices
+from tocsin.application.e2ee import Encryption
 from tocsin.application.fan_out import FanOut
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Store, TokenVerifier
@@ -31,6 +32,7 @@ class Uses:
     notifications: Notifications
     activity: Activity
     chat: Chat
+    encryption: Encryption
     presence: Presence
     devices: Devices
     web_push: WebPush

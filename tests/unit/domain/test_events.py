@@ -52,11 +52,11 @@ def test_names_are_unique():
     assert {kind.namespace for kind in REGISTRY} == set(NAMESPACES)
 
 
-def test_presence_and_typing_are_ephemeral():
-    """Only what may be missed is not kept."""
+def test_what_may_be_missed_is_ephemeral():
+    """Presence, typing, and what tells of a thing that is kept elsewhere; all else stands in streams."""
     ephemeral = {kind.name for kind in REGISTRY if not kind.durable}
 
-    assert {"user_online", "user_offline", "user_typing"} == ephemeral
+    assert {"user_online", "user_offline", "user_typing", "to_device", "devices_changed"} == ephemeral
 
 
 def test_no_payload_claims_a_field_of_the_stream():

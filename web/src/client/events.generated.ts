@@ -139,6 +139,18 @@ export interface BlockChanged {
   [field: string]: unknown;
 }
 
+/** Something sealed for a device of the user waits in its inbox; whichever device it is fetches it. */
+export interface ToDevice {
+  device_id: string;
+  [field: string]: unknown;
+}
+
+/** A user has a new device that encrypts, or one less: the directory knows. */
+export interface DevicesChanged {
+  user_id: number | string;
+  [field: string]: unknown;
+}
+
 /** Somebody is writing to the receiver, or stopped. */
 export interface UserTyping {
   user_id: number | string;
@@ -250,6 +262,8 @@ export interface ServerEvents {
     message_edited: ChatMessage & Durable;
     message_deleted: MessageDeleted & Durable;
     block_changed: BlockChanged & Durable;
+    to_device: ToDevice;
+    devices_changed: DevicesChanged;
     user_typing: UserTyping;
     user_online: PresenceChange;
     user_offline: PresenceChange;
