@@ -1,11 +1,13 @@
 """The server's part of end-to-end encryption over a real connection: shapes, sizes, rights, claims, what is told."""
 
+import gzip
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 import pytest
 
 from tests.acceptance.wire_socket import connected
+from tocsin.rest import static_files
 
 KEYS = "/api/e2ee/keys"
 INBOX = "/api/e2ee/inbox"
@@ -234,3 +236,23 @@ def test_a_bad_request_is_refused(shared_server, bob, case):
 def test_every_route_needs_a_token(shared_server, method, path):
     """Also the public keys: who has which devices is nobody's business."""
     assert 401 == shared_server.http.request(method, path, json={} if method != "GET" else None).status_code
+
+
+def test_the_webassembly_is_served_compressed(tmp_path, monkeypatch, start_server):
+    """Under its type, and plain to a client that unpacks nothing; a browser asks before it uses its own copy."""
+    folder = tmp_path / "static" / "js"
+    folder.mkdir(parents=True)
+    (folder / "e2ee.wasm.gz").write_bytes(gzip.compress(b"wasm " * 1_000))
+    monkeypatch.setattr(static_files, "STATIC", tmp_path / "static")
+    http = start_server().http
+
+    packed = http.get("/js/e2ee.wasm")
+    plain = http.get("/js/e2ee.wasm", headers={"Accept-Encoding": "identity"})
+    known = http.get("/js/e2ee.wasm", headers={"If-None-Match": packed.headers["etag"]})
+
+    assert b"wasm " * 1_000 == packed.content == plain.content
+    assert ("gzip", "accept-encoding") == (packed.headers["content-encoding"], packed.headers["vary"])
+    assert "content-encoding" not in plain.headers
+    assert {"application/wasm"} == {answer.headers["content-type"] for answer in (packed, plain)}
+    assert 304 == known.status_code
+    assert b"" == known.content

@@ -1,0 +1,273 @@
+/** End-to-end encryption between two users with two devices each: what is read where, and what is refused. */
+
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { settles, useDemo } from "./demo.mjs";
+import { Device } from "./e2ee.mjs";
+
+const SECRET = "Meet me at the lighthouse 등대에서 만나요 🔒";
+
+describe("end-to-end encryption", () => {
+  const demo = useDemo({ before, after });
+  let users;
+  let phone;
+  let laptop;
+  let mobile;
+  let desktop;
+
+  before(async () => {
+    users = (await (await fetch(`${demo.server.url}/demo/session`)).json()).users;
+    [phone, laptop] = [await Device.open(demo, users[0]), await Device.open(demo, users[0])];
+    [mobile, desktop] = [await Device.open(demo, users[1]), await Device.open(demo, users[1])];
+  });
+  after(async () => {
+    for (const device of [phone, laptop, mobile, desktop]) await device?.close();
+  });
+
+  it("is loaded when it is used and not before", async () => {
+    assert.deepEqual(
+      phone.requests.filter((url) => url.includes("e2ee")),
+      [],
+    );
+
+    await phone.enable({ deviceName: "Phone" });
+    await phone.talk(users[1].id);
+
+    assert.ok(phone.requests.some((url) => url.endsWith("/js/e2ee.wasm")));
+    assert.deepEqual(
+      phone.requests.filter((url) => !url.startsWith(demo.server.url)),
+      [],
+    );
+  });
+
+  it("sends nothing to a user who has no device", async () => {
+    assert.equal(await phone.refusal("Anybody there?"), "no_devices");
+  });
+
+  it("is read on two devices of each side, and nowhere else", async () => {
+    await laptop.enable();
+    await mobile.enable();
+    await desktop.enable();
+    await laptop.talk(users[1].id);
+    await mobile.talk(users[0].id);
+    await desktop.talk(users[0].id);
+    await phone.talk(users[1].id);
+    for (const device of [phone, laptop, mobile, desktop]) await device.accept();
+
+    const sent = await phone.send(SECRET);
+    for (const device of [phone, laptop, mobile, desktop]) {
+      const message = await device.hears({ id: sent.id });
+      assert.deepEqual([message.state, message.text, message.reason], ["encrypted", SECRET, null]);
+      assert.equal(message.from_user_id, users[0].id);
+      assert.equal(message.client_msg_id, sent.client_msg_id);
+    }
+    const answer = await desktop.send("나도 갈게 — on my way");
+    for (const device of [phone, laptop, mobile, desktop])
+      assert.equal((await device.hears({ id: answer.id })).text, "나도 갈게 — on my way");
+  });
+
+  it("leaves no plaintext on the server: not in the database, nor in what it prints", async () => {
+    const stored = await phone.ask("GET", `/api/chat/messages?with=${users[1].id}`);
+    const sealed = stored.messages.filter(({ ciphertext }) => ciphertext);
+    assert.ok(sealed.length >= 2);
+    assert.ok(sealed.every(({ message }) => message === ""));
+    const folder = demo.server.state;
+    const files = await Promise.all(
+      (await readdir(folder, { recursive: true, withFileTypes: true }))
+        .filter((entry) => entry.isFile())
+        .map((entry) => readFile(join(entry.parentPath, entry.name))),
+    );
+    const all = Buffer.concat([...files, Buffer.from(demo.server.output)]);
+    // What must be there shows that the search finds what is there.
+    assert.ok(all.includes(sealed[0].ciphertext.session_id));
+    for (const text of [SECRET, "lighthouse", "등대에서", "on my way"]) {
+      for (const encoding of ["utf8", "utf16le", "base64"]) {
+        const bytes =
+          encoding === "base64"
+            ? Buffer.from(Buffer.from(text).toString("base64").slice(0, -4))
+            : Buffer.from(text, encoding);
+        assert.ok(!all.includes(bytes), `${text} as ${encoding}`);
+      }
+      assert.ok(
+        !all.includes(
+          JSON.stringify(text)
+            .slice(1, -1)
+            .replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16)}`),
+        ),
+      );
+    }
+  });
+
+  it("refuses a ciphertext that was altered, sent again, or sent as somebody else", async () => {
+    const sent = await phone.send("Pay 10 to Mina");
+    await mobile.hears({ id: sent.id });
+    const stored = await phone.ask("GET", `/api/chat/messages?with=${users[1].id}`);
+    const { ciphertext, client_msg_id } = stored.messages.find(({ id }) => id === sent.id);
+    const post = (device, to, message) => device.ask("POST", "/api/chat/messages", { to_user_id: to, ...message });
+    const altered = ciphertext.ciphertext.replace(/.{8}$/, (end) => (end === "AAAAAAAA" ? "BBBBBBBB" : "AAAAAAAA"));
+
+    const copy = await post(phone, users[1].id, { ciphertext, client_msg_id: "a copy" });
+    const forged = await post(phone, users[1].id, { ciphertext: { ...ciphertext, ciphertext: altered } });
+    const stolen = await post(mobile, users[0].id, { ciphertext, client_msg_id });
+    const nonsense = await post(phone, users[1].id, { ciphertext: { algorithm: "none", text: "Pay 10 000" } });
+
+    const seen = async (device, { id }) => {
+      const { state, text, reason } = await device.hears({ id });
+      return [state, text, reason];
+    };
+    assert.deepEqual(await seen(mobile, copy), ["refused", null, "replayed"]);
+    assert.deepEqual(await seen(mobile, forged), ["refused", null, "altered"]);
+    assert.deepEqual(await seen(phone, stolen), ["refused", null, "unknown_sender"]);
+    assert.deepEqual(await seen(mobile, nonsense), ["refused", null, "altered"]);
+  });
+
+  it("refuses a copy that the server itself puts into a history, also after a reload", async () => {
+    await mobile.reload();
+    await mobile.enable();
+    await mobile.talk(users[0].id);
+    await mobile.page.route("**/api/chat/messages?*", async (route) => {
+      const answer = await route.fetch();
+      const body = await answer.json();
+      const original = body.messages.find(({ ciphertext, from_user_id }) => ciphertext && from_user_id === users[0].id);
+      body.messages.push({ ...original, id: "ffffffff-0000-7000-8000-000000000000" });
+      await route.fulfill({ response: answer, json: body });
+    });
+
+    const messages = await mobile.history();
+    await mobile.page.unroute("**/api/chat/messages?*");
+
+    const first = messages.find(({ text }) => text === SECRET);
+    assert.equal(first.state, "encrypted");
+    assert.deepEqual([messages.at(-1).state, messages.at(-1).reason], ["refused", "replayed"]);
+  });
+
+  it("reads what came while no page was open, and shows plain messages as plain", async () => {
+    await desktop.page.goto("about:blank");
+    const sent = await phone.send("While you were away");
+    await desktop.page.goto(`${demo.server.url}/encrypted`);
+    await desktop.page.waitForFunction(() => window.ws?.isConnected);
+    await desktop.enable();
+    await desktop.talk(users[0].id);
+
+    const missed = (await desktop.history()).find(({ id }) => id === sent.id);
+    assert.deepEqual([missed.state, missed.text], ["encrypted", "While you were away"]);
+    await phone.page.evaluate((to) => window.ws.sendMessage(to, "not encrypted"), users[1].id);
+    assert.equal((await desktop.hears({ text: "not encrypted" })).state, "plain");
+  });
+
+  it("says on a new device what can't be read there, warns everybody, and goes on", async () => {
+    const tablet = await Device.open(demo, users[1]);
+    const id = await tablet.enable({ deviceName: "Tablet" });
+    await tablet.talk(users[0].id);
+
+    const old = (await tablet.history()).filter(({ state }) => state === "unreadable");
+    assert.ok(old.length > 0);
+    assert.deepEqual([...new Set(old.map(({ reason }) => reason))], ["before_device"]);
+    assert.match(
+      await tablet.page.evaluate(() => window.e2ee.explain("before_device")),
+      /Sent before this device was added/,
+    );
+    await settles(async () => (await phone.changes()).at(-1)?.added.map(({ device_id }) => device_id), [id]);
+    const [change] = (await phone.changes()).slice(-1);
+    assert.deepEqual(
+      [change.user_id, change.added[0].device_name, change.wasVerified],
+      [String(users[1].id), "Tablet", false],
+    );
+    await settles(async () => (await mobile.changes()).at(-1)?.user_id, String(users[1].id));
+    const sent = await phone.send("Welcome, tablet");
+    assert.equal((await tablet.hears({ id: sent.id })).text, "Welcome, tablet");
+    const answer = await tablet.send("From the tablet");
+    assert.equal((await phone.hears({ id: answer.id })).isFromKnownDevice, false);
+    await phone.accept();
+    const next = await tablet.send("Once more");
+    assert.equal((await phone.hears({ id: next.id })).isFromKnownDevice, true);
+    await tablet.page.evaluate(() => window.encryption.forget());
+    assert.deepEqual(await tablet.page.evaluate(() => window.ended), [null]);
+    assert.deepEqual(
+      (await tablet.page.evaluate(() => indexedDB.databases())).filter(({ name }) => name.includes("e2ee")),
+      [],
+    );
+    await settles(async () => (await phone.changes()).at(-1)?.removed, [id]);
+    await tablet.close();
+  });
+
+  it("shows both sides one safety number, and sends nothing over it once it was compared and has changed", async () => {
+    for (const device of [phone, mobile]) await device.accept();
+    const number = await phone.number();
+    assert.match(number, /^\d{5}( \d{5}){11}$/);
+    assert.equal(await mobile.number(), number);
+    assert.equal(await phone.isVerified(), false);
+
+    await phone.page.evaluate((number) => window.talk.verify(number), number);
+    assert.equal(await phone.isVerified(), true);
+    const ghost = await Device.open(demo, users[1]);
+    const id = await ghost.enable();
+    await ghost.talk(users[0].id);
+
+    assert.equal(await phone.refusal("For known devices only"), "key_changed");
+    assert.equal((await phone.changes()).at(-1).wasVerified, true);
+    assert.equal(await phone.isVerified(), false);
+    assert.notEqual(await phone.number(), number);
+    assert.equal(
+      await phone.page.evaluate((number) => window.talk.verify(number).catch(({ code }) => code), number),
+      "key_changed",
+    );
+    await phone.reload();
+    await phone.enable();
+    await phone.talk(users[1].id);
+    await settles(async () => (await phone.changes()).map(({ added }) => added[0].device_id), [id]);
+    assert.equal(await phone.refusal("Still not"), "key_changed");
+    await mobile.page.evaluate((id) => window.encryption.removeDevice(id), id);
+    await settles(() => phone.isVerified(), true);
+    const sent = await phone.send("Alone again");
+    assert.equal((await mobile.hears({ id: sent.id })).text, "Alone again");
+    await settles(() => ghost.page.evaluate(() => window.ended), ["not_found"]);
+    assert.ok(!(await ghost.heard()).some(({ text }) => text?.startsWith("Alone")));
+    await ghost.close();
+  });
+
+  it("comes back as another device when it was removed, and forgets nobody's keys by that", async () => {
+    const [before, pinned] = await laptop.page.evaluate(async () => [
+      window.encryption.deviceId,
+      (await window.talk.devices()).theirs.length,
+    ]);
+    await phone.page.evaluate((id) => window.encryption.removeDevice(id), before);
+    await laptop.page.evaluate(() => window.encryption.close());
+    const ghost = await Device.open(demo, users[1]);
+    const id = await ghost.enable();
+
+    assert.notEqual(await laptop.enable(), before);
+    await laptop.talk(users[1].id);
+
+    await settles(async () => (await laptop.changes()).map(({ added }) => added.map((one) => one.device_id)), [[id]]);
+    assert.equal(pinned, 2);
+    const stores = await laptop.page.evaluate(() => indexedDB.databases());
+    assert.ok(!stores.some(({ name }) => name.includes(before)));
+    await ghost.page.evaluate(() => window.encryption.forget());
+    await ghost.close();
+  });
+
+  it("is open in one tab at a time", async () => {
+    const other = await laptop.tab();
+
+    const code = await laptop.enable({}, other).then(
+      () => null,
+      (error) => /another tab/.test(error.message),
+    );
+    assert.equal(code, true);
+    await laptop.page.evaluate(() => window.encryption.close());
+    assert.equal(await laptop.enable({}, other), await laptop.page.evaluate(() => window.encryption.deviceId));
+    await other.close();
+  });
+
+  it("has let no error and no word of its own out", () => {
+    // Chromium tells by itself of the 404 by which a device learns that it was removed.
+    for (const device of [phone, laptop, mobile, desktop])
+      assert.deepEqual(
+        device.problems.filter((text) => !/^Failed to load resource: .* 404/.test(text)),
+        [],
+      );
+  });
+});
