@@ -53,7 +53,7 @@ describe("end-to-end encryption", () => {
     await laptop.talk(users[1].id);
     await mobile.talk(users[0].id);
     await desktop.talk(users[0].id);
-    await phone.talk(users[1].id);
+    await phone.page.evaluate((id) => window.encryption.open(id), users[1].id);
     for (const device of [phone, laptop, mobile, desktop]) await device.accept();
 
     const sent = await phone.send(SECRET);
@@ -66,6 +66,84 @@ describe("end-to-end encryption", () => {
     const answer = await desktop.send("나도 갈게 — on my way");
     for (const device of [phone, laptop, mobile, desktop])
       assert.equal((await device.hears({ id: answer.id })).text, "나도 갈게 — on my way");
+  });
+
+  it("is read once and whole when all devices write at the same time", async () => {
+    const devices = [phone, laptop, mobile, desktop];
+    const texts = devices.flatMap((_, device) => Array.from({ length: 10 }, (_, each) => `${device} at once ${each}`));
+
+    await Promise.all(
+      devices.map((device, index) =>
+        device.page.evaluate(
+          (texts) => Promise.all(texts.map((text) => window.talk.send(text))),
+          texts.slice(index * 10, index * 10 + 10),
+        ),
+      ),
+    );
+
+    for (const device of devices) {
+      const read = async () => (await device.heard()).map(({ text }) => text).filter((text) => texts.includes(text));
+      await settles(async () => (await read()).sort(), [...texts].sort());
+    }
+  });
+
+  it("makes new one-time keys for those that were claimed", async () => {
+    const id = await mobile.page.evaluate(() => window.encryption.deviceId);
+    const counts = () => mobile.ask("GET", `/api/e2ee/keys?device_id=${id}`);
+    const { one_time_keys } = await counts();
+    const devices = [{ user_id: users[1].id, device_id: id }];
+
+    const claimed = await phone.ask("POST", "/api/e2ee/keys/claim", { devices });
+    assert.equal(claimed.keys[0].is_fallback, false);
+    assert.deepEqual(await counts(), { one_time_keys: one_time_keys - 1, has_unused_fallback_key: true });
+    const messages = [{ ...devices[0], content: { body: "not sealed at all" } }];
+    await phone.ask("POST", "/api/e2ee/to-device", { type: "m.room.encrypted", messages });
+
+    await settles(counts, { one_time_keys, has_unused_fallback_key: true });
+  });
+
+  it("reads on whatever else somebody puts into its inbox", async () => {
+    const id = await mobile.page.evaluate(() => window.encryption.deviceId);
+    const put = (type, content) =>
+      phone.ask("POST", "/api/e2ee/to-device", { type, messages: [{ user_id: users[1].id, device_id: id, content }] });
+    const deep = Array.from({ length: 40 }).reduce((inner) => ({ inner }), {});
+    for (const type of [
+      "m.room.encrypted",
+      "m.room_key",
+      "m.room_key_request",
+      "m.secret.send",
+      "m.dummy",
+      "농담",
+      "x",
+    ]) {
+      for (const content of [
+        {},
+        { algorithm: 5, ciphertext: [] },
+        { algorithm: "m.olm.v1.curve25519-aes-sha2", sender_key: "x", ciphertext: { x: { type: -1, body: null } } },
+        { algorithm: "m.megolm.v1.aes-sha2", room_id: "nowhere", session_id: "", session_key: "AAAA" },
+        deep,
+      ])
+        assert.deepEqual(await put(type, content), { sent: 1 });
+    }
+
+    const sent = await phone.send("still here");
+
+    assert.equal((await mobile.hears({ id: sent.id })).text, "still here");
+    await settles(async () => (await mobile.ask("GET", `/api/e2ee/inbox?device_id=${id}`)).messages, []);
+  });
+
+  it("goes on where it was when the server was killed", async () => {
+    await phone.send("before the crash");
+    await demo.server.kill();
+    await demo.server.start();
+    for (const device of [phone, laptop, mobile, desktop])
+      await device.page.waitForFunction(() => window.ws.isConnected, null, { timeout: 40_000 });
+
+    const sent = await mobile.send("after the crash");
+    for (const device of [phone, laptop, mobile, desktop]) {
+      assert.equal((await device.hears({ id: sent.id })).text, "after the crash");
+      await device.hears({ text: "before the crash" });
+    }
   });
 
   it("leaves no plaintext on the server: not in the database, nor in what it prints", async () => {
@@ -249,6 +327,28 @@ describe("end-to-end encryption", () => {
     await ghost.close();
   });
 
+  it("keeps its keys under a passphrase where one is given", async () => {
+    const tablet = await Device.open(demo, users[1]);
+    const id = await tablet.enable({ passphrase: "correct horse" });
+    const enable = (options) =>
+      tablet.page.evaluate(
+        (options) =>
+          window.e2ee.enableEncryption(window.ws, options).then(
+            ({ deviceId }) => deviceId,
+            ({ code }) => code,
+          ),
+        options,
+      );
+    await tablet.page.evaluate(() => window.encryption.close());
+
+    assert.equal(await tablet.page.evaluate(() => window.encryption.open(1).catch(({ code }) => code)), "closed");
+    assert.equal(await enable({}), "keys_unreadable");
+    assert.equal(await enable({ passphrase: "wrong" }), "keys_unreadable");
+    assert.equal(await enable({ passphrase: "correct horse" }), id);
+    await mobile.page.evaluate((id) => window.encryption.removeDevice(id), id);
+    await tablet.close();
+  });
+
   it("is open in one tab at a time", async () => {
     const other = await laptop.tab();
 
@@ -263,10 +363,10 @@ describe("end-to-end encryption", () => {
   });
 
   it("has let no error and no word of its own out", () => {
-    // Chromium tells by itself of the 404 by which a device learns that it was removed.
+    // Chromium tells by itself of the 404 by which a device learns that it was removed, and of the killed server.
     for (const device of [phone, laptop, mobile, desktop])
       assert.deepEqual(
-        device.problems.filter((text) => !/^Failed to load resource: .* 404/.test(text)),
+        device.problems.filter((text) => !/ 404 |ERR_CONNECTION_REFUSED|WebSocket connection/.test(text)),
         [],
       );
   });

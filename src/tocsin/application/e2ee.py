@@ -25,6 +25,7 @@ FindPeers = Callable[[Sequence[UserId], int], Awaitable[list[list[UserId]]]]
 # Each claim uses up what another user's device has made: generous for people, slow for who wants all.
 CLAIMS = Rate(600, 60.0)
 SENDS = Rate(3_000, 60.0)
+QUERIES = Rate(3_000, 60.0)
 
 _MAX_TOLD = 500
 _NAMESPACE = "/chat"
@@ -93,6 +94,7 @@ class Encryption:
         self._find_peers = find_peers
         self._claims = EventLimit(lambda: CLAIMS, clock)
         self._sends = EventLimit(lambda: SENDS, clock)
+        self._queries = EventLimit(lambda: QUERIES, clock)
 
     async def upload(self, upload: KeyUpload) -> KeyCounts:
         """
@@ -118,7 +120,13 @@ class Encryption:
         return await self._store.counts(_address(user_id, device_id))
 
     async def devices(self, asker_id: UserId, user_ids: Sequence[UserId]) -> dict[UserId, list[EncryptingDevice]]:
-        """Return the devices of users; none of a user who does not encrypt, or with whom nothing may pass."""
+        """
+        Return the devices of users; none of a user who does not encrypt, or with whom nothing may pass.
+
+        Raises:
+            RateLimited: The asker asks faster than anybody needs to.
+        """
+        self._queries.spend(asker_id)
         reachable = await self._reachable(asker_id, user_ids)
         found = dict(zip(reachable, await self._store.devices(reachable), strict=True))
         return {user_id: found.get(user_id, []) for user_id in dict.fromkeys(user_ids)}

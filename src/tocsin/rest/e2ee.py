@@ -172,7 +172,7 @@ async def count_keys(app: App, caller: Caller, query: Annotated[DeviceQuery, Que
     return json_response((await app.encryption.counts(caller.user_id, query.device_id)).json())
 
 
-@router.post("/api/e2ee/keys/query", response_model=DirectoryView, responses=problems(415))
+@router.post("/api/e2ee/keys/query", response_model=DirectoryView, responses=problems(415, 429))
 async def query_devices(app: App, caller: Caller, body: QueriedUsers) -> Response:
     """List the devices of users with their public keys; what they are worth is checked by who uses them."""
     found = await app.encryption.devices(caller.user_id, body.user_ids)

@@ -46,8 +46,8 @@ const LOST = new Set(["not_found", "conflict"]);
  * Make this browser a device that encrypts, for who is signed in, or take up the device it is already.
  *
  * Rejects with a TocsinError: `unsupported` (no secure page, no storage), `unauthenticated`,
- * `in_use` (another tab of this browser has it open), `conflict` (the user has 20 devices), or
- * what the server says.
+ * `in_use` (another tab of this browser has it open), `keys_unreadable` (another passphrase), `conflict`
+ * (the user has 20 devices), or what the server says.
  */
 export async function enableEncryption(client: ChatClient, options: EncryptionOptions = {}): Promise<Encryption> {
   if (!globalThis.isSecureContext || !globalThis.indexedDB || !navigator.locks || !globalThis.WebAssembly)
@@ -142,7 +142,6 @@ export class Encryption {
     const peer = String(userId);
     if (peer === this.machine.user) throw failure("invalid", "A conversation is with somebody else");
     return await this.queue.run(async () => {
-      if (this.isClosed) throw failure("closed", "Encryption was closed");
       const opened = this.conversations.get(peer) ?? this.make(userId);
       await this.refresh([this.machine.user, peer]);
       return opened;
@@ -172,7 +171,10 @@ export class Encryption {
 
   /** Remove this device, and all keys and what only they can read from this browser: before signing out for good. */
   async forget(): Promise<void> {
-    await this.server.remove(this.deviceId);
+    await this.server.remove(this.deviceId).catch((error: unknown) => {
+      // Somebody else has removed it: its keys go all the same.
+      if (!(error instanceof TocsinError && error.code === "not_found")) throw error;
+    });
     await this.end(null);
     await eraseAll(this.machine.user);
   }
@@ -236,13 +238,8 @@ export class Encryption {
 
   /** Work that nobody waits for: what fails now is done again when the connection comes back. */
   private later(work: () => Promise<void>): void {
-    void this.queue.run(async () => {
-      if (this.isClosed) return;
-      try {
-        await work();
-      } catch (error) {
-        if (error instanceof TocsinError && FINAL.has(error.code)) void this.end(error.problem);
-      }
+    this.queue.run(work).catch((error: unknown) => {
+      if (error instanceof TocsinError && FINAL.has(error.code)) void this.end(error.problem);
     });
   }
 
@@ -250,7 +247,7 @@ export class Encryption {
     if (this.isClosed) return;
     this.isClosed = true;
     for (const remove of this.removers) remove();
-    await this.queue.run(async () => {
+    await this.queue.close(async () => {
       this.machine.close();
       this.vault.close();
     });

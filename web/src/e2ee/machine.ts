@@ -27,6 +27,7 @@ import {
   TrustRequirement,
   UserId,
 } from "@matrix-org/matrix-sdk-crypto-wasm";
+import { failure } from "../client/problem.js";
 import { matrixUser, userOf } from "./names.js";
 import type { KeyCounts, KeyServer } from "./server.js";
 import type { Reason } from "./texts.js";
@@ -80,12 +81,7 @@ export class Machine {
   }): Promise<Machine> {
     await initAsync(options.wasm);
     const { user, deviceId, server } = options;
-    const olm = await OlmMachine.initialize(
-      new UserId(matrixUser(user)),
-      new DeviceId(deviceId),
-      options.store,
-      options.passphrase,
-    );
+    const olm = await openKeys(user, deviceId, options.store, options.passphrase);
     // Nobody is asked for old keys: a new device says openly what it can't read.
     olm.roomKeyRequestsEnabled = false;
     olm.roomKeyForwardingEnabled = false;
@@ -293,6 +289,14 @@ export class Machine {
     );
     await this.server.send(request.event_type, request.txn_id, sealed);
     return {};
+  }
+}
+
+async function openKeys(user: string, device: string, store: string, passphrase: string | undefined) {
+  try {
+    return await OlmMachine.initialize(named(user), new DeviceId(device), store, passphrase);
+  } catch {
+    throw failure("keys_unreadable", "The keys of this device can't be opened: is the passphrase another one?");
   }
 }
 
