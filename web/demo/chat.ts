@@ -75,7 +75,7 @@ function message(data: DemoEvent["data"], mine: boolean): Message {
     clientId: text(data.client_msg_id, id),
     id,
     mine,
-    text: text(data.message),
+    text: data.ciphertext === undefined ? text(data.message) : "🔒 Encrypted message",
     timestamp: text(data.timestamp),
     state: typeof data.read_at === "string" ? "read" : typeof data.delivered_at === "string" ? "delivered" : "sent",
   };

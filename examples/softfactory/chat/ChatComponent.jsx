@@ -155,7 +155,7 @@ export function ChatComponent({ recipientId, recipientName, loadHistory, texts, 
           <Message
             key={one.id}
             isMine={one.from_user_id !== recipientId}
-            text={one.deleted_at ? texts.deleted : one.message}
+            text={one.deleted_at ? texts.deleted : one.ciphertext ? texts.sealed : one.message}
             isGone={Boolean(one.deleted_at)}
           >
             {time(one.timestamp)}

@@ -18,7 +18,9 @@ export function drawMessage(
   const mine = isMine(one, peer);
   const isGone = one.deleted_at !== undefined;
   row.setAttribute("part", mine ? "message own" : "message");
-  row.classList.toggle("gone", isGone);
+  // It is for the devices of both: this element holds no keys.
+  const isSealed = one.ciphertext !== undefined;
+  row.classList.toggle("gone", isGone || isSealed);
   const meta: (Node | string)[] = [time(one.timestamp, lang)];
   if (one.edited_at !== undefined && !isGone) meta.push(texts.edited);
   if (mine && !isGone) {
@@ -28,7 +30,7 @@ export function drawMessage(
     meta.push(button(texts.takeBack, () => actions.takeBack(one)));
   }
   const files = isGone ? [] : (one.attachments ?? []).map(link).filter((file) => file !== null);
-  row.replaceChildren(text(isGone ? texts.deleted : one.message), ...files, line(meta));
+  row.replaceChildren(text(isGone ? texts.deleted : isSealed ? texts.sealed : one.message), ...files, line(meta));
 }
 
 /** Draw what waits for the server, or was refused by it. */

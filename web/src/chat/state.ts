@@ -21,6 +21,8 @@ export interface Message {
   edited_at?: string;
   deleted_at?: string;
   attachments?: readonly Attachment[];
+  /** What only the users' devices can read; the text is empty then. */
+  ciphertext?: object;
 }
 
 export interface Pending {
@@ -159,7 +161,7 @@ function change(state: Conversation, each: (one: Message) => Message): Conversat
 }
 
 function emptied(one: Message, deletedAt: string): Message {
-  const { attachments: _, ...rest } = one;
+  const { attachments: _, ciphertext: __, ...rest } = one;
   return { ...rest, message: "", deleted_at: deletedAt };
 }
 

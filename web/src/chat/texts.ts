@@ -23,6 +23,7 @@ export interface Texts {
   readonly read: string;
   readonly edited: string;
   readonly deleted: string;
+  readonly sealed: string;
   readonly empty: string;
   readonly block: string;
   readonly unblock: string;
@@ -55,6 +56,7 @@ const ENGLISH: Texts = {
   read: "read",
   edited: "edited",
   deleted: "This message was taken back",
+  sealed: "🔒 Encrypted message",
   empty: "No messages yet. Say hello!",
   block: "Block",
   unblock: "Unblock",
@@ -87,6 +89,7 @@ const KOREAN: Texts = {
   read: "읽음",
   edited: "수정됨",
   deleted: "삭제된 메시지입니다",
+  sealed: "🔒 암호화된 메시지",
   empty: "아직 메시지가 없습니다. 인사를 건네 보세요!",
   block: "차단",
   unblock: "차단 해제",
