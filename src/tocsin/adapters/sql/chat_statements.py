@@ -8,7 +8,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    delete,
     func,
     insert,
     literal_column,
@@ -201,7 +200,6 @@ class ChatStatements:
             first.on_conflict_do_update(index_elements=[last_seen.c.user_id], set_=later)
         )
         self.find_last_seen = self._compile(select(last_seen.c.seen_at).where(last_seen.c.user_id == bindparam("id")))
-        self.delete_last_seen = self._compile(delete(last_seen).where(last_seen.c.user_id == bindparam("id")))
 
 
 def _history(beyond: ColumnElement[bool], *, is_descending: bool) -> Executable:
