@@ -31,6 +31,7 @@ MAX_WATCHED = 500
 # How long what is to be stored, or asked of the database, may gather.
 GATHER_S = 0.02
 SAVE_S = 1.0
+AGAIN_S = 1.0
 NAMESPACES = ("/chat", "/sns")
 
 _MESSAGES = frozenset({"message_received", "message_sent"})
@@ -234,8 +235,10 @@ class Presence:
                 try:
                     found = await self._chats.peers([user_id for user_id, _ in arrived], MAX_PEERS)
                 except TocsinError as error:
-                    _log.warning("presence of %d users is told to nobody: %s", len(arrived), error.detail)
-                    found = [[] for _ in arrived]
+                    _log.warning("presence of %d users waits: %s", len(arrived), error.detail)
+                    self._arrived = arrived + self._arrived
+                    await asyncio.sleep(AGAIN_S)
+                    continue
                 for (user_id, future), peers in zip(arrived, found, strict=True):
                     present = self._present.get(user_id)
                     if present is not None:

@@ -43,6 +43,11 @@ class MessageDraft:
     adopts_saved: bool = False
     is_by_user: bool = False
 
+    @property
+    def size(self) -> int:
+        """Return how many bytes it holds while it waits to be stored, about and rather more."""
+        return len(self.message) + (0 if self.ciphertext is None else MAX_CIPHERTEXT_BYTES)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:

@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
+from tocsin.application import presence as module
 from tocsin.application.presence import Presence
+from tocsin.domain.errors import Overloaded
 from tocsin.domain.stream import StreamEvent
 
 
@@ -16,9 +18,13 @@ class Chats:
         self.gate = asyncio.Event()
         self.gate.set()
         self.asked = asyncio.Event()
+        self.refusals = 0
 
     async def peers(self, user_ids, _limit):
         self.asked.set()
+        if self.refusals:
+            self.refusals -= 1
+            raise Overloaded("too many reads are waiting", retry_after_s=1.0)
         found = [list(self.partners.get(user_id, ())) for user_id in user_ids]
         await self.gate.wait()
         return found
@@ -60,6 +66,18 @@ async def test_a_message_that_comes_while_partners_are_read_makes_partners(prese
     await asyncio.sleep(0.2)
 
     assert {("alice", "user_online", "bob"), ("bob", "user_online", "alice")} == told(heard)
+
+
+async def test_partners_that_can_not_be_read_now_are_read_later(presence, chats, heard, monkeypatch):
+    """Nobody stays unseen for as long as they are there."""
+    monkeypatch.setattr(module, "AGAIN_S", 0.05)
+    chats.partners = {"alice": ["bob"], "bob": ["alice"]}
+    chats.refusals = 2
+    presence.came("alice")
+    presence.came("bob")
+    await asyncio.sleep(0.5)
+
+    assert {("alice", "user_online", "bob")} <= told(heard)
 
 
 async def test_who_was_gone_for_a_moment_has_not_gone(presence, chats, heard):

@@ -12,7 +12,7 @@ from tocsin.adapters.sql.deliveries import OpenStore
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.domain.conversation import Conversation, ConversationPage, MessagePage, PageQuery
 from tocsin.domain.errors import NotFound
-from tocsin.domain.message import Message
+from tocsin.domain.message import MAX_CIPHERTEXT_BYTES, Message
 from tocsin.domain.stream import StreamKey
 from tocsin.domain.user_id import UserId
 
@@ -45,7 +45,8 @@ class SqlChat:
     ) -> Message:
         """Change the text of an own message."""
         return await self._store.write(
-            lambda transaction: chat.edit(transaction, sender_id, message_id, text, ciphertext), len(text)
+            lambda transaction: chat.edit(transaction, sender_id, message_id, text, ciphertext),
+            len(text) + (0 if ciphertext is None else MAX_CIPHERTEXT_BYTES),
         )
 
     async def delete(self, sender_id: UserId, message_id: str) -> Message:

@@ -192,7 +192,7 @@ class SqliteStore:
 
     async def send_message(self, draft: MessageDraft) -> Message:
         """Store a message once."""
-        return await self._writer.run(lambda transaction: chat.send(transaction, draft), len(draft.message))
+        return await self._writer.run(lambda transaction: chat.send(transaction, draft), draft.size)
 
     async def mark_message_read(self, reader_id: UserId, message_id: str) -> Message:
         """Mark a received message as read."""
