@@ -75,8 +75,7 @@ class RedisBus:
         self._has_work = asyncio.Event()
         self._is_settled = asyncio.Event()
         self._is_settled.set()
-        # Nobody waits for a server that isn't there.
-        self._link.on_lost = lambda name: self._is_settled.set() if name == "publish" else None
+        self._link.on_lost = self._on_lost
         self._is_up = False
         self._is_heard = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -145,6 +144,14 @@ class RedisBus:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _on_lost(self, name: str) -> None:
+        if name == "publish":
+            # Nobody waits for a server that isn't there.
+            self._is_settled.set()
+        else:
+            # Asked now, and not by the first message for a server that has long been back: one outage is told once.
+            self._has_work.set()
 
     # To the others
 
