@@ -145,7 +145,7 @@ async def test_only_the_sender_changes_a_message(opened, chats, say):
 
 async def test_who_is_blocked_can_not_write(opened, chats, say):
     """Nor who has blocked; a back end may; the own devices hear of it, the other user nothing."""
-    await say("before")
+    before = await say("before")
     opened.take()
     for _ in range(2):
         await chats.block(BOB, ALICE)
@@ -153,6 +153,8 @@ async def test_who_is_blocked_can_not_write(opened, chats, say):
         await say("no", is_by_user=True)
     with pytest.raises(Forbidden, match="unblock"):
         await say("no", by=BOB, to=ALICE, is_by_user=True)
+    with pytest.raises(Forbidden, match="takes no messages"):
+        await chats.edit(ALICE, before.id, "no")
     assert not await chats.may_write(ALICE, BOB)
     assert not await chats.may_write(BOB, ALICE)
     assert [(BOB, "block_changed", {"user_id": "alice", "is_blocked": True})] == told(opened)

@@ -106,6 +106,7 @@ class Chat:
             Invalid: The text breaks a rule.
             NotFound: The sender has no such message.
             Conflict: It was deleted.
+            Forbidden: One of both has blocked the other.
         """
         _check_content(text, ciphertext, ())
         return await self._chats.edit(sender_id, message_id, text, ciphertext)
@@ -154,6 +155,8 @@ def _check_content(text: str, ciphertext: dict[str, Any] | None, attachments: Se
     if ciphertext is not None:
         if text or attachments:
             raise Invalid("an encrypted message has no text and no attachments beside its ciphertext")
+        if not ciphertext:
+            raise Invalid("ciphertext must not be empty")
         if len(orjson.dumps(ciphertext)) > rules.MAX_CIPHERTEXT_BYTES:
             raise PayloadTooBig(f"ciphertext exceeds {rules.MAX_CIPHERTEXT_BYTES} bytes")
         return

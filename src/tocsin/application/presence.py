@@ -19,7 +19,7 @@ from tocsin.application.chat import ChatStore
 from tocsin.application.ports import Bus
 from tocsin.application.presence_nodes import NAMESPACE as NODES
 from tocsin.application.presence_nodes import OtherNodes
-from tocsin.domain.errors import Invalid, TocsinError
+from tocsin.domain.errors import Invalid, Overloaded, TocsinError
 from tocsin.domain.stream import StreamEvent
 from tocsin.domain.timestamp import iso, iso_or_none, now_ms
 from tocsin.domain.user_id import UserId, parse_user_id, user_id_json
@@ -32,6 +32,7 @@ MAX_WATCHED = 500
 GATHER_S = 0.02
 SAVE_S = 1.0
 AGAIN_S = 1.0
+PATIENCE_S = 5.0
 NAMESPACES = ("/chat", "/sns")
 
 _MESSAGES = frozenset({"message_received", "message_sent"})
@@ -149,6 +150,7 @@ class Presence:
                 present.leaving.cancel()
         self._gone |= {user_id: now for user_id in self._present if user_id not in self._others}
         self._present.clear()
+        self._watchers.clear()
         for task in (self._reader, self._saver):
             if task is not None:
                 task.cancel()
@@ -159,23 +161,21 @@ class Presence:
 
     async def visible(self, user_id: UserId, others: Sequence[UserId]) -> list[Seen]:
         """Return of some users those that a user may see, with whether they are there."""
-        if len(others) > MAX_WATCHED:
-            raise Invalid(f"at most {MAX_WATCHED} users can be asked for at a time")
-        peers = await self._peers_of(user_id)
-        allowed = [other for other in dict.fromkeys(others) if other in peers or await self._allows(user_id, other)]
-        return await self._told(allowed)
+        return await self._told(await self._allowed(user_id, others))
 
     async def watch(self, user_id: UserId, others: Sequence[UserId]) -> list[Seen]:
         """Do the same, and tell the user's devices of changes for as long as they are there."""
-        seen = await self.visible(user_id, others)
+        allowed = await self._allowed(user_id, others)
         present = self._present.get(user_id)
-        if present is not None:
-            for one in seen:
-                if len(present.watches) >= MAX_WATCHED and one.user_id not in present.watches:
-                    raise Invalid(f"at most {MAX_WATCHED} users can be watched")
-                present.watches.add(one.user_id)
-                self._watchers.setdefault(one.user_id, set()).add(user_id)
-        return seen
+        if present is None:
+            return await self._told(allowed)
+        if len(present.watches.union(allowed)) > MAX_WATCHED:
+            raise Invalid(f"at most {MAX_WATCHED} users can be watched")
+        for other in allowed:
+            present.watches.add(other)
+            self._watchers.setdefault(other, set()).add(user_id)
+        # Who blocks meanwhile is watched no more.
+        return [one for one in await self._told(allowed) if one.user_id in present.watches]
 
     def greet(self, user_id: UserId, greet: Greet) -> None:
         """Call back, at once or soon, with the partners who are there; whoever comes or goes later is told of."""
@@ -194,9 +194,21 @@ class Presence:
         present = self._present.get(user_id)
         return present is not None and present.peers is not None
 
+    async def _allowed(self, user_id: UserId, others: Sequence[UserId]) -> list[UserId]:
+        if len(others) > MAX_WATCHED:
+            raise Invalid(f"at most {MAX_WATCHED} users can be asked for at a time")
+        peers = await self._peers_of(user_id)
+        strangers = [other for other in dict.fromkeys(others) if other not in peers]
+        by_host = {other for other in strangers if await self._allows(user_id, other)}
+        peers = await self._peers_of(user_id)
+        return [other for other in dict.fromkeys(others) if other in peers or other in by_host]
+
     async def _allows(self, user_id: UserId, other: UserId) -> bool:
         allowed = self.may_watch(user_id, other)
-        return bool(await allowed if inspect.isawaitable(allowed) else allowed)
+        # The host decides among strangers, a block is the user's own word.
+        return bool(await allowed if inspect.isawaitable(allowed) else allowed) and await self._chats.may_write(
+            user_id, other
+        )
 
     async def _told(self, users: Sequence[UserId]) -> list[Seen]:
         away = [user_id for user_id in users if not self.is_online(user_id)]
@@ -216,7 +228,11 @@ class Presence:
             return present.peers
         if present is None:
             return set((await self._chats.peers([user_id], MAX_PEERS))[0])
-        await self._read_soon(user_id)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._read_soon(user_id)
+        except TimeoutError:
+            raise Overloaded("who may see whom can't be read now", retry_after_s=1.0) from None
         return present.peers or set()
 
     def _read_soon(self, user_id: UserId) -> asyncio.Future[None]:
@@ -247,6 +263,9 @@ class Presence:
                         # On another node it has been told.
                         if known is not None or user_id not in self._others:
                             self._tell(user_id, "user_online", observers)
+                        # A block that came while they were read for the first time.
+                        for hidden in self._announced((known or set()) - present.peers):
+                            self._tell(hidden, "user_offline", [user_id])
                         for greet in present.to_greet:
                             greet(self._announced(present.peers - {user_id}))
                         present.to_greet.clear()
@@ -276,15 +295,15 @@ class Presence:
         pair = ((user_id, peer), (peer, user_id))
         for one, other in pair:
             present = self._present.get(one)
-            if present is None or present.peers is None:
+            if present is None:
                 continue
-            if is_blocked:
+            # What is being read just now may be older than this.
+            self._read_soon(one)
+            if is_blocked and present.peers is not None:
                 if other in present.peers and self._announced([other]):
                     self._tell(other, "user_offline", [one])
                 present.peers.discard(other)
                 self._unwatch(one, other)
-            else:
-                self._read_soon(one)
 
     # Telling
 

@@ -65,6 +65,7 @@ class OtherNodes:
         self._where: dict[UserId, int] = {}
         self._news: list[tuple[Kind, UserId]] = []
         self._task: asyncio.Task[None] | None = None
+        self._is_stopped = False
 
     def __contains__(self, user_id: UserId) -> bool:
         return user_id in self._where
@@ -81,6 +82,7 @@ class OtherNodes:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
             self._tell("leaving")
+        self._is_stopped = True
 
     def came(self, user_id: UserId) -> None:
         """Tell the others of a user of this node, soon."""
@@ -97,6 +99,8 @@ class OtherNodes:
 
     def _tell_news(self) -> None:
         news, self._news = self._news, []
+        if self._is_stopped:
+            return
         # In their order: who has come and gone has gone.
         run: list[UserId] = []
         for place, (kind, user_id) in enumerate(news):
@@ -134,7 +138,7 @@ class OtherNodes:
                 pass
             case _:
                 return
-        if name == self._name or len(told) > MAX_USERS:
+        if self._is_stopped or name == self._name or len(told) > MAX_USERS:
             return
         try:
             users = {parse_user_id(one) for one in told}

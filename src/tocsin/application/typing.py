@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+
+import orjson
 
 from tocsin.application.ports import Bus
 from tocsin.domain.errors import TocsinError
-from tocsin.domain.user_id import UserId, user_id_json
+from tocsin.domain.stream import StreamEvent
+from tocsin.domain.user_id import UserId, parse_user_id, user_id_json
 
 # A client that is still writing says so again before this.
 EXPIRES_S = 6.0
@@ -74,6 +77,15 @@ class Typing:
         """End all signs of a user, who has gone."""
         for to_user_id in list(self._writing.get(from_user_id, ())):
             self._end(from_user_id, to_user_id)
+
+    def on_events(self, events: Iterable[StreamEvent]) -> None:
+        """End signs between two of whom one blocks the other; never waits."""
+        for event in events:
+            if event.namespace == "/chat" and event.event == "block_changed":
+                blocked = parse_user_id(orjson.loads(event.payload)["user_id"])
+                for writer, reader in ((event.user_id, blocked), (blocked, event.user_id)):
+                    if reader in self._writing.get(writer, ()):
+                        self._end(writer, reader)
 
     def stop(self) -> None:
         """Tell nothing more."""

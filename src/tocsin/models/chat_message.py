@@ -1,6 +1,7 @@
 """``ChatMessage``: what a session adds, both users' devices hear."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Mapped
 from tocsin.adapters.sql import chat, schema
 from tocsin.adapters.sql.chat_statements import SQLITE as SQL
 from tocsin.adapters.sql.transaction import Transaction
+from tocsin.application.chat import check_message
 from tocsin.application.drafts import draft_message
 from tocsin.domain import message as domain
 from tocsin.domain.errors import Invalid
@@ -97,7 +99,9 @@ class ChatMessage(Model):
         )
 
     def _created(self, transaction: Transaction) -> Sequence[Telling]:
-        draft_message(self.from_user_id, self.to_user_id, self.message, self.client_msg_id)  # it may have changed since
+        # It may have changed since.
+        draft = draft_message(self.from_user_id, self.to_user_id, self.message, self.client_msg_id)
+        check_message(replace(draft, attachments=self.attachments or (), ciphertext=self.ciphertext))
         self._claimable_until = transaction.now + domain.ADOPTED_MS
         message = self._entity()
         chat.touch(transaction, message.from_user_id, message.to_user_id, message.id)

@@ -229,6 +229,7 @@ class Realtime:
     def _on_events(self, events: Sequence[StreamEvent]) -> None:
         self._live.on_events(events)
         self._presence.on_events(events)
+        self._typing.on_events(events)
 
     def _on_ephemeral(self, user_id: UserId | None, namespace: str, event: str, payload: Any) -> None:
         if not self._presence.on_ephemeral(namespace, payload):

@@ -6,6 +6,7 @@ import pytest
 
 from tocsin.application import typing as module
 from tocsin.application.typing import MAX_AT_ONCE, Typing
+from tocsin.domain.stream import StreamEvent
 
 
 @pytest.fixture
@@ -77,6 +78,16 @@ async def test_who_is_blocked_is_not_told(typing, heard, blocked):
     typing.set("a", "bob", False)
 
     assert [] == told(heard)
+
+
+async def test_a_block_ends_it(typing, heard):
+    """In both directions, at once."""
+    typing.set("a", "bob", True)
+    typing.set("bob", "a", True)
+    await settled()
+    typing.on_events([StreamEvent("bob", "/chat", 1, "e", "block_changed", b'{"user_id":"a","is_blocked":true}', 0)])
+
+    assert {("bob", "a", False), ("a", "bob", False)} == set(told(heard)[2:])
 
 
 async def test_what_has_ended_before_it_was_allowed_is_not_told(typing, heard):

@@ -165,9 +165,12 @@ class _Worker:
             return [Outcome("retry", "the worker ended")] * len(targets)
         loop = asyncio.get_running_loop()
         number = next(self._ids)
+        try:
+            self._outgoing.put({"id": number, **task, "targets": targets})
+        except TypeError:  # such as data that is nested too deeply
+            return [Outcome("refused", "not a message")] * len(targets)
         answer = self._waiting[number] = loop.create_future()
         late = loop.call_later(ANSWER_S, _answer, answer, "no answer")
-        self._outgoing.put({"id": number, **task, "targets": targets})
         try:
             told = await answer
         finally:

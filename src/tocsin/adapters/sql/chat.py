@@ -42,7 +42,7 @@ def send(transaction: Transaction, draft: MessageDraft) -> Message:
         if row is not None:
             return _same(from_row(row), draft)
     if draft.is_by_user:
-        _refuse_blocked(transaction, draft)
+        _refuse_blocked(transaction, draft.from_user_id, draft.to_user_id)
     return (draft.adopts_saved and _claim_saved(transaction, draft)) or _insert(transaction, draft)
 
 
@@ -55,9 +55,9 @@ def _same(sent: Message, draft: MessageDraft) -> Message:
     return sent
 
 
-def _refuse_blocked(transaction: Transaction, draft: MessageDraft) -> None:
-    blockers = transaction.rows(SQL.blocks_between, {"user_id": draft.from_user_id, "peer_id": draft.to_user_id})
-    if (draft.from_user_id,) in [tuple(row) for row in blockers]:
+def _refuse_blocked(transaction: Transaction, from_user_id: UserId, to_user_id: UserId) -> None:
+    blockers = transaction.rows(SQL.blocks_between, {"user_id": from_user_id, "peer_id": to_user_id})
+    if (from_user_id,) in [tuple(row) for row in blockers]:
         raise Forbidden("you have blocked this user: unblock them to write to them")
     if blockers:
         raise Forbidden("this user takes no messages from you")
@@ -177,6 +177,8 @@ def edit(
 ) -> Message:
     """Change the text of an own message, for both sides; the same text again changes nothing."""
     message = _own(transaction, sender_id, message_id)
+    # Another text is a message like a new one; to take one back is not.
+    _refuse_blocked(transaction, message.from_user_id, message.to_user_id)
     if message.deleted_at is not None:
         raise Conflict("the message was deleted")
     if (message.ciphertext is None) != (ciphertext is None):

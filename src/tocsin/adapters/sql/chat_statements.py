@@ -26,6 +26,7 @@ from tocsin.adapters.sql.schema import conversation, last_seen, message
 # What is read of a message, in the order of its entity.
 FIELDS = tuple(column for column in message.c if column is not message.c.claimable_until)
 _ZERO: ColumnElement[int] = literal_column("0")
+_NOBODY: ColumnElement[str] = literal_column("''")
 
 
 def _limited(query: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
@@ -100,7 +101,9 @@ class ChatStatements:
     def _receipts(self) -> None:
         received = message.c.to_user_id == bindparam("to_user_id")
         self.received_message = self._compile(select(*FIELDS).where(message.c.id == bindparam("id"), received))
-        up_to = and_(received, message.c.from_user_id == bindparam("from_user_id"), message.c.id <= bindparam("id"))
+        # By the index of what is unread, or undelivered: the one of histories would lead over all that is read.
+        sender = func.coalesce(message.c.from_user_id, _NOBODY) == bindparam("from_user_id")
+        up_to = and_(received, sender, message.c.id <= bindparam("id"))
         now = bindparam("read_at", type_=message.c.read_at.type)
         self.set_read_up_to = self._compile(
             update(message)
