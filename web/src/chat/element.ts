@@ -10,11 +10,11 @@ import type { WebSocketClient } from "../client/client.js";
 import { TocsinError } from "../client/problem.js";
 import { fetchIsBlocked, fetchMessages, setBlocked } from "./api.js";
 import { drawMessage, drawPending } from "./message.js";
-import { Rows } from "./rows.js";
+import { part, Rows } from "./rows.js";
 import type { Attachment, Conversation, Message, Pending, UserId } from "./state.js";
 import * as chat from "./state.js";
 import { STYLE } from "./style.js";
-import { isKorean, type Texts, tellPresence, textsOf } from "./texts.js";
+import { isKorean, type Texts, tellPresence, tellStatus, textsOf } from "./texts.js";
 
 export type ChatClient = Pick<
   WebSocketClient,
@@ -131,6 +131,10 @@ export class TocsinChat extends Base {
     this.state = chat.EMPTY;
     this.isLoaded = false;
     this.toldRead = "";
+    // What was begun for one is not sent to another.
+    this.editing = null;
+    this.problem = null;
+    this.input.value = "";
     if (client !== undefined && this.getAttribute("with")) {
       for (const event of chat.EVENTS)
         this.unbind.push(
@@ -139,7 +143,7 @@ export class TocsinChat extends Base {
           ),
         );
       this.unbind.push(
-        client.on("*", "resync", () => void this.load()),
+        client.on("*", "resync", ({ namespace }) => void (namespace === "chat" && this.reload())),
         client.on("*", "state", () => this.onState()),
         client.on("*", "sync", ({ namespace }) => void (namespace === "chat" && this.look())),
       );
@@ -184,6 +188,13 @@ export class TocsinChat extends Base {
   private async load(): Promise<void> {
     await this.fetch();
     this.list.scrollTop = this.list.scrollHeight;
+  }
+
+  /** What came meanwhile may be more than a page: begin anew. */
+  private async reload(): Promise<void> {
+    this.isLoaded = false;
+    this.state = { ...this.state, messages: [] };
+    await this.load();
   }
 
   private async loadOlder(): Promise<void> {
@@ -253,13 +264,15 @@ export class TocsinChat extends Base {
   }
 
   private async write(text: string): Promise<void> {
+    const { peer } = this;
     const key = crypto.getRandomValues(new Uint32Array(2)).join("-");
     this.update(chat.write(this.state, key, text));
     this.list.scrollTop = this.list.scrollHeight;
     try {
-      await this.client?.sendMessage(this.peer, text);
+      await this.client?.sendMessage(peer, text);
       this.problem = null;
     } catch (error) {
+      if (peer !== this.peer) return;
       // By its code: the class of another script is another class.
       this.problem = (error as { code?: string }).code === "forbidden" ? "refused" : null;
       this.update(chat.fail(this.state, key));
@@ -267,13 +280,14 @@ export class TocsinChat extends Base {
   }
 
   private async sendFile(): Promise<void> {
+    const { peer, client } = this;
     const [file] = this.picker.files ?? [];
     if (file === undefined || this.uploads === null) return;
     this.picker.value = "";
     try {
       const attachments = [await this.uploads(file)];
       const client_msg_id = crypto.getRandomValues(new Uint32Array(4)).join("-");
-      await this.client?.emitWithAck("chat", "send_message", { to_user_id: this.peer, client_msg_id, attachments });
+      await client?.emitWithAck("chat", "send_message", { to_user_id: peer, client_msg_id, attachments });
       this.problem = null;
     } catch {
       this.problem = "notAttached";
@@ -282,10 +296,12 @@ export class TocsinChat extends Base {
   }
 
   private async toggleBlock(): Promise<void> {
+    const { peer } = this;
     const isBlocked = !this.state.isBlocked;
     try {
       const token = await this.client?.getToken();
-      if (token) await setBlocked(this.peer, isBlocked, token);
+      if (token) await setBlocked(peer, isBlocked, token);
+      if (peer !== this.peer) return;
       this.problem = null;
       this.update({ ...this.state, isBlocked });
     } catch {
@@ -320,7 +336,7 @@ export class TocsinChat extends Base {
 
   private tellRead(): void {
     const unread = chat.latestUnread(this.state, this.peer);
-    if (unread === undefined || unread.id <= this.toldRead || document.visibilityState !== "visible") return;
+    if (unread === undefined || unread.id === this.toldRead || document.visibilityState !== "visible") return;
     this.toldRead = unread.id;
     this.client?.emitWithAck("chat", "mark_read", { message_id: unread.id }).catch(() => {
       this.toldRead = "";
@@ -344,7 +360,8 @@ export class TocsinChat extends Base {
     this.presence.textContent = tellPresence(state, texts, lang);
     this.empty.textContent = this.isLoaded ? texts.empty : "";
     this.empty.hidden = state.messages.length + state.pending.length > 0;
-    this.status.textContent = this.tellStatus(texts, name);
+    const told = this.problem ?? (this.editing === null ? null : "editing");
+    this.status.textContent = tellStatus(state, told, texts, name);
     this.input.placeholder = texts.messageTo(name);
     this.input.setAttribute("aria-label", texts.messageTo(name));
     this.send.textContent = this.editing === null ? texts.send : texts.save;
@@ -356,13 +373,6 @@ export class TocsinChat extends Base {
     this.attach.setAttribute("aria-label", texts.attach);
     this.cancel.hidden = this.editing === null;
     this.renderList(texts);
-  }
-
-  private tellStatus(texts: Texts, name: string): string {
-    if (this.state.isBlocked) return texts.blocked;
-    if (this.problem !== null) return String(texts[this.problem]);
-    if (this.editing !== null) return texts.editing;
-    return this.state.isTyping ? texts.typing(name) : "";
   }
 
   private renderList(texts: Texts): void {
@@ -383,10 +393,4 @@ export class TocsinChat extends Base {
     drawing.end();
     if (isAtEnd) list.scrollTop = list.scrollHeight;
   }
-}
-
-function part(tag: string, name: string): HTMLElement {
-  const element = document.createElement(tag);
-  element.setAttribute("part", name);
-  return element;
 }

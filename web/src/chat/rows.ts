@@ -45,3 +45,10 @@ export class Rows {
     };
   }
 }
+
+/** A new element that a page can style by the name of its part. */
+export function part(tag: string, name: string): HTMLElement {
+  const element = document.createElement(tag);
+  element.setAttribute("part", name);
+  return element;
+}

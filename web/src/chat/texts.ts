@@ -121,3 +121,15 @@ export function tellPresence(
   if (lastSeenAt === null) return texts.offline;
   return texts.lastSeen(new Date(lastSeenAt).toLocaleString(lang, { dateStyle: "short", timeStyle: "short" }));
 }
+
+/** The line below the messages: a block, else what is wrong or being done, else whether the other is writing. */
+export function tellStatus(
+  { isBlocked, isTyping }: Pick<Conversation, "isBlocked" | "isTyping">,
+  told: keyof Texts | null,
+  texts: Texts,
+  name: string,
+): string {
+  if (isBlocked) return texts.blocked;
+  if (told !== null) return String(texts[told]);
+  return isTyping ? texts.typing(name) : "";
+}
