@@ -13,7 +13,6 @@ from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
 from tocsin.application.drafts import draft_event, draft_message, draft_notification
 from tocsin.application.fan_out import FanOut
-from tocsin.application.fan_out import FanOut
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Store
 from tocsin.application.push import Push, draft_push
@@ -126,27 +125,6 @@ class Coroutines:
         fields |= {"category": category, "priority": priority, "sound": sound, "ttl_s": ttl_s, "expires_at": expires_at}
         # Of everybody who follows it: the user of this draft means nothing.
         return (await self.fan_out.publish(topic, draft_notification(0, fields))).json()
-
-    async def notify_topic(self, topic: str, draft: Mapping[str, Any]) -> dict[str, Any]:
-        """
-        Notify all who follow a topic, each once; return the job as soon as it is committed.
-
-        Args:
-            topic: 1 to 900 of the characters ``a-z A-Z 0-9 - _ . ~ %``.
-            draft: The fields of ``create_notification`` beside the user: ``type``, ``title``, ``message``, …
-
-        Returns:
-            The job as ``GET /api/jobs/{id}`` answers it.
-
-        Raises:
-            Invalid: The topic or a field breaks a rule; the detail names it.
-            PayloadTooBig: ``data`` exceeds its limit.
-            Overloaded: The database takes no work now; nothing was stored.
-            StorageFull: The disk is full; nothing was stored.
-            NotInitialized: The service has not started.
-        """
-        # Of everybody who follows it: the user of this draft means nothing.
-        return (await self.fan_out.publish(topic, draft_notification(0, draft))).json()
 
     async def publish(
         self,
