@@ -7,7 +7,6 @@ begins and in one when it ends, whatever number of connections it cuts.
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable
 
@@ -15,6 +14,8 @@ from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import AbstractConnection as Connection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+
+from tocsin.domain.jitter import jitter
 
 ANSWER_S = 5.0
 FIRST_WAIT_S = 0.5
@@ -97,7 +98,7 @@ class RedisLink:
                 await connection.disconnect(nowait=True)
             self.reconnects += 1
             longest = FIRST_WAIT_S if time.monotonic() - began >= STEADY_S else min(LONGEST_WAIT_S, longest * 2)
-            await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - spreads the nodes, hides nothing
+            await asyncio.sleep(jitter(0, longest))
 
     def found(self, name: str) -> None:
         """Take note that a kept connection works."""

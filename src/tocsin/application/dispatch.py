@@ -6,7 +6,6 @@ What comes of it is a ``Settlement``; who records it, and when, is the relay's.
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from tocsin.application.escalation import Step
 from tocsin.application.push import Route, Target
 from tocsin.domain.delivery import Attempt
 from tocsin.domain.errors import TocsinError
+from tocsin.domain.jitter import jitter
 from tocsin.domain.notification import Notification
 from tocsin.domain.push import MAX_LINK, MAX_TTL_S, Outcome, PushMessage
 from tocsin.domain.timestamp import iso, now_ms
@@ -84,7 +84,7 @@ class Dispatch:
         routes: Sequence[Route[Any]],
         *,
         clock: Callable[[], int] = now_ms,
-        jitter: Callable[[float, float], float] = random.uniform,
+        jitter: Callable[[float, float], float] = jitter,
     ) -> None:
         self._routes = {route.channel: route for route in routes}
         self._clock = clock

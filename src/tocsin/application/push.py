@@ -6,7 +6,6 @@ Who sends to what is a ``Route``; what a provider answers is its sender's to rea
 
 import asyncio
 import logging
-import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ import orjson
 from tocsin.application.drafts import copy_json
 from tocsin.application.ports import PushSender
 from tocsin.domain.errors import Invalid, PayloadTooBig, TocsinError
+from tocsin.domain.jitter import jitter
 from tocsin.domain.ladder import ChannelName
 from tocsin.domain.notification import MAX_DATA_BYTES, MAX_MESSAGE, MAX_TITLE, Priority
 from tocsin.domain.push import DEFAULT_TTL_S, MAX_COLLAPSE_KEY, MAX_LINK, MAX_TTL_S, Outcome, PushMessage
@@ -105,7 +105,7 @@ class Push:
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
-        jitter: Callable[[float, float], float] = random.uniform,
+        jitter: Callable[[float, float], float] = jitter,
     ) -> None:
         self._routes = tuple(routes)
         self._sleep = sleep

@@ -10,7 +10,6 @@ take for the same message. What is to be done is decided by ``escalation``.
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -21,6 +20,7 @@ from tocsin.application.escalation import Step, next_step
 from tocsin.application.push import Route
 from tocsin.domain.delivery import Delivery
 from tocsin.domain.errors import TocsinError
+from tocsin.domain.jitter import jitter
 from tocsin.domain.ladder import Ladders
 from tocsin.domain.stream import StreamEvent
 from tocsin.domain.timestamp import now_ms
@@ -67,7 +67,7 @@ class Relay:
         *,
         is_online: Callable[[UserId], bool | None] = lambda _: None,
         clock: Callable[[], int] = now_ms,
-        jitter: Callable[[float, float], float] = random.uniform,
+        jitter: Callable[[float, float], float] = jitter,
     ) -> None:
         self._store = store
         self._dispatch = Dispatch(routes, clock=clock, jitter=jitter)

@@ -1,8 +1,8 @@
 """Sends clients away before the server stops (delivery contract, 12)."""
 
 import asyncio
-import random
 
+from tocsin.domain.jitter import jitter
 from tocsin.engine import SocketServer
 
 DRAIN_S = 10.0
@@ -19,7 +19,7 @@ async def drain(server: SocketServer, window_s: float = DRAIN_S) -> None:
     """
     server.refuse_new = True
     for connection in list(server.connections):
-        payload = {"retry_in": round(random.uniform(0.0, window_s), 1)}  # noqa: S311 - spreads load, hides nothing
+        payload = {"retry_in": round(jitter(0.0, window_s), 1)}
         for socket in list(connection.sockets.values()):
             socket.emit("server_draining", payload)
     await asyncio.sleep(0)

@@ -10,7 +10,6 @@ single socket comes up to the head of its stream is ``resume``'s concern.
 
 import asyncio
 import logging
-import random
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ from typing import Any
 from tocsin.application.ports import Store
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.events import NAMESPACES
+from tocsin.domain.jitter import jitter
 from tocsin.domain.stream import Head, StreamEvent, StreamKey, resync_reason
 from tocsin.domain.user_id import UserId
 from tocsin.engine import EncodedPacket, Socket, SocketServer, encode_event_json
@@ -303,7 +303,7 @@ class LiveStreams:
         while True:
             with suppress(TimeoutError):
                 # The jitter spreads the load of many nodes.
-                async with asyncio.timeout(self._sweep_s * random.uniform(0.75, 1.0)):  # noqa: S311 - no secret
+                async with asyncio.timeout(self._sweep_s * jitter(0.75, 1.0)):
                     await self._hurry.wait()
             self._hurry.clear()
             try:
