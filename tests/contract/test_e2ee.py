@@ -6,7 +6,7 @@ import pytest
 
 from tests.contract.conftest import NOON
 from tocsin.adapters.sql.e2ee import SqlE2ee
-from tocsin.application.ports import Once
+from tocsin.application.once import Once
 from tocsin.domain.e2ee import KEPT_MS, MAX_DEVICES, MAX_WAITING, DeviceAddress, KeyCounts, KeyUpload, Sealed
 from tocsin.domain.errors import Conflict, KeyReused, NotFound
 

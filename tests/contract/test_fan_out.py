@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tocsin.adapters.sql.fan_out import SqlFanOut
-from tocsin.application.ports import Once
+from tocsin.application.once import Once
 from tocsin.domain.errors import KeyReused, NotFound
 from tocsin.domain.notification import NotificationDraft
 from tocsin.domain.user_id import UserId

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.contract.conftest import NOON
-from tocsin.application.ports import Once
+from tocsin.application.once import Once
 from tocsin.domain.device import MAX_TOPICS, DeviceDraft
 from tocsin.domain.errors import Conflict, KeyReused, NotFound
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tocsin.application.ports import Once
+from tocsin.application.once import Once
 from tocsin.domain.errors import KeyReused, NotFound
 from tocsin.domain.notification import InboxFilter
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.contract.conftest import NOON
-from tocsin.application.ports import Once
+from tocsin.application.once import Once
 from tocsin.domain.errors import KeyReused, NotFound
 from tocsin.domain.web_push import PushKeys, WebPushDraft
 

@@ -7,7 +7,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import orjson
 
-from tocsin.application.ports import Bus, Once, Store
+from tocsin.application.once import Once
+from tocsin.application.ports import Bus, Store
 from tocsin.domain.errors import Invalid, PayloadTooBig
 from tocsin.domain.events import EventType, find_event_type
 from tocsin.domain.notification import MAX_RECIPIENTS

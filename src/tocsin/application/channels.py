@@ -3,7 +3,7 @@
 import builtins
 from typing import Protocol
 
-from tocsin.application.ports import Once
+from tocsin.application.once import Once
 from tocsin.domain.channel import MAX_NAME, MAX_URL, Channel, ChannelDraft
 from tocsin.domain.errors import Invalid
 from tocsin.domain.notification import MAX_CATEGORY

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 from tocsin.domain.delivery import Attempt, Delivery, Trace
 from tocsin.domain.notification import Notification
 from tocsin.domain.preference import Preferences
-from tocsin.domain.user_id import UserId
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +71,3 @@ class DeliveryStore(Protocol):
 
     async def trace(self, notification_id: str) -> Trace:
         """Return what is known of one notification; NotFound when nothing is."""
-
-    async def find_preferences(self, user_id: UserId) -> Preferences:
-        """Return a user's preferences, or those of one who has none."""
-
-    async def save_preferences(self, user_id: UserId, preferences: Preferences) -> None:
-        """Replace a user's preferences."""

@@ -3,7 +3,8 @@
 import builtins
 from typing import get_args
 
-from tocsin.application.ports import Once, Store
+from tocsin.application.once import Once
+from tocsin.application.ports import Store
 from tocsin.domain.device import (
     MAX_DEVICE_NAME,
     MAX_TOKEN,

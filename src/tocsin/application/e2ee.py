@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 import orjson
 
-from tocsin.application.ports import Bus, Once
+from tocsin.application.once import Once
+from tocsin.application.ports import Bus
 from tocsin.application.rate_limits import EventLimit
 from tocsin.domain import e2ee as rules
 from tocsin.domain.e2ee import ClaimedKey, Delivered, DeviceAddress, EncryptingDevice, KeyCounts, KeyUpload, Sealed

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from tocsin.application.devices import check_topic
 from tocsin.application.notifications import check_notification
-from tocsin.application.ports import Once
+from tocsin.application.once import Once
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.fan_out import FanOutJob
 from tocsin.domain.notification import NotificationDraft

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import orjson
 
-from tocsin.application.ports import Once, Store
+from tocsin.application.once import Once
+from tocsin.application.ports import Store
 from tocsin.domain import notification as rules
 from tocsin.domain.errors import Invalid, PayloadTooBig
 from tocsin.domain.notification import InboxFilter, InboxPage, InboxStats, Notification, NotificationDraft

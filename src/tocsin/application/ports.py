@@ -6,12 +6,13 @@ and runs it over every adapter.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from tocsin.application.inbox_store import InboxStore
+from tocsin.application.once import Once
 from tocsin.domain.device import Device, DeviceDraft, DeviceKind
 from tocsin.domain.message import Message, MessageDraft
-from tocsin.domain.notification import InboxFilter, InboxPage, InboxStats, Notification, NotificationDraft
+from tocsin.domain.notification import NotificationDraft
 from tocsin.domain.principal import Principal
 from tocsin.domain.push import Outcome, PushMessage
 from tocsin.domain.stream import EventDraft, Head, Slice, StreamEvent, StreamKey
@@ -23,23 +24,7 @@ T_contra = TypeVar("T_contra", contravariant=True)
 Draft = NotificationDraft | MessageDraft | EventDraft
 
 
-@dataclass(frozen=True, slots=True)
-class Once:
-    """
-    Makes a write happen once: the same key of one principal gives the first answer again.
-
-    Attributes:
-        owner: Whose key it is (the principal's user id and scopes as one string).
-        key: The client's ``Idempotency-Key``.
-        fingerprint: Digest of the request; another one under the same key is refused.
-    """
-
-    owner: str
-    key: str
-    fingerprint: bytes
-
-
-class Store(Protocol):
+class Store(InboxStore, Protocol):
     """
     The one truth: rows and streams, written in one transaction each.
 
@@ -64,40 +49,6 @@ class Store(Protocol):
 
     async def ping(self) -> None:
         """Return when a write transaction can commit; raise a TocsinError when not."""
-
-    # Notifications
-
-    async def create_notifications(
-        self, drafts: Sequence[NotificationDraft], once: Once | None = None
-    ) -> list[Notification]:
-        """Insert all or none, each with its ``notification`` event, users in ascending id."""
-
-    async def get_notification(self, user_id: UserId, notification_id: str) -> Notification:
-        """Return one of the user's own; NotFound also for another's or an expired one."""
-
-    async def list_notifications(
-        self, user_id: UserId, wanted: InboxFilter, *, before: int | None, limit: int
-    ) -> InboxPage:
-        """Return a page of an inbox, newest first, read in one snapshot."""
-
-    async def notification_stats(self, user_id: UserId) -> InboxStats:
-        """Count one inbox in one snapshot."""
-
-    async def mark_notification_read(
-        self, user_id: UserId, notification_id: str, once: Once | None = None
-    ) -> Notification:
-        """Set ``read_at`` (and ``seen_at``) and emit ``notification_read``; already read: no event."""
-
-    async def mark_all_notifications_read(
-        self, user_id: UserId, category: str | None = None, once: Once | None = None
-    ) -> int:
-        """Mark every unread one (of the category); one ``notification_read`` event if any was."""
-
-    async def mark_notifications_seen(self, user_id: UserId, notification_ids: Sequence[str] | None) -> int:
-        """Set ``seen_at`` on the given or all unseen ones; one ``notification_updated`` if any was."""
-
-    async def delete_notification(self, user_id: UserId | None, notification_id: str, once: Once | None = None) -> None:
-        """Delete and emit ``notification_deleted``; ``user_id`` None retracts anybody's."""
 
     # Chat
 

@@ -4,7 +4,8 @@ import builtins
 import time
 from collections.abc import Callable
 
-from tocsin.application.ports import Once, PushEndpoints, PushKeyring, Store
+from tocsin.application.once import Once
+from tocsin.application.ports import PushEndpoints, PushKeyring, Store
 from tocsin.application.rate_limits import EventLimit
 from tocsin.domain.errors import Invalid
 from tocsin.domain.rate import Rate

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tocsin.adapters.apprise_channel import AppriseSender
 from tocsin.adapters.sql.channels import SqlChannels
-from tocsin.adapters.sql.deliveries import OpenStore
+from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.application.channels import Channels
 from tocsin.application.push import Route
 from tocsin.domain.channel import Channel

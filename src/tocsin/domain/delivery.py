@@ -11,7 +11,7 @@ from tocsin.domain.timestamp import iso, iso_or_none
 from tocsin.domain.user_id import UserId, user_id_json
 
 # Why no rung is climbed any more.
-Ending = Literal["acked", "read", "deleted", "expired", "done"]
+Ending = Literal["acked", "read", "archived", "snoozed", "claimed", "replaced", "deleted", "expired", "done"]
 
 AttemptOutcome = Literal[
     "sent",  # the provider took it

@@ -99,6 +99,26 @@ class Conflict(TocsinError):
     status = 409
 
 
+class AlreadyClaimed(Conflict):
+    """
+    Somebody else was first.
+
+    Args:
+        claim: Who, and when: ``{claimed_by, claimed_at}``, part of the problem object.
+    """
+
+    code = "already_claimed"
+    title = "Already claimed"
+
+    def __init__(self, claim: dict[str, Any]) -> None:
+        super().__init__(f"user {claim['claimed_by']} has claimed it")
+        self._claim = claim
+
+    def problem(self) -> dict[str, Any]:
+        """Return the problem object, with who was first."""
+        return {**super().problem(), **self._claim}
+
+
 class PayloadTooBig(TocsinError):
     """The encoded payload exceeds the limit."""
 

@@ -15,6 +15,10 @@ MAX_CATEGORY = 64
 MAX_SOUND = 128
 MAX_DATA_BYTES = 16_384
 MAX_RECIPIENTS = 1_000
+MAX_KEY = 128
+MAX_ACTOR_NAME = 128
+# How many of a group are named.
+MAX_ACTORS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +29,13 @@ class NotificationDraft:
     Attributes:
         stored_id: The id that it has where it is stored already, as a model's ``to_dict()`` says:
             if its user has that notification, it was delivered and nothing is made twice.
+        id: The id that it will have; None: a new one.
+        collapse_key: It takes the place of the user's notification of the same key.
+        group_key: It joins the user's unread card of the same key.
+        actor_id: Who did it; in a group each counts once.
+        claim_id: Shared by those of whom one may claim it.
+        template: The name of its words; ``title`` and ``message`` stand in where they can't be had.
+        params: What the words are filled with.
     """
 
     user_id: UserId
@@ -37,6 +48,14 @@ class NotificationDraft:
     sound: str | None = None
     expires_at: int | None = None
     stored_id: str | None = None
+    id: str | None = None
+    collapse_key: str | None = None
+    group_key: str | None = None
+    actor_id: UserId | None = None
+    actor_name: str | None = None
+    claim_id: str | None = None
+    template: str | None = None
+    params: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +64,12 @@ class Notification:
     A stored notification; instants are milliseconds since 1970.
 
     Attributes:
-        seq: The seq of the event that created it; lists are ordered by it.
+        seq: The seq of the event that brought it, or brought it back; lists are ordered by it.
+        archived_at: Since when it is out of the list and the badge.
+        snoozed_until: When it comes back; out of both till then.
+        group_actors: Who did it, the latest first, each ``{id, name}``.
+        digest_id: The card of the digest that stands for it.
+        digest_count: Of such a card: how many it stands for.
     """
 
     id: str
@@ -62,10 +86,28 @@ class Notification:
     seen_at: int | None = None
     read_at: int | None = None
     expires_at: int | None = None
+    archived_at: int | None = None
+    snoozed_until: int | None = None
+    updated_at: int | None = None
+    collapse_key: str | None = None
+    group_key: str | None = None
+    group_id: str | None = None
+    group_count: int | None = None
+    group_actors: list[dict[str, Any]] | None = None
+    claim_id: str | None = None
+    claimed_by: UserId | None = None
+    claimed_at: int | None = None
+    digest_id: str | None = None
+    digest_count: int | None = None
+
+    @property
+    def is_unread(self) -> bool:
+        """Return whether the badge counts it, as long as it has not expired."""
+        return self.read_at is None and self.archived_at is None and self.snoozed_until is None
 
     def json(self) -> dict[str, Any]:
         """Return the JSON object of REST answers and of the ``notification`` event."""
-        return {
+        told = {
             "id": self.id,
             "user_id": user_id_json(self.user_id),
             "type": self.type,
@@ -80,16 +122,62 @@ class Notification:
             "read": self.read_at is not None,
             "read_at": iso_or_none(self.read_at),
             "expires_at": iso_or_none(self.expires_at),
+            "archived_at": iso_or_none(self.archived_at),
+            "snoozed_until": iso_or_none(self.snoozed_until),
         }
+        # Most have none of these, and are sent often.
+        if self.updated_at is not None:
+            told["updated_at"] = iso(self.updated_at)
+        if self.collapse_key is not None:
+            told["collapse_key"] = self.collapse_key
+        if self.group_key is not None:
+            told["group"] = {"key": self.group_key, "count": self.group_count, "actors": self.group_actors}
+        if self.claim_id is not None:
+            told["claim"] = self.claim_json()
+        if self.digest_id is not None or self.digest_count is not None:
+            told["digest"] = {"id": self.digest_id, "count": self.digest_count}
+        return told
+
+    def claim_json(self) -> dict[str, Any]:
+        """Return who has claimed it."""
+        claimed_by = None if self.claimed_by is None else user_id_json(self.claimed_by)
+        return {"claimed_by": claimed_by, "claimed_at": iso_or_none(self.claimed_at)}
+
+
+Place = Literal["inbox", "archive", "snoozed"]
 
 
 @dataclass(frozen=True, slots=True)
 class InboxFilter:
-    """Which notifications a list shows; expired ones never appear."""
+    """
+    Which notifications a list shows; expired ones never appear.
+
+    Attributes:
+        place: The inbox, what is archived, or what is snoozed.
+        digest_id: Those alone for which this card stands, wherever they are.
+    """
 
     unread: bool | None = None
     category: str | None = None
     type: str | None = None
+    place: Place = "inbox"
+    digest_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """
+    What a user changes of an own notification; None: nothing.
+
+    Attributes:
+        read: False: it is unread again.
+        snoozed_until: When it comes back, in milliseconds since 1970; 0: it comes back now, quietly.
+    """
+
+    seen: bool = False
+    read: bool | None = None
+    archived: bool | None = None
+    snoozed_until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +205,32 @@ class InboxStats:
     unseen: int
     total: int
     by_category: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduled:
+    """
+    A notification that will be delivered later; of a topic, to whoever follows it then.
+
+    Attributes:
+        id: Of the notification, or of the job that a topic's will be.
+        due_at: When, in milliseconds since 1970.
+    """
+
+    id: str
+    due_at: int
+    user_id: UserId | None
+    topic: str | None
+    title: str
+    created_at: int
+
+    def json(self) -> dict[str, Any]:
+        """Return the JSON object of REST."""
+        return {
+            "id": self.id,
+            "deliver_at": iso(self.due_at),
+            "user_id": None if self.user_id is None else user_id_json(self.user_id),
+            "topic": self.topic,
+            "title": self.title,
+            "created_at": iso(self.created_at),
+        }

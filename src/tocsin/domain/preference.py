@@ -1,16 +1,92 @@
-"""How a user wants to be reached: which channels for which category, and when not at all."""
+"""
+How a user wants to be told: what of which category on which channel, how loud, how often, and when not at all.
 
-import re
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+A user's own word stands above the back end's default, and what is said of a
+category above what is said of ``*``, every category.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 from tocsin.domain.errors import Invalid
+from tocsin.domain.notification import MAX_CATEGORY, MAX_SOUND
+from tocsin.domain.quiet_hours import QuietHours, check_zone, next_at_hour, next_hour
+from tocsin.domain.text import check_text
+from tocsin.domain.timestamp import from_datetime, iso_or_none
 
-_CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
-_CHANNELS = frozenset({"fcm", "webpush", "channels"})
+Digest = Literal["off", "hourly", "daily"]
+Locale = Literal["en", "ko"]
+
 EVERY_CATEGORY = "*"
+MAX_CATEGORIES = 200
+_SWITCHES = ("inbox", "toast", "fcm", "webpush", "channels")
+_DIGESTS = ("off", "hourly", "daily")
+_LOCALES = ("en", "ko")
+_FIELDS = frozenset({"categories", "quiet_hours", "mute_until", "digest_hour", "time_zone", "locale"})
+_MORNING = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """
+    What is asked of one category; None: nothing is said here.
+
+    Attributes:
+        inbox: False: it goes to the archive at once, and makes no noise.
+        toast: Whether it pops up on an open page.
+        sound: Its sound there; False: none.
+        digest: Whether it waits for a digest.
+    """
+
+    inbox: bool | None = None
+    toast: bool | None = None
+    sound: str | Literal[False] | None = None
+    fcm: bool | None = None
+    webpush: bool | None = None
+    channels: bool | None = None
+    digest: Digest | None = None
+
+    @classmethod
+    def read(cls, category: str, body: object) -> "Rule":
+        """
+        Return the rule of one object.
+
+        Raises:
+            Invalid: A field breaks a rule; the detail names it.
+        """
+        where = f"categories.{category}"
+        if not isinstance(body, dict):
+            raise Invalid(f"{where} must be an object")
+        for name, value in body.items():
+            if name in _SWITCHES:
+                if not isinstance(value, bool | None):
+                    raise Invalid(f"{where}.{name} must be true or false")
+            elif name == "digest":
+                if value is not None and value not in _DIGESTS:
+                    raise Invalid(f"{where}.digest must be off, hourly or daily")
+            elif name == "sound":
+                if isinstance(value, str):
+                    check_text(f"{where}.sound", value, MAX_SOUND)
+                elif value is not None and value is not False:
+                    raise Invalid(f"{where}.sound must be a name, or false")
+            else:
+                raise Invalid(f"{where}.{name} is no field of preferences")
+        return cls(**body)
+
+    def json(self) -> dict[str, Any]:
+        """Return what ``read`` takes; what is not said is left out."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def over(self, other: "Rule") -> "Rule":
+        """Return this one, with the other's word where this one has none."""
+        return Rule(**{**other.json(), **self.json()})
+
+
+_EVERYTHING = Rule(inbox=True, toast=True, fcm=True, webpush=True, channels=True, digest="off")
+_NOTHING_SAID = Rule()
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,87 +95,117 @@ class Preferences:
     What one user has asked for; without any, everything comes at once.
 
     Attributes:
-        quiet_from: When the quiet hours begin, by the user's clock; None: there are none.
-        quiet_until: When they end; earlier than ``quiet_from`` is the next morning.
-        time_zone: Of the user's clock, as ``Asia/Seoul``.
-        muted: The channels that a category (``*``: every) does not use.
+        categories: Rules by category; ``*`` holds for every one.
+        quiet_hours: When nothing but what is urgent makes a noise.
+        mute_until: The same until then, once; milliseconds since 1970.
+        digest_hour: The hour of day of a daily digest.
+        time_zone: Of the user's clock.
+        locale: The language of what the server words.
     """
 
-    quiet_from: time | None = None
-    quiet_until: time | None = None
-    time_zone: str = "UTC"
-    muted: dict[str, frozenset[str]] = field(default_factory=dict)
+    categories: Mapping[str, Rule] = field(default_factory=dict)
+    quiet_hours: QuietHours | None = None
+    mute_until: int | None = None
+    digest_hour: int | None = None
+    time_zone: str | None = None
+    locale: Locale | None = None
 
     @classmethod
-    def read(cls, body: dict[str, Any]) -> "Preferences":
+    def read(cls, body: Mapping[str, Any]) -> "Preferences":
         """
-        Return the preferences of ``{quiet_hours: {from, until, time_zone}, muted: {category: [channel]}}``.
+        Return the preferences of one object, as the reference of REST has it.
 
         Raises:
             Invalid: A field breaks a rule; the detail names it.
         """
-        quiet = body.get("quiet_hours")
-        muted = body.get("muted") or {}
-        if unknown := sorted(body.keys() - {"quiet_hours", "muted"}):
+        if unknown := sorted(body.keys() - _FIELDS):
             raise Invalid(f"{unknown[0]} is no field of preferences")
-        if not isinstance(muted, dict) or not all(
-            isinstance(names, list) and set(names) <= _CHANNELS for names in muted.values()
-        ):
-            raise Invalid("muted must be lists of fcm, webpush and channels by category")
-        told = {category: frozenset(names) for category, names in muted.items()}
-        if quiet is None:
-            return cls(muted=told)
-        if not isinstance(quiet, dict):
-            raise Invalid("quiet_hours must be an object")
-        zone = quiet.get("time_zone", "UTC")
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-            raise Invalid("quiet_hours.time_zone must be a name such as Asia/Seoul") from None
-        return cls(_clock("from", quiet.get("from")), _clock("until", quiet.get("until")), zone, told)
+        categories = body.get("categories") or {}
+        if not isinstance(categories, dict) or len(categories) > MAX_CATEGORIES:
+            raise Invalid(f"categories must be an object of at most {MAX_CATEGORIES} categories")
+        for name in categories:
+            check_text("a name in categories", name, MAX_CATEGORY)
+        zone, quiet = body.get("time_zone"), body.get("quiet_hours")
+        if zone is not None:
+            check_zone("time_zone", zone)
+        hour, locale = body.get("digest_hour"), body.get("locale")
+        if hour is not None and (isinstance(hour, bool) or not isinstance(hour, int) or not 0 <= hour <= 23):
+            raise Invalid("digest_hour must be an hour of the day, 0 to 23")
+        if locale is not None and locale not in _LOCALES:
+            raise Invalid(f"locale must be one of {', '.join(_LOCALES)}")
+        return cls(
+            categories={name: Rule.read(name, rule) for name, rule in categories.items()},
+            quiet_hours=None if quiet is None else QuietHours.read(quiet, zone or "UTC"),
+            mute_until=_instant("mute_until", body.get("mute_until")),
+            digest_hour=hour,
+            time_zone=zone,
+            locale=locale,
+        )
 
     def json(self) -> dict[str, Any]:
         """Return what ``read`` takes."""
-        quiet = None
-        if self.quiet_from is not None and self.quiet_until is not None:
-            quiet = {
-                "from": self.quiet_from.strftime("%H:%M"),
-                "until": self.quiet_until.strftime("%H:%M"),
-                "time_zone": self.time_zone,
-            }
-        return {"quiet_hours": quiet, "muted": {category: sorted(names) for category, names in self.muted.items()}}
+        return {
+            "categories": {name: rule.json() for name, rule in self.categories.items()},
+            "quiet_hours": None if self.quiet_hours is None else self.quiet_hours.json(),
+            "mute_until": iso_or_none(self.mute_until),
+            "digest_hour": self.digest_hour,
+            "time_zone": self.time_zone,
+            "locale": self.locale,
+        }
+
+    def over(self, defaults: "Preferences") -> "Preferences":
+        """Return what holds: these, with the defaults where these say nothing."""
+        own, every = self.categories, self.categories.get(EVERY_CATEGORY, _NOTHING_SAID)
+        told = defaults.categories
+        beneath = told.get(EVERY_CATEGORY, _NOTHING_SAID)
+        names = own.keys() | told.keys() | {EVERY_CATEGORY}
+        return Preferences(
+            categories={
+                name: own.get(name, _NOTHING_SAID).over(every).over(told.get(name, _NOTHING_SAID)).over(beneath)
+                for name in sorted(names)
+            },
+            quiet_hours=self.quiet_hours or defaults.quiet_hours,
+            mute_until=self.mute_until,
+            digest_hour=defaults.digest_hour if self.digest_hour is None else self.digest_hour,
+            time_zone=self.time_zone or defaults.time_zone,
+            locale=self.locale or defaults.locale,
+        )
+
+    def rule(self, category: str | None) -> Rule:
+        """Return what holds for a category, with every switch said."""
+        every = self.categories.get(EVERY_CATEGORY, _NOTHING_SAID)
+        return self.categories.get(category or EVERY_CATEGORY, _NOTHING_SAID).over(every).over(_EVERYTHING)
 
     def allows(self, category: str | None, channel: str) -> bool:
-        """Return whether a category may use a channel."""
-        everywhere = self.muted.get(EVERY_CATEGORY, frozenset())
-        return channel not in everywhere | self.muted.get(category or "", frozenset())
+        """Return whether a category may use a channel: ``fcm``, ``webpush`` or ``channels``."""
+        return bool(getattr(self.rule(category), channel))
 
     def quiet_until_after(self, now: int) -> int | None:
-        """
-        Return when the quiet hours that it is in now end, or None outside of them; in milliseconds since 1970.
+        """Return when a noise may be made again, or None when it may be now; in milliseconds since 1970."""
+        muted = self.mute_until if self.mute_until is not None and self.mute_until > now else None
+        quiet = None if self.quiet_hours is None else self.quiet_hours.until_after(now if muted is None else muted)
+        return muted if quiet is None else quiet
 
-        By the wall clock of the user's zone: a night with a change of the clock is an hour longer or shorter.
-        """
-        if self.quiet_from is None or self.quiet_until is None or self.quiet_from == self.quiet_until:
-            return None
-        zone = ZoneInfo(self.time_zone)
-        here = datetime.fromtimestamp(now / 1000, UTC).astimezone(zone)
-        clock = here.time()
-        over_night = self.quiet_from > self.quiet_until
-        is_quiet = (
-            clock >= self.quiet_from or clock < self.quiet_until
-            if over_night
-            else self.quiet_from <= clock < self.quiet_until
+    def digest_at(self, category: str | None, now: int) -> int | None:
+        """Return when the digest comes that a category waits for now, or None when it does not wait."""
+        zone = self.time_zone or (self.quiet_hours.time_zone if self.quiet_hours else "UTC")
+        kind = self.rule(category).digest
+        if kind == "hourly":
+            return next_hour(now, zone)
+        return (
+            next_at_hour(now, _MORNING if self.digest_hour is None else self.digest_hour, zone)
+            if kind == "daily"
+            else None
         )
-        if not is_quiet:
-            return None
-        day = here.date() + timedelta(days=1) if over_night and clock >= self.quiet_from else here.date()
-        end = int(datetime.combine(day, self.quiet_until, zone).timestamp() * 1000)
-        return max(end, now + 1)
 
 
-def _clock(name: str, value: object) -> time:
-    found = _CLOCK.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        raise Invalid(f"quiet_hours.{name} must be a time of day as in 22:00")
-    return time(int(found[1]), int(found[2]))
+def _instant(name: str, value: object) -> int | None:
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise Invalid(f"{name} must be an instant as in 2026-11-23T01:15:00Z")
+    return from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))

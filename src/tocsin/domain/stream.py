@@ -82,12 +82,14 @@ class Head(NamedTuple):
     """
     The state of a stream: last seq given out, highest seq no longer kept, highest seq acked.
 
-    A stream never written has the head ``(0, 0, 0)``.
+    Attributes:
+        unread: Of ``/notifications``: how many of the inbox are unread, as of ``seq``; elsewhere None.
     """
 
     seq: int
     pruned: int
     acked: int
+    unread: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,11 +65,12 @@ class JsonObject(TypeDecorator[dict[str, Any]]):
         return None if value is None else orjson.loads(value)
 
 
-USER_IDS = frozenset({"user_id", "from_user_id", "to_user_id"})
+USER_IDS = frozenset({"user_id", "from_user_id", "to_user_id", "claimed_by"})
 INSTANTS = frozenset(
     {"created_at", "last_seen_at", "seen_at", "read_at", "expires_at", "delivered_at", "edited_at", "deleted_at"}
+    | {"archived_at", "snoozed_until", "updated_at", "claimed_at"}
 )
-OBJECTS = frozenset({"data", "attachments", "ciphertext"})
+OBJECTS = frozenset({"data", "attachments", "ciphertext", "group_actors"})
 _metadata = MetaData()
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, event, inspect
 from sqlalchemy.orm import InstanceState, Mapper, ORMExecuteState, Session, object_session
 
 from tocsin.adapters.sql import streams
+from tocsin.adapters.sql.arrivals import with_badge
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.domain.errors import Invalid
 from tocsin.models.host_session import HostSession
@@ -78,11 +79,12 @@ def _changed_names(model: Model) -> list[str]:
 def _append(transaction: Transaction, tellings: Sequence[Telling]) -> None:
     events = []
     for telling in sorted(tellings, key=_BY_KEY):
-        seq = streams.take_seq(transaction, telling.key)
+        seq, unread = streams.count(transaction, telling.key, telling.unread)
+        payload = telling.payload if unread is None else with_badge(telling.payload, unread)
         if telling.owner is not None:
             telling.owner.seq = seq  # type: ignore[attr-defined]
             telling.owner._numbered(transaction)  # noqa: SLF001 ours
-        events.append(streams.stamped(transaction, telling.key, seq, telling.event, telling.payload))
+        events.append(streams.stamped(transaction, telling.key, seq, telling.event, payload))
     streams.put_events(transaction, events)
 
 

@@ -24,12 +24,14 @@ class Telling:
 
     Attributes:
         owner: The model whose ``seq`` is the event's, if one is.
+        unread: By how much it changes the badge; None: its stream has none.
     """
 
     key: StreamKey
     event: str
     payload: bytes
     owner: "Model | None" = None
+    unread: int | None = None
 
 
 class _Query:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy.orm import Mapped
 
-from tocsin.adapters.sql import deliveries, inbox, schema
-from tocsin.adapters.sql.statements import SQLITE as SQL
+from tocsin.adapters.sql import arrivals, deliveries, inbox, schema
+from tocsin.adapters.sql.inbox_queries import from_row
+from tocsin.adapters.sql.inbox_statements import MARKS
+from tocsin.adapters.sql.inbox_statements import SQLITE as SQL
+from tocsin.adapters.sql.preferences import effective
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.application.drafts import draft_notification
 from tocsin.domain import notification as domain
@@ -18,6 +21,12 @@ from tocsin.domain.timestamp import from_datetime, now_ms
 from tocsin.domain.user_id import parse_user_id
 from tocsin.models.columns import to_datetime, typed
 from tocsin.models.model import Model, Telling, take_over
+
+_INSTANTS = (*MARKS, "expires_at", "updated_at", "claimed_at")
+_AS_STORED = (
+    *("collapse_key", "group_key", "group_id", "group_count", "group_actors"),
+    *("claim_id", "digest_id", "digest_count"),
+)
 
 
 class Notification(Model):
@@ -62,6 +71,18 @@ class Notification(Model):
         seen_at: Mapped[datetime | None]
         read_at: Mapped[datetime | None]
         expires_at: Mapped[datetime | None]
+        archived_at: Mapped[datetime | None]
+        snoozed_until: Mapped[datetime | None]
+        updated_at: Mapped[datetime | None]
+        collapse_key: Mapped[str | None]
+        group_key: Mapped[str | None]
+        group_count: Mapped[int | None]
+        group_actors: Mapped[list[dict[str, Any]] | None]
+        claim_id: Mapped[str | None]
+        claimed_by: Mapped[int | str | None]
+        claimed_at: Mapped[datetime | None]
+        digest_id: Mapped[str | None]
+        digest_count: Mapped[int | None]
 
     def __init__(
         self,
@@ -101,6 +122,8 @@ class Notification(Model):
         return self._entity().json()
 
     def _entity(self) -> domain.Notification:
+        same: dict[str, Any] = {name: getattr(self, name) for name in _AS_STORED}
+        same |= {name: _milliseconds(getattr(self, name)) for name in _INSTANTS}
         return domain.Notification(
             id=self.id,
             user_id=parse_user_id(self.user_id),
@@ -113,41 +136,70 @@ class Notification(Model):
             priority=self.priority,
             sound=self.sound,
             created_at=from_datetime(self.created_at),
-            seen_at=None if self.seen_at is None else from_datetime(self.seen_at),
-            read_at=None if self.read_at is None else from_datetime(self.read_at),
-            expires_at=None if self.expires_at is None else from_datetime(self.expires_at),
+            claimed_by=None if self.claimed_by is None else parse_user_id(self.claimed_by),
+            **same,
         )
 
     def _key(self) -> StreamKey:
-        return StreamKey(parse_user_id(self.user_id), inbox.NAMESPACE)
+        return StreamKey(parse_user_id(self.user_id), arrivals.NAMESPACE)
 
-    def _created(self, _transaction: Transaction) -> Sequence[Telling]:
+    def _created(self, transaction: Transaction) -> Sequence[Telling]:
         names = ("title", "message", "type", "data", "category", "priority", "sound", "expires_at")
         draft_notification(self.user_id, {name: getattr(self, name) for name in names})  # it may have changed since
-        return [Telling(self._key(), "notification", orjson.dumps(self.to_dict()), self)]
+        key = self._key()
+        wanted = effective(transaction, key.user_id)
+        place: dict[str, Any] = {"user_id": key.user_id, "category": self.category, "priority": self.priority}
+        arrivals.settle(place, wanted, transaction.now)
+        for name in ("archived_at", "snoozed_until"):
+            setattr(self, name, to_datetime(place[name]) if name in place else None)
+        self.digest_id = place.get("digest_id")
+        entity = self._entity()
+        event, payload = arrivals.told(entity, wanted, transaction.now)
+        return [Telling(key, event, orjson.dumps(payload), self, int(entity.is_unread))]
 
     def _numbered(self, transaction: Transaction) -> None:
-        deliveries.add(transaction, [self._entity()])
+        if self.archived_at is None and self.snoozed_until is None:
+            deliveries.add(transaction, [self._entity()])
 
     def _changed(self, transaction: Transaction, names: Sequence[str]) -> Sequence[Telling]:
         for name in names:
             if name not in self._changeable or getattr(self, name) is None:
                 self._refuse_change(name, getattr(self, name))
-        now = transaction.now
-        values = {"id": self.id, "user_id": parse_user_id(self.user_id), "now": now, "read_at": now, "seen_at": now}
-        if "read_at" in names:
-            is_news = transaction.execute(SQL.set_unread_read, values).rowcount
-            event, payload = "notification_read", inbox.read_payload(self.id, now)
-        else:
-            is_news = transaction.execute(SQL.set_seen, values).rowcount
-            event, payload = "notification_updated", inbox.seen_payload([self.id], now)
-        if "read_at" in names and is_news:
-            deliveries.end(transaction, self._key().user_id, self.id, "read")
+        now, key = transaction.now, self._key()
+        before = self._stored(transaction)
+        tellings: list[Telling] = []
+        if before is not None and before.read_at is None and "read_at" in names:
+            marks = {name: getattr(before, name) for name in MARKS}
+            marks |= {"read_at": now, "seen_at": before.seen_at or now}
+            transaction.execute(SQL.set_marks, {"id": self.id, **marks})
+            deliveries.end(transaction, key.user_id, self.id, "read")
+            payload = orjson.dumps(inbox.read_payload(self.id, now))
+            tellings = [Telling(key, "notification_read", payload, unread=-int(before.is_unread))]
+        elif before is not None and before.seen_at is None and "read_at" not in names:
+            wanted = {"id": self.id, "user_id": key.user_id, "now": now, "seen_at": now}
+            if transaction.execute(SQL.set_seen, wanted).rowcount:
+                payload = orjson.dumps(inbox.seen_payload([self.id], now))
+                tellings = [Telling(key, "notification_updated", payload, unread=0)]
         take_over(self, transaction.row(SQL.marks, {"id": self.id}), "seen_at", "read_at")
-        return [Telling(self._key(), event, orjson.dumps(payload))] if is_news else []
+        return tellings
 
     def _deleted(self, transaction: Transaction) -> Sequence[Telling]:
-        if not transaction.execute(SQL.delete_notification, {"id": self.id}).rowcount:
+        before = self._stored(transaction, now=0)
+        if before is None:
             return []
-        deliveries.end(transaction, self._key().user_id, self.id, "deleted")
-        return [Telling(self._key(), "notification_deleted", orjson.dumps(inbox.deleted_payload(self.id)))]
+        transaction.execute(SQL.delete_notification, {"id": self.id})
+        key = self._key()
+        deliveries.end(transaction, key.user_id, self.id, "deleted")
+        payload = orjson.dumps({"id": self.id})
+        return [Telling(key, "notification_deleted", payload, unread=-int(before.is_unread))]
+
+    def _stored(self, transaction: Transaction, now: int | None = None) -> domain.Notification | None:
+        """Return it as the database has it; others may have changed it since it was read."""
+        instant = transaction.now if now is None else now
+        wanted = {"id": self.id, "user_id": self._key().user_id, "now": instant}
+        row = transaction.row(SQL.own_notification, wanted)
+        return None if row is None else from_row(row)
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else from_datetime(moment)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from tocsin.application.ports import Once
+from tocsin.application.once import Once
 from tocsin.domain.principal import Principal
 from tocsin.rest.endpoint import Incoming
 from tocsin.rest.problems import Malformed, TokenMissing

@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from tocsin.application.activity import Activity
-from tocsin.application.ports import Once
+from tocsin.application.once import Once
 from tocsin.domain.errors import Invalid, PayloadTooBig
 
 

@@ -30,7 +30,7 @@ def test_without_preferences_everything_comes():
 
 def test_a_channel_is_muted_for_a_category_or_for_all():
     """A star stands for every category, and for none."""
-    preferences = Preferences.read({"muted": {"news": ["fcm"], "*": ["channels"]}})
+    preferences = Preferences.read({"categories": {"news": {"fcm": False}, "*": {"channels": False}}})
 
     assert [False, True, False] == [preferences.allows("news", name) for name in ("fcm", "webpush", "channels")]
     assert [True, False] == [preferences.allows(None, name) for name in ("fcm", "channels")]

@@ -10,11 +10,11 @@ from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.base import Executable
 
-from tocsin.adapters.sql.deliveries import OpenStore
 from tocsin.adapters.sql.idempotency import perform_once
+from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.schema import channel as table
 from tocsin.adapters.sql.transaction import Transaction
-from tocsin.application.ports import Once
+from tocsin.application.once import Once
 from tocsin.domain.channel import MAX_CHANNELS, Channel, ChannelDraft
 from tocsin.domain.errors import Conflict, NotFound
 from tocsin.domain.identifier import new_id

@@ -8,7 +8,7 @@ from tocsin.adapters.sql import chat, streams
 from tocsin.adapters.sql.chat import from_row
 from tocsin.adapters.sql.chat_statements import SQLITE as SQL
 from tocsin.adapters.sql.connection import snapshot
-from tocsin.adapters.sql.deliveries import OpenStore
+from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.domain.conversation import Conversation, ConversationPage, MessagePage, PageQuery
 from tocsin.domain.errors import NotFound

@@ -6,18 +6,17 @@ is what the relay, the trace and the preferences see.
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any, Protocol, TypeVar
-
-import orjson
+from typing import Any, TypeVar
 
 from tocsin.adapters.failpoint import Failpoints, from_environment
 from tocsin.adapters.sql import inbox_queries, streams, web_push
 from tocsin.adapters.sql.connection import snapshot
 from tocsin.adapters.sql.delivery_statements import ADD_FIELDS
 from tocsin.adapters.sql.delivery_statements import SQLITE as SQL
-from tocsin.adapters.sql.due import attempt_from_row, load, read_preferences
+from tocsin.adapters.sql.due import attempt_from_row, load
+from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.schema import delivery_attempt
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.application.deliveries import Due, Settlement
@@ -25,7 +24,6 @@ from tocsin.domain.delivery import KEPT_MS, Attempt, Delivery, Ending, Trace
 from tocsin.domain.errors import NotFound
 from tocsin.domain.identifier import new_id
 from tocsin.domain.notification import Notification
-from tocsin.domain.preference import Preferences
 from tocsin.domain.stream import StreamKey
 from tocsin.domain.user_id import UserId
 
@@ -59,6 +57,11 @@ def end_all(transaction: Transaction, user_id: UserId, category: str | None) -> 
     transaction.execute(SQL.end_all if category is None else SQL.end_category, values)
 
 
+def set_expiry(transaction: Transaction, notification_id: str, expires_at: int | None) -> None:
+    """Let it be sent for longer, or shorter."""
+    transaction.execute(SQL.set_expiry, {"id": notification_id, "expires_at": expires_at})
+
+
 def end_acked(transaction: Transaction, user_id: UserId, acked: int) -> None:
     """Do so for all that an ack covers."""
     values = {"user_id": user_id, "acked": acked, "reason": "acked", "now": transaction.now}
@@ -90,16 +93,6 @@ def prove(transaction: Transaction, subscription_id: str, notification_id: str |
     if event != "shown" and (owner := transaction.row(SQL.owner_of_subscription, {"id": subscription_id})) is not None:
         # Whoever has clicked or closed it has seen it: it goes from the other devices, and by no other channel.
         end(transaction, UserId(owner[0]), notification_id, "acked")
-
-
-class OpenStore(Protocol):
-    """A store that runs operations of other modules."""
-
-    async def write(self, operation: Callable[[Transaction], T], size: int = 0) -> T:
-        """Run an operation in a write transaction."""
-
-    async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a query on a reader."""
 
 
 class SqlDeliveries:
@@ -140,20 +133,6 @@ class SqlDeliveries:
     async def trace(self, notification_id: str) -> Trace:
         """Return what is known of one notification."""
         return await self._store.read(lambda reader: _trace(reader, notification_id))
-
-    async def find_preferences(self, user_id: UserId) -> Preferences:
-        """Return a user's preferences, or those of one who has none."""
-        return await self._store.read(lambda reader: _preferences(reader, user_id))
-
-    async def save_preferences(self, user_id: UserId, preferences: Preferences) -> None:
-        """Replace a user's preferences."""
-
-        def save(transaction: Transaction) -> None:
-            values = {"user_id": user_id, "body": orjson.dumps(preferences.json()), "updated_at": transaction.now}
-            transaction.execute(SQL.delete_preferences, {"user_id": user_id})
-            transaction.execute(SQL.insert_preferences, values)
-
-        await self._store.write(save)
 
 
 def _hold(transaction: Transaction, limit: int, hold_ms: int) -> list[Delivery]:
@@ -215,11 +194,6 @@ def _trace(reader: sqlite3.Connection, notification_id: str) -> Trace:
 
 def _attempts(reader: sqlite3.Connection, notification_id: str) -> list[Attempt]:
     return [attempt_from_row(row) for row in reader.execute(SQL.attempts, {"id": notification_id})]
-
-
-def _preferences(reader: sqlite3.Connection, user_id: UserId) -> Preferences:
-    row = reader.execute(SQL.find_preferences, {"user_id": user_id}).fetchone()
-    return Preferences() if row is None else read_preferences(row[0])
 
 
 _FIELDS = tuple(Delivery.__dataclass_fields__)

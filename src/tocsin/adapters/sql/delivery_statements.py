@@ -1,6 +1,6 @@
 """SQL of the push ladder, of its trace and of preferences, compiled once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -21,7 +21,8 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.base import Executable
 
@@ -36,6 +37,7 @@ from tocsin.adapters.sql.schema import (
     web_push_subscription,
 )
 
+_EMPTY: ColumnClause[str] = literal_column("''")
 _NULL: ColumnClause[object] = literal_column("NULL")
 _ZERO: ColumnClause[int] = literal_column("0")
 _ONE: ColumnClause[int] = literal_column("1")
@@ -61,14 +63,14 @@ class DeliveryStatements:
     def __init__(self, dialect: Dialect, positional: Dialect) -> None:
         self._dialect = dialect
         self._positional = positional
-        self.add_delivery = self._compile_row(_add(), ADD_FIELDS)
+        self._upsert: Callable[[Table], Any] = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
+        self.add_delivery = self._compile_row(_add(self._upsert), ADD_FIELDS)
         anybody = or_(*(select(table.c.id).exists() for table in (device, web_push_subscription, channel)))
         self.anybody = self._compile(select(anybody))
         self._ends()
         self._work()
         self._decisions()
         self._trace()
-        self._preferences()
 
     def _compile(self, statement: Executable) -> str:
         return str(statement.compile(dialect=self._dialect))  # type: ignore[attr-defined]
@@ -88,6 +90,8 @@ class DeliveryStatements:
         self.end_delivery = self._compile(end.where(delivery.c.notification_id == bindparam("id")))
         self.end_acked = self._compile(end.where(delivery.c.seq <= bindparam("acked")))
         self.end_all = self._compile(end)
+        expiry = update(delivery).values(expires_at=bindparam("expires_at"))
+        self.set_expiry = self._compile(expiry.where(delivery.c.notification_id == bindparam("id")))
         self.end_category = self._compile(end.where(delivery.c.category == bindparam("category")))
 
     def _work(self) -> None:
@@ -113,12 +117,13 @@ class DeliveryStatements:
 
     def _decisions(self) -> None:
         # Of many at once: ``TOGETHER`` keys come first, NULL beyond their number.
-        unread = notification.c.read_at.is_(None)
+        unread = and_(*(notification.c[name].is_(None) for name in ("read_at", "archived_at", "snoozed_until")))
         is_live = or_(notification.c.expires_at.is_(None), notification.c.expires_at > bindparam("now"))
         counts = select(notification.c.user_id, func.count()).group_by(notification.c.user_id)
         self.unread_of = self._compile_for(notification.c.user_id, counts, unread, is_live)
         self.notifications_of = self._compile_for(notification.c.id, select(notification))
         self.preferences_of = self._compile_for(preference.c.user_id, select(preference.c.user_id, preference.c.body))
+        self.default_preferences = self._compile(select(preference.c.body).where(preference.c.user_id == _EMPTY))
         self.devices_of = self._compile_for(device.c.user_id, select(device).order_by(*_latest_first(device)))
         browsers = select(web_push_subscription).order_by(*_latest_first(web_push_subscription))
         self.web_push_of = self._compile_for(web_push_subscription.c.user_id, browsers)
@@ -155,20 +160,12 @@ class DeliveryStatements:
         self.delete_old_attempts = self._compile(delete(table).where(table.c.id.in_(old.scalar_subquery())))
         self.any_notification = self._compile(select(notification).where(notification.c.id == bindparam("id")))
 
-    def _preferences(self) -> None:
-        mine = preference.c.user_id == bindparam("user_id")
-        self.find_preferences = self._compile(select(preference.c.body).where(mine))
-        self.delete_preferences = self._compile(delete(preference).where(mine))
-        self.insert_preferences = self._compile(
-            insert(preference).values({name: bindparam(name) for name in preference.c.keys()})  # noqa: SIM118
-        )
-
 
 def _latest_first(table: Table) -> tuple[ColumnElement[Any], ...]:
     return table.c.last_seen_at.desc(), table.c.id.desc()
 
 
-def _add() -> Executable:
+def _add(upsert: Callable[[Table], Any]) -> Executable:
     """Return the insert of one delivery, for a user who has anything that may be sent to."""
     bound = {name: bindparam(name, type_=notification.c[name].type) for name in _FIELDS}
     user_id, category = bound["user_id"], bound["category"]
@@ -185,7 +182,12 @@ def _add() -> Executable:
         **dict.fromkeys(("rung", "tries", "leased_until", "lease"), _ZERO),
         "ended": _NULL,
     }
-    return insert(delivery).from_select(list(values), select(*values.values()).where(reachable))
+    added: Insert = upsert(delivery).from_select(list(values), select(*values.values()).where(reachable))
+    # One that was snoozed comes back: whoever still works at its old ladder must not write over the new.
+    again = {name: added.excluded[name] for name in values if name not in ("notification_id", "lease")}
+    return added.on_conflict_do_update(
+        index_elements=[delivery.c.notification_id], set_={**again, "lease": delivery.c.lease + _ONE}
+    )
 
 
 SQLITE = DeliveryStatements(sqlite.dialect(paramstyle="named"), sqlite.dialect(paramstyle="qmark"))

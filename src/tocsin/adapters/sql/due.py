@@ -5,30 +5,23 @@ A statement for each delivery would give the interpreter lock up and take it bac
 and the event loop would wait for each. So one statement reads for all.
 """
 
-import logging
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-import orjson
-
 from tocsin.adapters.sql import devices, inbox_queries, web_push
 from tocsin.adapters.sql.connection import snapshot
 from tocsin.adapters.sql.delivery_statements import SQLITE as SQL
 from tocsin.adapters.sql.delivery_statements import TOGETHER
+from tocsin.adapters.sql.preferences import combine
 from tocsin.adapters.sql.schema import delivery_attempt, device, web_push_subscription
 from tocsin.application.deliveries import Due
 from tocsin.domain.delivery import Attempt, Delivery
-from tocsin.domain.errors import Invalid
-from tocsin.domain.preference import Preferences
 
 T = TypeVar("T")
 
 _ATTEMPT = delivery_attempt.c.keys()
-_NOBODYS = Preferences()
-
-_log = logging.getLogger(__name__)
 
 
 def load(reader: sqlite3.Connection, held: Sequence[Delivery], now: int) -> list[Due]:
@@ -44,7 +37,9 @@ def _load(reader: sqlite3.Connection, held: Sequence[Delivery], now: int) -> lis
     users = list({one.user_id for one in held})
     notifications = {one.id: one for one in map(inbox_queries.from_row, _rows(reader, SQL.notifications_of, ids))}
     unread = dict(_rows(reader, SQL.unread_of, users, now))
-    preferences = {row[0]: read_preferences(row[1]) for row in _rows(reader, SQL.preferences_of, users)}
+    own = {row[0]: row[1] for row in _rows(reader, SQL.preferences_of, users)}
+    said = reader.execute(SQL.default_preferences, {}).fetchone()
+    defaults = None if said is None else said[0]
     fcm = _by_user(device.c.keys(), devices.from_row, _rows(reader, SQL.devices_of, users))
     browsers = _by_user(web_push_subscription.c.keys(), web_push.from_row, _rows(reader, SQL.web_push_of, users))
     attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
@@ -57,7 +52,7 @@ def _load(reader: sqlite3.Connection, held: Sequence[Delivery], now: int) -> lis
             delivery=one,
             notification=notifications.get(one.notification_id),
             attempts=attempts.get(one.notification_id, ()),
-            preferences=preferences.get(one.user_id, _NOBODYS),
+            preferences=combine(own.get(one.user_id), defaults),
             unread=unread.get(one.user_id, 0),
             targets={"fcm": fcm.get(one.user_id, ()), "webpush": browsers.get(one.user_id, ())},
         )
@@ -68,16 +63,6 @@ def _load(reader: sqlite3.Connection, held: Sequence[Delivery], now: int) -> lis
 def attempt_from_row(row: Sequence[Any]) -> Attempt:
     """Return the attempt of a row with all columns."""
     return Attempt(**dict(zip(_ATTEMPT[1:], row[1:], strict=True)))
-
-
-def read_preferences(body: bytes) -> Preferences:
-    """Return saved preferences; those of somebody who has none if they can't be read."""
-    try:
-        return Preferences.read(orjson.loads(body))
-    except Invalid as error:
-        # A zone that this machine does not know must not hold everybody's pushes back.
-        _log.warning("the preferences of a user can't be read, and are passed over: %s", error.detail)
-        return _NOBODYS
 
 
 def _rows(reader: sqlite3.Connection, statement: str, keys: Sequence[str], *values: int) -> list[Any]:

@@ -10,13 +10,13 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.base import Executable
 
 from tocsin.adapters.sql.connection import snapshot
-from tocsin.adapters.sql.deliveries import OpenStore
 from tocsin.adapters.sql.idempotency import perform_once, unchanged
+from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.schema import e2ee_device as device
 from tocsin.adapters.sql.schema import e2ee_one_time_key as one_time_key
 from tocsin.adapters.sql.schema import e2ee_to_device as to_device
 from tocsin.adapters.sql.transaction import Transaction
-from tocsin.application.ports import Once
+from tocsin.application.once import Once
 from tocsin.domain.e2ee import (
     KEPT_MS,
     MAX_DEVICES,

@@ -10,12 +10,13 @@ from sqlalchemy import bindparam, delete, func, insert, literal_column, select, 
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.base import Executable
 
-from tocsin.adapters.sql import inbox
-from tocsin.adapters.sql.deliveries import OpenStore
+from tocsin.adapters.sql import arrivals
 from tocsin.adapters.sql.idempotency import perform_once
+from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.schema import fan_out, topic_subscription
 from tocsin.adapters.sql.transaction import Transaction
-from tocsin.application.ports import Once
+from tocsin.application.once import Once
+from tocsin.application.texts import Lang
 from tocsin.domain.errors import NotFound
 from tocsin.domain.fan_out import FanOutJob
 from tocsin.domain.identifier import new_id
@@ -64,14 +65,11 @@ class SqlFanOut:
         """Store a job."""
         encoded = orjson.dumps({**asdict(draft), "user_id": ""})
 
-        def begin(transaction: Transaction) -> FanOutJob:
-            (total,) = transaction.row(_COUNT, {"topic": topic})
-            job = FanOutJob(id=new_id(), topic=topic, state="running", total=total, done=0, created_at=transaction.now)
-            transaction.execute(_INSERT, {**asdict(job), "draft": encoded, "last_user_id": ""})
-            return job
+        def start(transaction: Transaction) -> FanOutJob:
+            return begin(transaction, new_id(), topic, encoded)
 
         return await self._store.write(
-            lambda transaction: perform_once(transaction, once, begin, asdict, lambda saved: FanOutJob(**saved)),
+            lambda transaction: perform_once(transaction, once, start, asdict, lambda saved: FanOutJob(**saved)),
             len(encoded),
         )
 
@@ -90,7 +88,7 @@ class SqlFanOut:
 
     async def step(self, job_id: str, part: int) -> FanOutJob:
         """Notify the next followers and move on."""
-        return await self._store.write(lambda transaction: _step(transaction, job_id, part))
+        return await self._store.write(lambda transaction: _step(transaction, job_id, part, self._store.lang))
 
     async def prune(self) -> int:
         """Drop jobs that ended more than a week ago."""
@@ -99,7 +97,15 @@ class SqlFanOut:
         )
 
 
-def _step(transaction: Transaction, job_id: str, part: int) -> FanOutJob:
+def begin(transaction: Transaction, job_id: str, topic: str, draft: bytes) -> FanOutJob:
+    """Store a job for all who follow a topic; whose ``user_id`` the encoded draft has means nothing."""
+    (total,) = transaction.row(_COUNT, {"topic": topic})
+    job = FanOutJob(id=job_id, topic=topic, state="running", total=total, done=0, created_at=transaction.now)
+    transaction.execute(_INSERT, {**asdict(job), "draft": draft, "last_user_id": ""})
+    return job
+
+
+def _step(transaction: Transaction, job_id: str, part: int, lang: Lang) -> FanOutJob:
     job = _job(transaction.row(_FIND, {"id": job_id}))
     if job.state == "done":
         return job  # another process was faster
@@ -114,7 +120,7 @@ def _step(transaction: Transaction, job_id: str, part: int) -> FanOutJob:
         followers = []
     else:
         drafts = [NotificationDraft(**{**draft, "user_id": user_id}) for user_id in followers]
-        inbox.create(transaction, [inbox.prepare(one) for one in drafts])
+        arrivals.create(transaction, [arrivals.prepare(one, lang) for one in drafts])
         last_user_id = followers[-1]
     transaction.execute(_MOVE, values | {"done": job.done + len(followers), "last_user_id": last_user_id})
     return _job(transaction.row(_FIND, {"id": job_id}))

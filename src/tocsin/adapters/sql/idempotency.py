@@ -11,7 +11,7 @@ import orjson
 
 from tocsin.adapters.sql.statements import SQLITE as SQL
 from tocsin.adapters.sql.transaction import Transaction
-from tocsin.application.ports import Once
+from tocsin.application.once import Once
 from tocsin.domain.errors import KeyReused
 
 T = TypeVar("T")

@@ -1,126 +1,50 @@
 """
-Writes to inboxes: each changes rows and appends the event that tells of it.
+Changes of inboxes: each changes rows and appends the event that tells of it.
 
-Reads of inboxes are in ``inbox_queries``.
+New notifications are in ``arrivals``, reads of inboxes in ``inbox_queries``.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from operator import attrgetter
+from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
 
-from tocsin.adapters.sql import deliveries, streams
+from tocsin.adapters.sql import deliveries
+from tocsin.adapters.sql.arrivals import remove, tell
 from tocsin.adapters.sql.inbox_queries import from_row
-from tocsin.adapters.sql.schema import notification as table
-from tocsin.adapters.sql.statements import SQLITE as SQL
+from tocsin.adapters.sql.inbox_statements import CONTENT, MARKS
+from tocsin.adapters.sql.inbox_statements import SQLITE as SQL
 from tocsin.adapters.sql.transaction import Transaction
-from tocsin.domain.errors import NotFound
-from tocsin.domain.identifier import new_id
-from tocsin.domain.notification import Notification, NotificationDraft
-from tocsin.domain.stream import StreamKey
-from tocsin.domain.timestamp import iso
+from tocsin.domain.delivery import Ending
+from tocsin.domain.errors import AlreadyClaimed, Conflict, NotFound
+from tocsin.domain.notification import Change, Notification
+from tocsin.domain.timestamp import iso, iso_or_none
 from tocsin.domain.user_id import UserId
-
-NAMESPACE = "/notifications"
-
-_COLUMNS = tuple(table.c.keys())
-_DATA = _COLUMNS.index("data")
-_BEFORE_DATA = attrgetter(*_COLUMNS[:_DATA])
-_AFTER_DATA = attrgetter(*_COLUMNS[_DATA + 1 :])
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A draft with its ``data`` encoded, before the writer's turn."""
-
-    draft: NotificationDraft
-    data: bytes
-
-    @property
-    def size(self) -> int:
-        """Return the bytes it holds, about."""
-        return 500 + len(self.draft.title) + len(self.draft.message) + len(self.data)
-
-
-def prepare(draft: NotificationDraft) -> Prepared:
-    """Encode what can be encoded outside the writer thread."""
-    return Prepared(draft, orjson.dumps(draft.data))
-
-
-def create(transaction: Transaction, prepared: Sequence[Prepared]) -> list[Notification]:
-    """
-    Insert each with its ``notification`` event; return them in the order given.
-
-    Counters are taken in ascending user id, see ``streams.append_to_all``.
-    """
-    order = sorted(range(len(prepared)), key=lambda index: prepared[index].draft.user_id)
-    created: dict[int, Notification] = {}
-    rows = []
-    events = []
-    for index in order:
-        one = prepared[index]
-        key = StreamKey(one.draft.user_id, NAMESPACE)
-        notification = created[index] = _made(one.draft, streams.take_seq(transaction, key), transaction.now)
-        payload = notification.json()
-        payload["data"] = orjson.Fragment(one.data)
-        rows.append((*_BEFORE_DATA(notification), one.data, *_AFTER_DATA(notification)))
-        events.append(streams.stamped(transaction, key, notification.seq, "notification", orjson.dumps(payload)))
-    transaction.execute_many(SQL.insert_notification, rows)
-    streams.put_events(transaction, events)
-    deliveries.add(transaction, list(created.values()))
-    return [created[index] for index in range(len(prepared))]
-
-
-def create_unless_stored(transaction: Transaction, prepared: Prepared) -> None:
-    """Insert one with its event, except that its user has one of its ``stored_id``."""
-    draft = prepared.draft
-    if draft.stored_id is not None:
-        # Whether it has expired since makes no difference: it was delivered.
-        wanted = {"id": draft.stored_id, "user_id": draft.user_id, "now": 0}
-        if transaction.row(SQL.own_notification, wanted) is not None:
-            return
-    create(transaction, [prepared])
-
-
-def _made(draft: NotificationDraft, seq: int, now: int) -> Notification:
-    return Notification(
-        id=new_id(),
-        user_id=draft.user_id,
-        seq=seq,
-        type=draft.type,
-        title=draft.title,
-        message=draft.message,
-        data=draft.data,
-        category=draft.category,
-        priority=draft.priority,
-        sound=draft.sound,
-        created_at=now,
-        expires_at=draft.expires_at,
-    )
 
 
 def mark_read(transaction: Transaction, user_id: UserId, notification_id: str) -> Notification:
     """Set ``read_at``, and ``seen_at`` where it is not set; nothing when it is read already."""
-    notification = _own(transaction, user_id, notification_id)
+    notification = own(transaction, user_id, notification_id)
     if notification.read_at is not None:
         return notification
     now = transaction.now
-    transaction.execute(SQL.set_read, {"id": notification_id, "read_at": now})
-    _tell(transaction, user_id, "notification_read", read_payload(notification_id, now))
+    read = replace(notification, read_at=now, seen_at=now if notification.seen_at is None else notification.seen_at)
+    _set_marks(transaction, read)
+    tell(transaction, user_id, "notification_read", read_payload(notification_id, now), -int(notification.is_unread))
     deliveries.end(transaction, user_id, notification_id, "read")
-    return replace(notification, read_at=now, seen_at=now if notification.seen_at is None else notification.seen_at)
+    return read
 
 
 def mark_all_read(transaction: Transaction, user_id: UserId, category: str | None) -> int:
-    """Mark the unread ones and return how many they were."""
+    """Mark the unread ones that are listed and return how many they were."""
     now = transaction.now
     wanted = {"user_id": user_id, "now": now, "read_at": now, "category": category}
-    statement = SQL.set_all_read if category is None else SQL.set_category_read
-    marked = transaction.execute(statement, wanted).rowcount
+    # What has expired is not marked and still counted: its end will tell of it.
+    marked = transaction.execute(SQL.set_all_read if category is None else SQL.set_category_read, wanted).rowcount
     if marked:
-        _tell(transaction, user_id, "notification_read", {"all": True, "category": category, "read_at": iso(now)})
+        payload = {"all": True, "category": category, "read_at": iso(now)}
+        tell(transaction, user_id, "notification_read", payload, -marked)
         deliveries.end_all(transaction, user_id, category)
     return marked
 
@@ -132,20 +56,126 @@ def mark_seen(transaction: Transaction, user_id: UserId, notification_ids: Seque
     if notification_ids is None:
         seen = transaction.execute(SQL.set_all_seen, wanted).rowcount
         if seen:
-            _tell(transaction, user_id, "notification_updated", {"all": True, "seen_at": iso(now)})
+            tell(transaction, user_id, "notification_updated", {"all": True, "seen_at": iso(now)})
         return seen
     changed = [one for one in notification_ids if transaction.execute(SQL.set_seen, {**wanted, "id": one}).rowcount]
     if changed:
-        _tell(transaction, user_id, "notification_updated", seen_payload(changed, now))
+        tell(transaction, user_id, "notification_updated", seen_payload(changed, now))
     return len(changed)
+
+
+def change(transaction: Transaction, user_id: UserId, notification_id: str, wanted: Change) -> Notification:
+    """
+    Change the marks of an own one; nothing when they are so already.
+
+    What is archived is no longer snoozed, and what is snoozed no longer archived.
+    """
+    before = own(transaction, user_id, notification_id)
+    now = transaction.now
+    marks = {name: getattr(before, name) for name in MARKS}
+    if wanted.read is not None and wanted.read is not (before.read_at is not None):
+        marks["read_at"] = now if wanted.read else None
+    if (wanted.seen or wanted.read) and before.seen_at is None:
+        marks["seen_at"] = now
+    if wanted.archived is not None and wanted.archived is not (before.archived_at is not None):
+        marks["archived_at"] = now if wanted.archived else None
+    if wanted.archived:
+        marks["snoozed_until"] = None
+    if wanted.snoozed_until is not None:
+        marks["snoozed_until"] = wanted.snoozed_until or None
+        if wanted.snoozed_until:
+            marks["archived_at"] = None
+    after = replace(before, **marks)
+    if after == before:
+        return before
+    _set_marks(transaction, after)
+    changed = {name: iso_or_none(marks[name]) for name in MARKS if marks[name] != getattr(before, name)}
+    moved = int(after.is_unread) - int(before.is_unread)
+    if changed.keys() <= {"read_at", "seen_at"} and changed.get("read_at"):
+        tell(transaction, user_id, "notification_read", read_payload(notification_id, now), moved)
+    else:
+        tell(transaction, user_id, "notification_updated", {"id": notification_id, **changed}, moved)
+    if before.is_unread and not after.is_unread:
+        ended: Ending = "read" if after.read_at else "archived" if after.archived_at else "snoozed"
+        deliveries.end(transaction, user_id, notification_id, ended)
+    return after
+
+
+def archive_all(transaction: Transaction, user_id: UserId, category: str | None, *, read_only: bool) -> int:
+    """Archive what is listed, or the read ones of it; return how many they were."""
+    now = transaction.now
+    values = {"user_id": user_id, "now": now, "category": category, "archived_at": now}
+    by_scope = {
+        (False, False): SQL.archive_all,
+        (False, True): SQL.archive_category,
+        (True, False): SQL.archive_read,
+        (True, True): SQL.archive_read_category,
+    }
+    unread = 0
+    if not read_only:
+        counts = transaction.rows(SQL.count_by_category, values)
+        unread = sum(count for name, count, _ in counts if category is None or name == category)
+    archived = transaction.execute(by_scope[read_only, category is not None], values).rowcount
+    if archived:
+        payload = {"all": True, "category": category, "archived_at": iso(now), "read_only": read_only}
+        tell(transaction, user_id, "notification_updated", payload, -unread)
+        if not read_only:
+            deliveries.end_all(transaction, user_id, category)
+    return archived
+
+
+def edit(transaction: Transaction, notification_id: str, fields: dict[str, Any]) -> Notification:
+    """Change the content of anybody's everywhere; it is not news, and makes no noise."""
+    before = own(transaction, None, notification_id)
+    after = replace(before, **fields)
+    if after == before:
+        return before
+    after = replace(after, updated_at=transaction.now)
+    values = {name: getattr(after, name) for name in CONTENT}
+    transaction.execute(SQL.set_content, {"id": after.id, **values, "data": orjson.dumps(after.data)})
+    if after.expires_at != before.expires_at:
+        deliveries.set_expiry(transaction, after.id, after.expires_at)
+    shown = after.json()
+    told = {name: shown[name] for name in (*fields, "updated_at")}
+    tell(transaction, after.user_id, "notification_updated", {"id": after.id, **told})
+    return after
 
 
 def delete(transaction: Transaction, user_id: UserId | None, notification_id: str) -> None:
     """Delete one of the user's own, or (None) anybody's."""
-    notification = _own(transaction, user_id, notification_id)
-    transaction.execute(SQL.delete_notification, {"id": notification_id})
-    _tell(transaction, notification.user_id, "notification_deleted", deleted_payload(notification_id))
-    deliveries.end(transaction, notification.user_id, notification_id, "deleted")
+    remove(transaction, own(transaction, user_id, notification_id), {}, "deleted")
+
+
+def claim(transaction: Transaction, user_id: UserId, notification_id: str) -> Notification:
+    """Let the first who asks have what was sent to many; all who got it are told who it is."""
+    mine = own(transaction, user_id, notification_id)
+    if mine.claim_id is None:
+        raise Conflict("this notification is not there to be claimed")
+    if mine.claimed_by is not None:
+        if mine.claimed_by == user_id:
+            return mine
+        raise AlreadyClaimed(mine.claim_json())
+    won = replace(mine, claimed_by=user_id, claimed_at=transaction.now)
+    transaction.execute(SQL.claim, {"claim_id": mine.claim_id, "claimed_by": user_id, "claimed_at": transaction.now})
+    for sibling_id, owner in transaction.rows(SQL.siblings, {"claim_id": mine.claim_id}):
+        told = {"id": sibling_id, "claim": won.claim_json()}
+        tell(transaction, UserId(owner), "notification_updated", told)
+        deliveries.end(transaction, UserId(owner), sibling_id, "claimed")
+    return won
+
+
+def own(transaction: Transaction, user_id: UserId | None, notification_id: str) -> Notification:
+    """Return one of the user's own, or (None) anybody's; NotFound also when it has expired."""
+    wanted = {"id": notification_id, "user_id": user_id, "now": transaction.now}
+    row = transaction.row(SQL.any_notification if user_id is None else SQL.own_notification, wanted)
+    if row is None:
+        raise NotFound("there is no such notification")
+    return from_row(row)
+
+
+def _set_marks(transaction: Transaction, notification: Notification) -> None:
+    marks = {name: getattr(notification, name) for name in MARKS}
+    transaction.execute(SQL.set_marks, {"id": notification.id, **marks})
 
 
 def read_payload(notification_id: str, read_at: int) -> dict[str, Any]:
@@ -156,23 +186,6 @@ def read_payload(notification_id: str, read_at: int) -> dict[str, Any]:
 def seen_payload(notification_ids: Sequence[str], seen_at: int) -> dict[str, Any]:
     """Return what ``notification_updated`` says of some that were seen."""
     return {"ids": notification_ids, "seen_at": iso(seen_at)}
-
-
-def deleted_payload(notification_id: str) -> dict[str, Any]:
-    """Return what ``notification_deleted`` says."""
-    return {"id": notification_id}
-
-
-def _own(transaction: Transaction, user_id: UserId | None, notification_id: str) -> Notification:
-    wanted = {"id": notification_id, "user_id": user_id, "now": transaction.now}
-    row = transaction.row(SQL.any_notification if user_id is None else SQL.own_notification, wanted)
-    if row is None:
-        raise NotFound("there is no such notification")
-    return from_row(row)
-
-
-def _tell(transaction: Transaction, user_id: UserId, event: str, payload: dict[str, Any]) -> None:
-    streams.append(transaction, StreamKey(user_id, NAMESPACE), event, orjson.dumps(payload))
 
 
 def to_json(notification: Notification) -> dict[str, Any]:

@@ -8,15 +8,16 @@ import orjson
 
 from tocsin.adapters.sql import streams
 from tocsin.adapters.sql.connection import snapshot
+from tocsin.adapters.sql.inbox_statements import SQLITE as SQL
 from tocsin.adapters.sql.schema import notification as table
-from tocsin.adapters.sql.statements import SQLITE as SQL
 from tocsin.domain.errors import NotFound
 from tocsin.domain.notification import InboxFilter, InboxPage, InboxStats, Notification
-from tocsin.domain.stream import StreamKey
+from tocsin.domain.stream import Head, StreamKey
 from tocsin.domain.user_id import UserId
 
 _COLUMNS = tuple(table.c.keys())
 _DATA = _COLUMNS.index("data")
+_ACTORS = _COLUMNS.index("group_actors")
 _BEYOND = 2**63 - 1
 
 
@@ -24,6 +25,8 @@ def from_row(row: Sequence[Any]) -> Notification:
     """Return the notification of a row with all columns."""
     fields = dict(zip(_COLUMNS, row, strict=True))
     fields["data"] = orjson.loads(row[_DATA])
+    if row[_ACTORS] is not None:
+        fields["group_actors"] = orjson.loads(row[_ACTORS])
     return Notification(**fields)
 
 
@@ -40,23 +43,29 @@ def page(
     connection: sqlite3.Connection, user_id: UserId, wanted: InboxFilter, *, before: int | None, limit: int, now: int
 ) -> InboxPage:
     """Return list, unread count and the stream's head as of one instant."""
-    statement = SQL.inbox_list(
-        is_unread=wanted.unread, has_category=wanted.category is not None, has_type=wanted.type is not None
-    )
+    statement = SQL.list_of(wanted)
     values = {
         "user_id": user_id,
         "now": now,
         "before": _BEYOND if before is None else before,
         "category": wanted.category,
         "type": wanted.type,
+        "digest_id": wanted.digest_id,
         "limit": limit + 1,  # one more shows whether a page follows
     }
     with snapshot(connection):
         rows = connection.execute(statement, values).fetchall()
-        unread = connection.execute(SQL.count_unread, values).fetchone()[0]
-        seq = streams.head(connection, StreamKey(user_id, "/notifications")).seq
+        head = streams.head(connection, StreamKey(user_id, "/notifications"))
+        unread = _unread(connection, head, values)
     shown = [from_row(row) for row in rows[:limit]]
-    return InboxPage(shown, shown[-1].seq if len(rows) > limit else None, unread, seq)
+    return InboxPage(shown, shown[-1].seq if len(rows) > limit else None, unread, head.seq)
+
+
+def _unread(connection: sqlite3.Connection, head: Head, values: dict[str, Any]) -> int:
+    """Return the badge: as the stream counts it, without what has expired and is not yet taken out."""
+    if head.unread is None:
+        return int(connection.execute(SQL.count_unread, values).fetchone()[0])
+    return head.unread - int(connection.execute(SQL.count_overdue, values).fetchone()[0])
 
 
 def stats(connection: sqlite3.Connection, user_id: UserId, now: int) -> InboxStats:

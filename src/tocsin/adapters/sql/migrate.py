@@ -48,9 +48,9 @@ def latest() -> str:
     return revision
 
 
-def upgrade(path: str) -> str:
+def upgrade(path: str, revision: str = "head") -> str:
     """
-    Bring a SQLite file to the latest revision and return it.
+    Bring a SQLite file to the latest revision, or to an earlier one, and return the latest.
 
     All steps run in one transaction: a crash leaves the old schema, and of
     several processes that start at once one upgrades while the others wait.
@@ -73,7 +73,7 @@ def upgrade(path: str) -> str:
             return latest()
         config.attributes["connection"] = connection
         try:
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
         except CommandError as error:
             raise SchemaTooNew(f"{path} was written by a later release of tocsin ({error})") from error
     return latest()

@@ -15,20 +15,22 @@ from typing import Any, TypeVar, cast
 
 from tocsin.adapters import failpoint
 from tocsin.adapters.sql import acks as acks_of_clients
-from tocsin.adapters.sql import chat, deliveries, devices, inbox, inbox_queries, streams, web_push, writes
+from tocsin.adapters.sql import chat, deliveries, devices, inbox_clock, streams, web_push, writes
 from tocsin.adapters.sql.connection import open_writer
 from tocsin.adapters.sql.forked import refuse_inherited
 from tocsin.adapters.sql.group_commit import GroupCommit, Operation
 from tocsin.adapters.sql.idempotency import KEPT_MS, perform_once, unchanged
+from tocsin.adapters.sql.inbox_store import SqliteInbox
 from tocsin.adapters.sql.migrate import upgrade
 from tocsin.adapters.sql.readers import HeadReader, Readers
 from tocsin.adapters.sql.statements import SQLITE as SQL
 from tocsin.adapters.sql.transaction import Transaction
-from tocsin.application.ports import Draft, Once
+from tocsin.application.once import Once
+from tocsin.application.ports import Draft
+from tocsin.application.texts import Lang
 from tocsin.domain.device import Device, DeviceDraft, DeviceKind
 from tocsin.domain.errors import NotInitialized
 from tocsin.domain.message import Message, MessageDraft
-from tocsin.domain.notification import InboxFilter, InboxPage, InboxStats, Notification, NotificationDraft
 from tocsin.domain.stream import Head, Slice, StreamEvent, StreamKey
 from tocsin.domain.timestamp import now_ms
 from tocsin.domain.user_id import UserId
@@ -55,19 +57,21 @@ class _NotStarted:
         )
 
 
-class SqliteStore:
+class SqliteStore(SqliteInbox):
     """
     Implements ``Store``; see there for what each method guarantees.
 
     Args:
         path: The database file; made with its schema when missing.
         clock: Milliseconds since 1970, for stamps and expiry.
+        lang: The language of what the server words itself, where a user has not said another.
     """
 
     epoch: str
     on_commit: Callable[[Sequence[StreamEvent]], None]
 
-    def __init__(self, path: str, *, clock: Callable[[], int] = now_ms) -> None:
+    def __init__(self, path: str, *, clock: Callable[[], int] = now_ms, lang: Lang = "en") -> None:
+        self.lang = lang
         self._path = path
         self._clock = clock
         self.epoch = ""
@@ -125,69 +129,6 @@ class SqliteStore:
         """Run a query on a reader."""
         return await self._readers.run(query)
 
-    # Notifications
-
-    async def create_notifications(
-        self, drafts: Sequence[NotificationDraft], once: Once | None = None
-    ) -> list[Notification]:
-        """Insert all or none, each with its event."""
-        prepared = [inbox.prepare(draft) for draft in drafts]
-        return await self._write_once(
-            once,
-            lambda transaction: inbox.create(transaction, prepared),
-            inbox.many_to_json,
-            inbox.many_from_json,
-            size=sum(one.size for one in prepared),
-        )
-
-    async def get_notification(self, user_id: UserId, notification_id: str) -> Notification:
-        """Return one of the user's own."""
-        now = self._clock()
-        return await self._readers.run(lambda reader: inbox_queries.get(reader, user_id, notification_id, now))
-
-    async def list_notifications(
-        self, user_id: UserId, wanted: InboxFilter, *, before: int | None, limit: int
-    ) -> InboxPage:
-        """Return a page in one snapshot."""
-        now = self._clock()
-        return await self._readers.run(
-            lambda reader: inbox_queries.page(reader, user_id, wanted, before=before, limit=limit, now=now)
-        )
-
-    async def notification_stats(self, user_id: UserId) -> InboxStats:
-        """Count in one snapshot."""
-        now = self._clock()
-        return await self._readers.run(lambda reader: inbox_queries.stats(reader, user_id, now))
-
-    async def mark_notification_read(
-        self, user_id: UserId, notification_id: str, once: Once | None = None
-    ) -> Notification:
-        """Mark one as read."""
-        return await self._write_once(
-            once,
-            lambda transaction: inbox.mark_read(transaction, user_id, notification_id),
-            inbox.to_json,
-            inbox.from_json,
-        )
-
-    async def mark_all_notifications_read(
-        self, user_id: UserId, category: str | None = None, once: Once | None = None
-    ) -> int:
-        """Mark the unread ones as read."""
-        return await self._write_once(
-            once, lambda transaction: inbox.mark_all_read(transaction, user_id, category), unchanged, unchanged
-        )
-
-    async def mark_notifications_seen(self, user_id: UserId, notification_ids: Sequence[str] | None) -> int:
-        """Mark unseen ones as seen."""
-        return await self._writer.run(lambda transaction: inbox.mark_seen(transaction, user_id, notification_ids))
-
-    async def delete_notification(self, user_id: UserId | None, notification_id: str, once: Once | None = None) -> None:
-        """Delete or retract one."""
-        await self._write_once(
-            once, lambda transaction: inbox.delete(transaction, user_id, notification_id), unchanged, unchanged
-        )
-
     # Chat
 
     async def send_message(self, draft: MessageDraft) -> Message:
@@ -214,7 +155,7 @@ class SqliteStore:
 
     async def write_many(self, drafts: Sequence[Draft]) -> list[list[StreamEvent]]:
         """Carry out writes in order and together."""
-        prepared = [writes.prepare(draft) for draft in drafts]
+        prepared = [writes.prepare(draft, self.lang) for draft in drafts]
         return await self._writer.run(
             lambda transaction: writes.perform(transaction, prepared), sum(one.size for one in prepared)
         )
@@ -326,11 +267,8 @@ class SqliteStore:
         """Drop what is past its time, in short turns."""
         return {
             "stream_event": await self._prune_streams(now),
-            "notification": await self._repeat(
-                lambda transaction: (
-                    transaction.execute(SQL.delete_expired, {"now": now, "limit": _ROWS_A_TURN}).rowcount
-                )
-            ),
+            "notification": await self._repeat(lambda writing: inbox_clock.expire(writing, _ROWS_A_TURN)),
+            "group_member": await self._repeat(lambda writing: inbox_clock.forget_groups(writing, _ROWS_A_TURN)),
             "delivery_attempt": await self._repeat(lambda writing: deliveries.prune(writing, now, _ROWS_A_TURN)),
             "idempotency_key": await self._repeat(
                 lambda transaction: (
@@ -382,6 +320,7 @@ class SqliteStore:
 
 def _begin_life(transaction: Transaction) -> tuple[str, int]:
     transaction.execute(SQL.begin_life, {"epoch": _random_epoch()})
+    inbox_clock.count_unread(transaction)
     return _look_elsewhere(transaction)
 
 

@@ -19,7 +19,6 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
-    or_,
     select,
     tuple_,
     update,
@@ -32,21 +31,16 @@ from tocsin.adapters.sql.schema import (
     device,
     idempotency_key,
     life,
-    notification,
     stream,
     stream_event,
     topic_subscription,
     vapid_key,
     web_push_subscription,
 )
-from tocsin.domain.stream import StreamEvent, StreamKey
+from tocsin.domain.stream import Head, StreamEvent, StreamKey
 
 _ZERO: ColumnElement[int] = literal_column("0")
 _ONE: ColumnElement[int] = literal_column("1")
-
-
-def _live() -> ColumnElement[bool]:
-    return or_(notification.c.expires_at.is_(None), notification.c.expires_at > bindparam("now"))
 
 
 def _of_stream(table: Table) -> ColumnElement[bool]:
@@ -76,8 +70,6 @@ class Statements:
         self._upsert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
         self._life()
         self._streams()
-        self._inbox()
-        self._inbox_lists()
         self._idempotency()
         self._devices()
         self._topics()
@@ -103,14 +95,19 @@ class Statements:
 
     def _streams(self) -> None:
         first = self._upsert(stream).values(
-            user_id=bindparam("user_id"), namespace=bindparam("namespace"), seq=_ONE, pruned=_ZERO, acked=_ZERO
+            **{name: bindparam(name) for name in (*StreamKey._fields, "unread")},
+            seq=_ONE,
+            pruned=_ZERO,
+            acked=_ZERO,
         )
-        counted = first.on_conflict_do_update(
-            index_elements=[stream.c.user_id, stream.c.namespace], set_={"seq": stream.c.seq + _ONE}
+        # What was never counted (NULL) stays so.
+        moved = {"seq": stream.c.seq + _ONE, "unread": stream.c.unread + first.excluded.unread}
+        counted = first.on_conflict_do_update(index_elements=[stream.c.user_id, stream.c.namespace], set_=moved)
+        self.next_seq = self._compile_hot(
+            counted.returning(stream.c.seq, stream.c.unread), (*StreamKey._fields, "unread")
         )
-        self.next_seq = self._compile_hot(counted.returning(stream.c.seq), StreamKey._fields)
         self.insert_event = self._compile_hot(_inserted(stream_event), StreamEvent._fields)
-        self.head = self._compile(select(stream.c.seq, stream.c.pruned, stream.c.acked).where(_of_stream(stream)))
+        self.head = self._compile(select(*(stream.c[name] for name in Head._fields)).where(_of_stream(stream)))
         self.events_after = self._compile(
             _limited(
                 select(stream_event)
@@ -145,58 +142,6 @@ class Statements:
             delete(stream_event).where(_of_stream(stream_event), stream_event.c.seq <= bindparam("pruned"))
         )
         self.set_pruned = self._compile(update(stream).values(pruned=bindparam("pruned")).where(_of_stream(stream)))
-
-    def _inbox(self) -> None:
-        mine = and_(notification.c.user_id == bindparam("user_id"), _live())
-        self.insert_notification = self._compile_hot(_inserted(notification), notification.c.keys())
-        one = notification.c.id == bindparam("id")
-        self.own_notification = self._compile(select(notification).where(one, mine))
-        self.any_notification = self._compile(select(notification).where(one, _live()))
-        # Reading is seeing, so that nothing unseen is read.
-        seen = func.coalesce(notification.c.seen_at, bindparam("read_at"))
-        read = update(notification).values(read_at=bindparam("read_at"), seen_at=seen)
-        self.set_read = self._compile(read.where(one))
-        unread = read.where(mine, notification.c.read_at.is_(None))
-        self.set_all_read = self._compile(unread)
-        self.set_category_read = self._compile(unread.where(notification.c.category == bindparam("category")))
-        unseen = and_(mine, notification.c.read_at.is_(None), notification.c.seen_at.is_(None))
-        see = update(notification).values(seen_at=bindparam("seen_at"))
-        self.set_seen = self._compile(see.where(one, unseen))
-        self.set_all_seen = self._compile(see.where(unseen))
-        self.set_unread_read = self._compile(unread.where(one))
-        self.marks = self._compile(select(notification.c.seen_at, notification.c.read_at).where(one))
-        self.delete_notification = self._compile(delete(notification).where(one))
-        expired = select(notification.c.id).where(notification.c.expires_at <= bindparam("now"))
-        self.delete_expired = self._compile(
-            delete(notification).where(notification.c.id.in_(_limited(expired).scalar_subquery()))
-        )
-
-    def _inbox_lists(self) -> None:
-        mine = and_(notification.c.user_id == bindparam("user_id"), _live())
-        unread = and_(mine, notification.c.read_at.is_(None))
-        self.count_unread = self._compile(select(func.count()).select_from(notification).where(unread))
-        self.count_total = self._compile(select(func.count()).select_from(notification).where(mine))
-        self.count_by_category = self._compile(
-            select(
-                notification.c.category,
-                func.count(),
-                func.sum(case((notification.c.seen_at.is_(None), _ONE), else_=_ZERO)),
-            )
-            .where(unread)
-            .group_by(notification.c.category)
-        )
-        # One text for each set of conditions: an "or :x is null" would keep
-        # the planner from the indexes.
-        self._lists = {
-            (is_unread, has_category, has_type): self._compile(_inbox_list(is_unread, has_category, has_type))
-            for is_unread in (None, True, False)
-            for has_category in (False, True)
-            for has_type in (False, True)
-        }
-
-    def inbox_list(self, *, is_unread: bool | None, has_category: bool, has_type: bool) -> str:
-        """Return the list of one inbox below ``:before``, newest first, with these conditions."""
-        return self._lists[is_unread, has_category, has_type]
 
     def _idempotency(self) -> None:
         keys = idempotency_key
@@ -284,19 +229,6 @@ class Statements:
                 {"id": _ONE} | {name: bindparam(name) for name in ("private_pem", "receipt_key", "created_at")}
             )
         )
-
-
-def _inbox_list(is_unread: bool | None, has_category: bool, has_type: bool) -> Select[tuple[object, ...]]:
-    query = select(notification).where(
-        notification.c.user_id == bindparam("user_id"), _live(), notification.c.seq < bindparam("before")
-    )
-    if is_unread is not None:
-        query = query.where(notification.c.read_at.is_(None) if is_unread else notification.c.read_at.is_not(None))
-    if has_category:
-        query = query.where(notification.c.category == bindparam("category"))
-    if has_type:
-        query = query.where(notification.c.type == bindparam("type"))
-    return _limited(query.order_by(notification.c.seq.desc()))
 
 
 SQLITE = Statements(sqlite.dialect(paramstyle="named"), sqlite.dialect(paramstyle="qmark"))

@@ -20,8 +20,17 @@ _NEVER_WRITTEN = Head(0, 0, 0)
 
 def take_seq(transaction: Transaction, key: StreamKey) -> int:
     """Return the stream's next seq; its event must follow in this transaction."""
-    seq: int = transaction.row(SQL.next_seq, key)[0]
-    return seq
+    return count(transaction, key, None)[0]
+
+
+def count(transaction: Transaction, key: StreamKey, unread: int | None) -> tuple[int, int | None]:
+    """
+    Return the stream's next seq and how many are unread as of it; its event must follow in this transaction.
+
+    ``unread`` is by how much the event changes that number; None: the stream counts nothing.
+    """
+    seq, total = transaction.row(SQL.next_seq, (*key, unread))
+    return seq, total
 
 
 def stamped(transaction: Transaction, key: StreamKey, seq: int, event: str, payload: bytes) -> StreamEvent:

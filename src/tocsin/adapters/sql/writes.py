@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tocsin.adapters.sql import chat, inbox, streams
+from tocsin.adapters.sql import arrivals, chat, streams
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.application.ports import Draft
+from tocsin.application.texts import Lang
 from tocsin.domain.message import MessageDraft
 from tocsin.domain.notification import NotificationDraft
 from tocsin.domain.stream import StreamEvent
@@ -25,12 +26,12 @@ class PreparedWrite:
     size: int
 
 
-def prepare(draft: Draft) -> PreparedWrite:
+def prepare(draft: Draft, lang: Lang = "en") -> PreparedWrite:
     """Return the write of a draft."""
     if isinstance(draft, NotificationDraft):
-        notification = inbox.prepare(draft)
+        notification = arrivals.prepare(draft, lang)
         return PreparedWrite(
-            lambda transaction: inbox.create_unless_stored(transaction, notification), notification.size
+            lambda transaction: arrivals.create_unless_stored(transaction, notification), notification.size
         )
     if isinstance(draft, MessageDraft):
         return PreparedWrite(lambda transaction: chat.send(transaction, draft), len(draft.message))

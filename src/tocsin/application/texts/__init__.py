@@ -13,11 +13,11 @@ from tocsin.application.texts.facts import Facts, Text, facts_of
 from tocsin.domain.notification import MAX_MESSAGE, MAX_TITLE
 from tocsin.domain.text import cut
 
-__all__ = ["Lang", "Text", "text_of"]
+__all__ = ["LANGUAGES", "Lang", "Text", "text_of"]
 
 Lang = Literal["en", "ko"]
 
-_LANGUAGES: dict[Lang, dict[str, Callable[[Facts], Text]]] = {"en": english.EVENTS, "ko": korean.EVENTS}
+LANGUAGES: dict[Lang, dict[str, Callable[[Facts], Text]]] = {"en": english.EVENTS, "ko": korean.EVENTS}
 
 
 def text_of(event: str, data: Mapping[str, Any], lang: Lang = "en") -> Text | None:
@@ -32,7 +32,7 @@ def text_of(event: str, data: Mapping[str, Any], lang: Lang = "en") -> Text | No
             ``user_name`` or ``from_name``; each may be missing.
         lang: The language.
     """
-    words = _LANGUAGES[lang].get(event)
+    words = LANGUAGES[lang].get(event)
     if words is None:
         return None
     title, message = words(facts_of(data))

@@ -1,6 +1,7 @@
 """Migrations lead to the schema, once, whoever starts them."""
 
 import asyncio
+import json
 import re
 import sqlite3
 from pathlib import Path
@@ -142,22 +143,27 @@ def test_a_move_that_fails_leaves_the_old_tables(unprefixed):
 def test_a_step_keeps_what_is_stored(tmp_path):
     """A database of the release before, with rows, gets the new tables and columns and loses nothing."""
     path = str(tmp_path / "t.db")
-    upgrade(path)
-    whole = definitions(path)
-    for new in ("conversation", "last_seen", "e2ee_device", "e2ee_one_time_key", "e2ee_to_device"):
-        execute(path, f"DROP TABLE tocsin_{new}")
-    for index in ("history", "unread", "undelivered"):
-        execute(path, f"DROP INDEX ix_tocsin_message_{index}")
-    for column in ("delivered_at", "edited_at", "deleted_at", "attachments", "ciphertext"):
-        execute(path, f"ALTER TABLE tocsin_message DROP COLUMN {column}")
-    execute(path, "UPDATE tocsin_version SET version_num = '0004'")
+    upgrade(path, "0004")
     device = ("d-1", "7", "token", "t", "web", "Laptop", 5, 6)
     execute(path, f"INSERT INTO tocsin_device VALUES {device}")
     for values in ("'m-1', '7', '8', 'Hi', NULL, 1, 5, NULL, NULL", "'m-2', '8', '7', 'Hi!', NULL, 1, 6, 9, NULL"):
         execute(path, f"INSERT INTO tocsin_message VALUES ({values})")
 
+    execute(path, "INSERT INTO tocsin_stream VALUES ('7', '/notifications', 2, 0, 0)")
+    for seq, read_at in ((1, "NULL"), (2, "9")):
+        values = f"'n-{seq}', '7', {seq}, 't', 'Hi', '', '{{}}', NULL, 'normal', NULL, 5, NULL, {read_at}, NULL"
+        execute(path, f"INSERT INTO tocsin_notification VALUES ({values})")
+
+    execute(
+        path, 'INSERT INTO tocsin_preference VALUES (\'7\', \'{"muted": {"promo": ["fcm"]}, "quiet_hours": null}\', 5)'
+    )
+
     assert latest() == upgrade(path)
-    assert whole.keys() == definitions(path).keys()
+    ((_, said, _),) = rows(path, "tocsin_preference")
+    assert {"categories": {"promo": {"fcm": False}}, "quiet_hours": None} == json.loads(said)
+    upgrade(whole := str(tmp_path / "whole.db"))
+    assert definitions(whole).keys() == definitions(path).keys()
+    assert [("7", "/notifications", 2, 0, 0, 1)] == rows(path, "tocsin_stream")
     assert [device] == rows(path, "tocsin_device")
     assert [("7", "8", "m-2", None), ("8", "7", "m-2", None)] == rows(path, "tocsin_conversation")
     assert [("Hi", 5), ("Hi!", 9)] == [(row[3], row[9]) for row in rows(path, "tocsin_message")]

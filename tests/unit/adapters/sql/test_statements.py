@@ -6,12 +6,20 @@ import sqlite3
 import pytest
 
 from tocsin.adapters.sql.migrate import upgrade
+from tocsin.adapters.sql.inbox_statements import SQLITE as INBOX
 from tocsin.adapters.sql.statements import SQLITE
 
-STATEMENTS = {name: text for name, text in vars(SQLITE).items() if isinstance(text, str)} | {
-    f"list {conditions}": text for conditions, text in SQLITE._lists.items()
+STATEMENTS = {
+    name: text
+    for name, text in {
+        **vars(SQLITE),
+        **vars(INBOX),
+        **{f"list {key}": text for key, text in INBOX.lists.items()},
+    }.items()
+    if isinstance(text, str)
 }
-UPKEEP = {"long_streams"}  # looks at every stream, every ten minutes
+# Look at every stream or group: every ten minutes, and at the start.
+UPKEEP = {"long_streams", "delete_orphans", "count_uncounted"}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +50,19 @@ def test_counts_are_read_from_an_index_alone(explain, name):
     assert "COVERING INDEX" in explain(STATEMENTS[name])[0]
 
 
-@pytest.mark.parametrize("name", ["count_unread", "set_all_read", "set_all_seen", "list (True, False, False)"])
+@pytest.mark.parametrize("name", ["count_unread", "set_all_read", "set_all_seen", "list ('inbox', True, False, False)"])
 def test_what_asks_for_the_unread_passes_over_the_read(explain, name):
     """Its cost does not grow with what was read long ago."""
-    assert "ix_tocsin_notification_unread" in explain(STATEMENTS[name])[0]
+    assert "ix_tocsin_notification_open" in explain(STATEMENTS[name])[0]
+
+
+def test_what_has_expired_is_counted_by_its_time(explain):
+    """Of a user with thousands of unread ones, those alone are looked at whose time is up."""
+    assert "ix_tocsin_notification_expires_at" in explain(STATEMENTS["count_overdue"])[0]
+
+
+@pytest.mark.parametrize("place", ["archive", "snoozed"])
+def test_other_places_have_an_index_of_their_own(explain, place):
+    """To list what is archived passes over what is not."""
+    name = {"archive": "archived", "snoozed": "snoozed"}[place]
+    assert f"ix_tocsin_notification_{name} " in explain(STATEMENTS[f"list ('{place}', None, False, False)"])[0]

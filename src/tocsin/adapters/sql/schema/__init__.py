@@ -18,7 +18,7 @@ from tocsin.adapters.sql.schema.chat import (
     last_seen,
     message,
 )
-from tocsin.adapters.sql.schema.inbox import fan_out, notification, preference
+from tocsin.adapters.sql.schema.inbox import fan_out, group_member, notification, preference, scheduled, template
 from tocsin.adapters.sql.schema.push import (
     channel,
     delivery,
@@ -41,6 +41,7 @@ __all__ = [
     "e2ee_one_time_key",
     "e2ee_to_device",
     "fan_out",
+    "group_member",
     "idempotency_key",
     "last_seen",
     "life",
@@ -48,8 +49,10 @@ __all__ = [
     "metadata",
     "notification",
     "preference",
+    "scheduled",
     "stream",
     "stream_event",
+    "template",
     "topic_subscription",
     "vapid_key",
     "version",

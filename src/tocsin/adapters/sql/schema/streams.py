@@ -23,6 +23,9 @@ stream = Table(
     Column("seq", BigInteger, nullable=False),
     Column("pruned", BigInteger, nullable=False),
     Column("acked", BigInteger, nullable=False),
+    # Of ``/notifications``: how many of the inbox are unread, moved by every event that changes it.
+    # NULL: not counted yet, where a host's migration has added the column.
+    Column("unread", BigInteger),
     sqlite_with_rowid=False,
 )
 

@@ -1,0 +1,105 @@
+"""Preferences of users, and the back end's defaults beneath them: one JSON object each."""
+
+import logging
+import sqlite3
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.sql.base import Executable
+
+from tocsin.adapters.sql.open_store import OpenStore
+from tocsin.adapters.sql.schema import preference as table
+from tocsin.adapters.sql.transaction import Transaction
+from tocsin.application.preferences import Said
+from tocsin.domain.errors import Invalid
+from tocsin.domain.preference import Preferences
+from tocsin.domain.user_id import UserId
+
+# No user has this id: it has no character.
+DEFAULTS: Final = UserId("")
+_NOBODYS = Preferences()
+_KNOWN = "preferences"
+
+_log = logging.getLogger(__name__)
+
+
+def _compiled(statement: Executable) -> str:
+    return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))  # type: ignore[attr-defined]
+
+
+_mine = table.c.user_id == bindparam("user_id")
+_ANY = _compiled(select(select(table.c.user_id).exists()))
+_FIND = _compiled(select(table.c.user_id, table.c.body).where(table.c.user_id.in_([bindparam("user_id"), ""])))
+_DELETE = _compiled(delete(table).where(_mine))
+_INSERT = _compiled(insert(table).values({column.name: bindparam(column.name) for column in table.c}))
+
+
+def effective(transaction: Transaction, user_id: UserId) -> Preferences:
+    """Return what holds for a user, within a transaction."""
+    # Looked up once for all that share the transaction: where nobody has any, it costs next to nothing.
+    if _KNOWN not in transaction.known:
+        transaction.known[_KNOWN] = bool(transaction.row(_ANY, {})[0])
+    return _found(transaction.rows(_FIND, {"user_id": user_id})) if transaction.known[_KNOWN] else _NOBODYS
+
+
+def combine(own: bytes | None, defaults: bytes | None) -> Preferences:
+    """Return what holds, of saved bodies."""
+    return _NOBODYS if own is None and defaults is None else _combined(own, defaults)
+
+
+@lru_cache(maxsize=4096)
+def _combined(own: bytes | None, defaults: bytes | None) -> Preferences:
+    return _read(own).over(_read(defaults))
+
+
+def _found(rows: Any) -> Preferences:
+    bodies = {row[0]: bytes(row[1]) for row in rows}
+    defaults = bodies.pop(DEFAULTS, None)
+    return combine(next(iter(bodies.values()), None), defaults)
+
+
+def _read(body: bytes | None) -> Preferences:
+    if body is None:
+        return _NOBODYS
+    try:
+        return Preferences.read(orjson.loads(body))
+    except Invalid as error:
+        # A zone that this machine does not know must not hold everybody's pushes back.
+        _log.warning("the preferences of a user can't be read, and are passed over: %s", error.detail)
+        return _NOBODYS
+
+
+class SqlPreferences:
+    """Implements ``PreferenceStore``; see there for what each method guarantees."""
+
+    def __init__(self, store: OpenStore) -> None:
+        self._store = store
+
+    async def find(self, user_id: UserId) -> Said:
+        """Return what a user has said, and what the back end has."""
+
+        def find(reader: sqlite3.Connection) -> Said:
+            bodies = {row[0]: row[1] for row in reader.execute(_FIND, {"user_id": user_id})}
+            return Said(_read(bodies.get(user_id)), _read(bodies.get(DEFAULTS)))
+
+        return await self._store.read(find)
+
+    async def save(self, user_id: UserId, preferences: Preferences) -> None:
+        """Replace what a user has said."""
+        await self._save(user_id, preferences)
+
+    async def save_defaults(self, preferences: Preferences) -> None:
+        """Replace what the back end has said."""
+        await self._save(DEFAULTS, preferences)
+
+    async def _save(self, user_id: UserId, preferences: Preferences) -> None:
+        def save(transaction: Transaction) -> None:
+            values = {"user_id": user_id, "body": orjson.dumps(preferences.json()), "updated_at": transaction.now}
+            transaction.execute(_DELETE, {"user_id": user_id})
+            transaction.execute(_INSERT, values)
+            transaction.known[_KNOWN] = True
+
+        await self._store.write(save)
