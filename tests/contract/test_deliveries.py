@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tocsin.adapters.sql.deliveries import SqlDeliveries
+from tocsin.adapters.sql.preferences import SqlPreferences
 from tocsin.application.deliveries import Settlement
 from tocsin.domain.delivery import Attempt
 from tocsin.domain.device import DeviceDraft
@@ -66,7 +67,7 @@ async def test_two_processes_never_hold_the_same(open_store, opened, deliveries,
 async def test_a_claim_brings_all_that_a_decision_needs(deliveries, store, draft, clock):
     """Also beyond what one statement reads; the unread are counted for each user."""
     await store.register_device(DeviceDraft(user_id=UserId("bob"), token="t-2", platform="web"), 20)
-    await deliveries.save_preferences(UserId("bob"), Preferences(muted={"promo": frozenset({"fcm"})}))
+    await SqlPreferences(store).save(UserId("bob"), Preferences.read({"categories": {"promo": {"fcm": False}}}))
     await store.create_notifications([draft() for _ in range(70)])
     await store.create_notifications([draft("bob")])
     clock.now += 1
@@ -76,7 +77,7 @@ async def test_a_claim_brings_all_that_a_decision_needs(deliveries, store, draft
     assert [70] * 70 + [1] == [due.unread for due in claimed]
     assert ["t-1"] * 70 + ["t-2"] == [due.targets["fcm"][0].token for due in claimed]
     assert all(due.notification.id == due.delivery.notification_id for due in claimed)
-    assert {"promo": {"fcm"}} == bob.preferences.muted
+    assert not bob.preferences.allows("promo", "fcm")
     assert Preferences() == claimed[0].preferences
 
 

@@ -44,7 +44,7 @@ async def test_the_event_is_the_notification(opened, draft):
 
     (event,) = opened.take()
     assert ("notification", created.seq) == (event.event, event.seq)
-    assert created.json() == orjson.loads(event.payload)
+    assert {**created.json(), "unread_count": 1} == orjson.loads(event.payload)
 
 
 async def test_what_is_stored_is_what_was_returned(store, draft):
@@ -196,7 +196,7 @@ async def test_reading_is_seeing(opened, draft, clock):
     assert read == await opened.store.get_notification("alice", created.id)
     (event,) = opened.take()
     assert "notification_read" == event.event
-    assert {"id": created.id, "read_at": iso(clock.now)} == orjson.loads(event.payload)
+    assert {"id": created.id, "read_at": iso(clock.now), "unread_count": 0} == orjson.loads(event.payload)
 
 
 async def test_reading_keeps_when_it_was_seen(store, draft, clock):
@@ -244,7 +244,7 @@ async def test_read_all_is_one_event(opened, draft, clock):
 
     (event,) = opened.take()
     assert ("notification_read", 3) == (event.event, event.seq)
-    assert {"all": True, "category": None, "read_at": iso(clock.now)} == orjson.loads(event.payload)
+    assert {"all": True, "category": None, "read_at": iso(clock.now), "unread_count": 0} == orjson.loads(event.payload)
     assert 0 == (await listed(opened.store)).unread_count
     assert 1 == (await listed(opened.store, "bob")).unread_count
 
@@ -280,7 +280,7 @@ async def test_seeing_some_names_them(opened, draft, clock):
 
     (event,) = opened.take()
     assert "notification_updated" == event.event
-    assert {"ids": [second.id], "seen_at": iso(clock.now)} == orjson.loads(event.payload)
+    assert {"ids": [second.id], "seen_at": iso(clock.now), "unread_count": 3} == orjson.loads(event.payload)
 
 
 async def test_seeing_all_is_one_event(opened, draft, clock):
@@ -292,7 +292,7 @@ async def test_seeing_all_is_one_event(opened, draft, clock):
     assert 0 == await opened.store.mark_notifications_seen("alice", None)
 
     (event,) = opened.take()
-    assert {"all": True, "seen_at": iso(clock.now)} == orjson.loads(event.payload)
+    assert {"all": True, "seen_at": iso(clock.now), "unread_count": 2} == orjson.loads(event.payload)
 
 
 @pytest.mark.parametrize("by", ["alice", None])
@@ -307,4 +307,4 @@ async def test_deleting_takes_it_away_and_tells_its_user(opened, draft, by):
         await opened.store.get_notification("alice", created.id)
     (event,) = opened.take()
     assert ("alice", "notification_deleted") == (event.user_id, event.event)
-    assert {"id": created.id} == orjson.loads(event.payload)
+    assert {"id": created.id, "unread_count": 0} == orjson.loads(event.payload)

@@ -109,7 +109,7 @@ class InboxStatements:
 
     def _arrivals(self) -> None:
         same_key = _n.collapse_key == bindparam("collapse_key")
-        newest = select(notification).order_by(_n.seq.desc()).limit(_ONE)
+        newest = select(notification).order_by(_n.seq.desc()).limit(_ONE).offset(_ZERO)
         self.find_collapsed = self._compile(newest.where(_owned, same_key))
         waits = or_(_n.snoozed_until.is_(None), _n.digest_id.is_not(None))
         joinable = and_(_mine, _n.group_key == bindparam("group_key"), _n.read_at.is_(None), _n.archived_at.is_(None))

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import ColumnElement, bindparam, delete, insert, literal_column, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.base import Executable
 
@@ -30,9 +30,10 @@ def _compiled(statement: Executable) -> str:
     return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))  # type: ignore[attr-defined]
 
 
+_DEFAULTS: ColumnElement[str] = literal_column("''")
 _mine = table.c.user_id == bindparam("user_id")
 _ANY = _compiled(select(select(table.c.user_id).exists()))
-_FIND = _compiled(select(table.c.user_id, table.c.body).where(table.c.user_id.in_([bindparam("user_id"), ""])))
+_FIND = _compiled(select(table.c.user_id, table.c.body).where(table.c.user_id.in_([bindparam("user_id"), _DEFAULTS])))
 _DELETE = _compiled(delete(table).where(_mine))
 _INSERT = _compiled(insert(table).values({column.name: bindparam(column.name) for column in table.c}))
 

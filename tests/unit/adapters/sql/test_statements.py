@@ -5,8 +5,8 @@ import sqlite3
 
 import pytest
 
-from tocsin.adapters.sql.migrate import upgrade
 from tocsin.adapters.sql.inbox_statements import SQLITE as INBOX
+from tocsin.adapters.sql.migrate import upgrade
 from tocsin.adapters.sql.statements import SQLITE
 
 STATEMENTS = {

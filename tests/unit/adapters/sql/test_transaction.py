@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import create_engine
 
-from tocsin.adapters.sql import chat, inbox, streams
+from tocsin.adapters.sql import arrivals, chat, inbox, streams
 from tocsin.adapters.sql.connection import open_writer
 from tocsin.adapters.sql.migrate import upgrade
 from tocsin.adapters.sql.statements import SQLITE as SQL
@@ -35,7 +35,7 @@ def transaction(request, tmp_path):
 def test_operations_do_the_same_in_both(transaction):
     """Inserts, marks, deletes, messages; their events in order."""
     drafts = [NotificationDraft(user_id=user, type="t", title="x", message="", data={"a": 1}) for user in ("b", "a")]
-    made = inbox.create(transaction, [inbox.prepare(draft) for draft in drafts])
+    made = arrivals.create(transaction, [arrivals.prepare(draft) for draft in drafts])
     inbox.mark_read(transaction, "a", made[1].id)
     assert 1 == inbox.mark_all_read(transaction, "b", None)
     inbox.delete(transaction, None, made[0].id)
@@ -65,7 +65,7 @@ def test_statements_tell_what_they_changed(transaction):
     streams.put_events(transaction, [])
     streams.append(transaction, key, "order_updated", b"{}")
 
-    assert (1, 0, 0) == tuple(transaction.row(SQL.head, key._asdict()))
+    assert (1, 0, 0, None) == tuple(transaction.row(SQL.head, key._asdict()))
     assert 1 == transaction.execute(SQL.raise_acked, {**key._asdict(), "acked": 9}).rowcount
     assert 0 == transaction.execute(SQL.raise_acked, {**key._asdict(), "acked": 1}).rowcount
     with pytest.raises(NotFound):
