@@ -16,6 +16,8 @@ from tocsin.adapters.sql.deliveries import SqlDeliveries
 from tocsin.adapters.sql.e2ee import SqlE2ee
 from tocsin.adapters.sql.fan_out import SqlFanOut
 from tocsin.adapters.sql.migrate import SchemaError
+from tocsin.adapters.sql.preferences import SqlPreferences
+from tocsin.adapters.sql.words import SqlTemplates
 from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
 from tocsin.application.devices import Devices
@@ -23,9 +25,11 @@ from tocsin.application.e2ee import Encryption
 from tocsin.application.fan_out import FanOut
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store
+from tocsin.application.preferences import Preferences
 from tocsin.application.presence import Presence
 from tocsin.application.push import Push, Route
 from tocsin.application.streams import Streams
+from tocsin.application.templates import Templates
 from tocsin.application.typing import Typing
 from tocsin.bootstrap.channels import open_channels
 from tocsin.bootstrap.coroutines import Coroutines
@@ -33,6 +37,7 @@ from tocsin.bootstrap.patched_threads import find_patcher
 from tocsin.bootstrap.web_push import open_web_push
 from tocsin.domain.device import Device
 from tocsin.domain.errors import TocsinError
+from tocsin.domain.user_id import UserId
 from tocsin.settings import Settings
 
 
@@ -59,6 +64,8 @@ class Core(Coroutines):
         deliveries: The push ladder's memory: traces and preferences.
         channels: Where else notifications may go.
         fan_out: Notifications to all who follow a topic.
+        preferences: How users want to be told.
+        templates: The words of a back end.
         routes: All that push can be sent to.
         push: Sends to what a user registered: ``await core.push.send(...)``.
         streams: The log that every reader reads.
@@ -74,7 +81,7 @@ class Core(Coroutines):
                 "monkey-patching out, and under gunicorn use sync or gthread workers"
             )
         self.settings = settings
-        self.store = open_store(settings.database_url)
+        self.store = open_store(settings.database_url, settings.lang)
         self.bus = _open_bus(settings, self.store)
         self.store.on_commit = self.bus.publish
         self.notifications = Notifications(self.store)
@@ -89,9 +96,14 @@ class Core(Coroutines):
         self.deliveries = SqlDeliveries(self.store)
         self.channels, self.channel_route = open_channels(self.store)
         self.fan_out = FanOut(SqlFanOut(self.store))
+        self.preferences = Preferences(SqlPreferences(self.store), self._tell_preferences)
+        self.templates = Templates(SqlTemplates(self.store))
         self.routes: list[Route[Any]] = [*_fcm_routes(settings, self.store), web_push_route]
         self.push = Push(self.routes)
         self.streams = Streams(self.store)
+
+    def _tell_preferences(self, user_id: UserId) -> None:
+        self.bus.publish_ephemeral(user_id, "/notifications", "preferences_changed", {})
 
     async def start(self) -> None:
         """

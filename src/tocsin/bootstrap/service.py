@@ -15,6 +15,7 @@ from tocsin.application.ports import TokenVerifier
 from tocsin.application.rate_limits import RateLimits
 from tocsin.application.relay import Relay
 from tocsin.application.retention import Retention
+from tocsin.application.timekeeper import Timekeeper
 from tocsin.bootstrap.core import Core, StartError, loop_factory
 from tocsin.bridge import Bridge
 from tocsin.domain.ladder import Ladders
@@ -62,6 +63,8 @@ class Service(Core):
         super().__init__(settings)
         self.tokens = JwtVerifier.from_settings(settings) if tokens is None else tokens
         self.retention = Retention(self.store)
+        self.timekeeper = Timekeeper(self.store)
+        self.notifications.on_scheduled = self.timekeeper.look
         allow_origin = allow_list(settings.cors_origins)
         self.engine = SocketServer(
             ping_interval=settings.ping_interval,
@@ -106,6 +109,8 @@ class Service(Core):
                 web_push=self.web_push,
                 deliveries=self.deliveries,
                 fan_out=self.fan_out,
+                preferences=self.preferences,
+                templates=self.templates,
                 channels=self.channels,
                 streams=self.streams,
                 is_accepting=lambda: self.is_accepting,
@@ -176,11 +181,13 @@ class Service(Core):
         bridge.attach(self._bridge)
         self.relay.start()
         self.fan_out.start()
+        self.timekeeper.start()
         self.is_accepting = True
 
     def _pass_on(self, events: Sequence[StreamEvent]) -> None:
         self.bus.publish(events)
         self.relay.on_events(events)
+        self.timekeeper.on_events(events)
 
     async def drain(self, window_s: float | None = None) -> None:
         """
@@ -202,6 +209,7 @@ class Service(Core):
         self.rest.wheel.stop()
         await self.realtime.stop()
         await self.fan_out.stop()
+        await self.timekeeper.stop()
         await self.relay.stop()
         await self.channel_route.sender.stop()
         # What is pushed would keep the bridge for a minute.

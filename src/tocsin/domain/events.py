@@ -13,6 +13,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, TypedDict, get_args
 
 from tocsin.domain.errors import Invalid
+from tocsin.domain.inbox_events import (
+    NotificationDeleted,
+    NotificationPayload,
+    NotificationRead,
+    NotificationUpdated,
+    PreferencesChanged,
+    UnreadCount,
+)
 
 MAX_NAMESPACE = 128
 MAX_EVENT_NAME = 128
@@ -170,53 +178,6 @@ class MessageRead(TypedDict):
     read_at: str
 
 
-class NotificationPayload(TypedDict):
-    """A stored notification."""
-
-    id: str
-    user_id: Id
-    type: str
-    title: str
-    message: str
-    data: dict[str, Any]
-    category: str | None
-    priority: Literal["low", "normal", "high", "urgent"]
-    sound: str | None
-    timestamp: str
-    seen_at: str | None
-    read: bool
-    read_at: str | None
-    expires_at: str | None
-
-
-class NotificationRead(TypedDict):
-    """
-    One notification was read, or (``all``) every one created earlier in the stream.
-
-    With ``all`` and a ``category`` only those of the category are meant. What
-    is read and was not seen is seen now: its ``seen_at`` is the ``read_at``.
-    """
-
-    id: NotRequired[str]
-    all: NotRequired[bool]
-    category: NotRequired[str | None]
-    read_at: str
-
-
-class NotificationDeleted(TypedDict):
-    """A notification was deleted by its user or retracted by its publisher."""
-
-    id: str
-
-
-class NotificationUpdated(TypedDict):
-    """Fields of notifications changed: ``seen_at`` of the ids, or (``all``) of all earlier ones."""
-
-    ids: NotRequired[list[str]]
-    all: NotRequired[bool]
-    seen_at: NotRequired[str]
-
-
 class Synced(TypedDict):
     """Everything up to ``seq`` has been sent; what follows is live."""
 
@@ -293,6 +254,8 @@ REGISTRY: tuple[EventType, ...] = (
     EventType("/notifications", "notification_read", NotificationRead),
     EventType("/notifications", "notification_deleted", NotificationDeleted),
     EventType("/notifications", "notification_updated", NotificationUpdated),
+    EventType("/notifications", "unread_count", UnreadCount, durable=False),
+    EventType("/notifications", "preferences_changed", PreferencesChanged, durable=False),
 )
 
 CONTROL_EVENTS: dict[str, type] = {

@@ -18,6 +18,7 @@ from tocsin.domain.errors import Conflict, Invalid, TocsinError
 from tocsin.domain.stream import Head, StreamEvent, resync_reason
 from tocsin.domain.user_id import UserId
 from tocsin.engine import Socket
+from tocsin.realtime.badge import Badges
 from tocsin.realtime.live_streams import READ_EVENTS, LiveStream, LiveStreams
 
 HEADS_AT_ONCE = 1_000
@@ -87,6 +88,7 @@ class Resumer:
     def __init__(self, live: LiveStreams, store: Store) -> None:
         self._live = live
         self._store = store
+        self._badges = Badges(store)
         self._asking: list[CatchUp] = []
         self._asker: asyncio.Task[None] | None = None
         self._replays: set[asyncio.Task[None]] = set()
@@ -132,6 +134,7 @@ class Resumer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._badges.stop()
 
     # Where is the head?
 
@@ -204,6 +207,7 @@ class Resumer:
                 socket.send(packet)
         self._live.settle(socket, stream)
         socket.emit("synced", {"epoch": self._live.epoch, "seq": stream.head})
+        self._badges.tell(socket, stream.key)
         return True
 
     async def _replay(self, catch_up: CatchUp) -> None:

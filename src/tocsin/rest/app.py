@@ -13,7 +13,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tocsin import __version__
 from tocsin.engine import TimerWheel
 from tocsin.engine.proxies import TrustedProxies
-from tocsin.rest import channels, chat, e2ee, events, fcm, health, jobs, notifications, streams, trace, web_push
+from tocsin.rest import (
+    channels,
+    chat,
+    e2ee,
+    events,
+    fcm,
+    health,
+    jobs,
+    notifications,
+    preferences,
+    streams,
+    templates,
+    trace,
+    web_push,
+)
 from tocsin.rest.edge import Edge
 from tocsin.rest.endpoint import Endpoint
 from tocsin.rest.models import ProblemView
@@ -45,7 +59,10 @@ _API = (
     "/readyz",
 )
 _API_BELOW = tuple(f"{path.rstrip('/')}/" for path in _API)
-_ROUTED = (notifications, trace, jobs, channels, chat, e2ee, events, streams, fcm, web_push, health)
+_ROUTED = (
+    *(notifications, preferences, templates, trace, jobs, channels, chat),
+    *(e2ee, events, streams, fcm, web_push, health),
+)
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 

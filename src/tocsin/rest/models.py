@@ -21,10 +21,8 @@ from pydantic import (
 
 from tocsin.domain import device as device_rules
 from tocsin.domain import notification as rules
-from tocsin.domain.device import TOPIC, DeviceKind, Platform
+from tocsin.domain.device import DeviceKind, Platform
 from tocsin.domain.events import NAMESPACES
-from tocsin.domain.notification import NotificationDraft, Priority
-from tocsin.domain.timestamp import from_datetime, now_ms
 from tocsin.domain.user_id import MAX_LENGTH, UserId, parse_user_id
 
 MAX_TTL_S = 10 * 366 * 24 * 3600
@@ -63,7 +61,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-def _document_recipients(schema: dict[str, Any]) -> None:
+def document_recipients(schema: dict[str, Any]) -> None:
     """Say what a type can't: exactly one of the two is given."""
     schema["properties"]["user_id"] = _USER_ID_SCHEMA
     schema["properties"]["user_ids"] = {
@@ -75,21 +73,10 @@ def _document_recipients(schema: dict[str, Any]) -> None:
     schema["oneOf"] = [{"required": ["user_id"]}, {"required": ["user_ids"]}]
 
 
-def _document_recipients_or_topic(schema: dict[str, Any]) -> None:
-    """Say so of three."""
-    _document_recipients(schema)
-    schema["properties"]["topic"] = {
-        "type": "string",
-        "pattern": f"^{TOPIC.pattern}$",
-        "description": "Everybody who follows it.",
-    }
-    schema["oneOf"].append({"required": ["topic"]})
-
-
 class ToUsers(Strict):
     """Whom it is for: exactly one of ``user_id`` and ``user_ids``."""
 
-    model_config = ConfigDict(json_schema_extra=_document_recipients)
+    model_config = ConfigDict(json_schema_extra=document_recipients)
 
     user_id: AnyUserId | None = None
     user_ids: Recipients | None = None
@@ -109,58 +96,6 @@ class ToUsers(Strict):
         return list(dict.fromkeys(self.user_ids or ()))
 
 
-class NewNotification(ToUsers):
-    """A notification to one user (answered 201), or to many or a topic (answered 202)."""
-
-    model_config = ConfigDict(json_schema_extra=_document_recipients_or_topic)
-
-    topic: Annotated[str, Field(pattern=f"^{TOPIC.pattern}$")] | None = None
-    type: Annotated[str, Field(min_length=1, max_length=rules.MAX_TYPE, examples=["order"])]
-    title: Annotated[str, Field(min_length=1, max_length=rules.MAX_TITLE, description="Stored and shown as text.")]
-    message: Annotated[str, Field(max_length=rules.MAX_MESSAGE, description="Stored and shown as text.")]
-    data: dict[str, Any] = {}
-    category: Annotated[str, Field(min_length=1, max_length=rules.MAX_CATEGORY)] | None = None
-    priority: Priority = "normal"
-    sound: Annotated[str, Field(min_length=1, max_length=rules.MAX_SOUND)] | None = None
-    expires_at: Instant | None = None
-    ttl_s: Annotated[int, Field(gt=0, le=MAX_TTL_S)] | None = None
-
-    @model_validator(mode="after")
-    def _check_expiry(self) -> Self:
-        if self.expires_at is not None and self.ttl_s is not None:
-            raise ValueError("expires_at and ttl_s say the same: give one")
-        return self
-
-    @model_validator(mode="after")
-    def _check_recipient(self) -> Self:
-        given = self.model_fields_set & {"user_id", "user_ids", "topic"}
-        if len(given) != 1 or all(one is None for one in (self.user_id, self.user_ids, self.topic)):
-            raise ValueError("exactly one of user_id, user_ids and topic is required")
-        return self
-
-    def drafts(self) -> list[NotificationDraft]:
-        """Return one draft a recipient; one without a user for a topic."""
-        expires_at: int | None = None
-        if self.expires_at is not None:
-            expires_at = from_datetime(datetime.fromisoformat(self.expires_at))
-        elif self.ttl_s is not None:
-            expires_at = now_ms() + self.ttl_s * 1000
-        return [
-            NotificationDraft(
-                user_id=user_id,
-                type=self.type,
-                title=self.title,
-                message=self.message,
-                data=self.data,
-                category=self.category,
-                priority=self.priority,
-                sound=self.sound,
-                expires_at=expires_at,
-            )
-            for user_id in ([UserId("")] if self.topic is not None else self.recipients)
-        ]
-
-
 class NewEvent(ToUsers):
     """An event of ``/sns``, ``/orders`` or presence to one user or many."""
 
@@ -168,22 +103,6 @@ class NewEvent(ToUsers):
     event: Annotated[str, Field(min_length=1, max_length=64, examples=["order_updated"])]
     data: dict[str, Any] = {}
     durable: Annotated[bool | None, Field(description="False: at most once, kept in no stream.")] = None
-
-
-class ReadAll(Strict):
-    """Which notifications to mark: all, or those of one category."""
-
-    category: Annotated[str, Field(max_length=rules.MAX_CATEGORY)] | None = None
-
-
-class InboxQuery(Strict):
-    """Which page of the inbox."""
-
-    unread: bool | None = None
-    category: Annotated[str, Field(max_length=rules.MAX_CATEGORY)] | None = None
-    type: Annotated[str, Field(max_length=rules.MAX_TYPE)] | None = None
-    cursor: Annotated[str, Field(max_length=64, description="The `next_cursor` of the page before.")] | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 20
 
 
 class StreamQuery(Strict):
@@ -219,50 +138,6 @@ class TopicName(Strict):
     topic: Annotated[
         str, Field(min_length=1, max_length=device_rules.MAX_TOPIC, pattern=r"^[a-zA-Z0-9\-_.~%]+$", examples=["news"])
     ]
-
-
-class NotificationView(BaseModel):
-    """A stored notification."""
-
-    id: str
-    user_id: int | str
-    type: str
-    title: str
-    message: str
-    data: dict[str, Any]
-    category: str | None
-    priority: Priority
-    sound: str | None
-    timestamp: str
-    seen_at: str | None
-    read: bool
-    read_at: str | None
-    expires_at: str | None
-
-
-class InboxView(BaseModel):
-    """A page of an inbox and the stream's position in the same snapshot."""
-
-    notifications: list[NotificationView]
-    next_cursor: str | None
-    unread_count: int
-    epoch: str
-    seq: int
-
-
-class StatsView(BaseModel):
-    """Counts over one inbox; ``by_category`` counts the unread, ``""`` stands for none."""
-
-    unread: int
-    unseen: int
-    total: int
-    by_category: dict[str, int]
-
-
-class MarkedView(BaseModel):
-    """How many became read."""
-
-    marked: int
 
 
 class DeviceView(BaseModel):

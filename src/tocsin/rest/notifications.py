@@ -6,17 +6,22 @@ from typing import Annotated
 from fastapi import Depends, Query
 from starlette.responses import Response
 
-from tocsin.domain.errors import Invalid
-from tocsin.domain.notification import InboxFilter
+from tocsin.domain.errors import Forbidden, Invalid
+from tocsin.domain.timestamp import now_ms
 from tocsin.rest.answers import JOB, ONCE, Responses, api_router, json_response, no_content, problems
 from tocsin.rest.callers import Caller, OnceKey, Publisher, uses
-from tocsin.rest.models import (
+from tocsin.rest.inbox_models import (
+    ArchiveAll,
+    ArchivedView,
     InboxQuery,
     InboxView,
     MarkedView,
     NewNotification,
+    NotificationChange,
     NotificationView,
     ReadAll,
+    ScheduledPage,
+    ScheduledQuery,
     StatsView,
 )
 from tocsin.rest.uses import Uses
@@ -44,17 +49,22 @@ _CREATED: Responses = {
 )
 async def create_notification(app: App, _: Publisher, body: NewNotification, once: OnceKey) -> Response:
     """
-    Create a notification for one user (201), or for many or a topic (202); needs the scope `publish`.
+    Create a notification for one user (201), for many or a topic, or for later (202); needs the scope `publish`.
 
     The answer comes after the notification and its event are committed together. Of a topic the job is
     committed, and its followers get theirs one after another: see `/api/jobs/{id}`.
     """
+    drafts = body.drafts()
+    deliver_at = body.deliver_at_ms
+    if deliver_at is not None and deliver_at > now_ms():
+        kept = await app.notifications.schedule(drafts, deliver_at, body.topic, once)
+        return json_response({"scheduled": [one.json() for one in kept]}, 202)
     if body.topic is not None:
-        return json_response({"job": (await app.fan_out.publish(body.topic, body.drafts()[0], once)).json()}, 202)
+        return json_response({"job": (await app.fan_out.publish(body.topic, drafts[0], once)).json()}, 202)
     if body.user_id is not None:
-        notification = await app.notifications.create(body.drafts()[0], once)
+        notification = await app.notifications.create(drafts[0], once)
         return json_response(notification.json(), 201)
-    created = await app.notifications.create_many(body.drafts(), once)
+    created = await app.notifications.create_many(drafts, once)
     job = {"id": created[0].id, "state": "done", "total": len(created), "done": len(created)}
     return json_response({"job": job}, 202)
 
@@ -62,7 +72,7 @@ async def create_notification(app: App, _: Publisher, body: NewNotification, onc
 @router.get("/api/notifications", response_model=InboxView, responses=problems())
 async def list_notifications(app: App, caller: Caller, query: Annotated[InboxQuery, Query()]) -> Response:
     """List the caller's own inbox, newest first; expired ones never appear."""
-    wanted = InboxFilter(unread=query.unread, category=query.category, type=query.type)
+    wanted = query.filter()
     before = None if query.cursor is None else _seq_of(query.cursor)
     page = await app.notifications.list(caller.user_id, wanted, before=before, limit=query.limit)
     return json_response(
@@ -97,6 +107,34 @@ async def mark_all_read(app: App, caller: Caller, once: OnceKey, body: ReadAll |
     return json_response({"marked": await app.notifications.mark_all_read(caller.user_id, category, once)})
 
 
+@router.post(
+    "/api/notifications/archive-all",
+    response_model=ArchivedView,
+    responses=problems(415),
+    openapi_extra=ONCE,
+)
+async def archive_all(app: App, caller: Caller, once: OnceKey, body: ArchiveAll | None = None) -> Response:
+    """Archive the caller's inbox, a category of it, or what is read of it."""
+    wanted = ArchiveAll() if body is None else body
+    archived = await app.notifications.archive_all(
+        caller.user_id, wanted.category, read_only=wanted.read_only, once=once
+    )
+    return json_response({"archived": archived})
+
+
+@router.get("/api/notifications/scheduled", response_model=ScheduledPage, responses=problems())
+async def list_scheduled(app: App, _: Publisher, query: Annotated[ScheduledQuery, Query()]) -> Response:
+    """List what waits for its time; needs the scope `publish`. To delete one takes it back."""
+    found = await app.notifications.list_scheduled(query.cursor, query.limit + 1)
+    shown = found[: query.limit]
+    return json_response(
+        {
+            "scheduled": [one.json() for one in shown],
+            "next_cursor": shown[-1].id if len(found) > query.limit else None,
+        }
+    )
+
+
 @router.get("/api/notifications/{notification_id}", response_model=NotificationView, responses=problems(404))
 async def get_notification(app: App, caller: Caller, notification_id: str) -> Response:
     """Return one notification of the caller's own."""
@@ -112,6 +150,38 @@ async def get_notification(app: App, caller: Caller, notification_id: str) -> Re
 async def mark_read(app: App, caller: Caller, notification_id: str, once: OnceKey) -> Response:
     """Mark one as read; marking it again changes nothing."""
     return json_response((await app.notifications.mark_read(caller.user_id, notification_id, once)).json())
+
+
+@router.patch(
+    "/api/notifications/{notification_id}",
+    response_model=NotificationView,
+    responses=problems(403, 404, 415),
+    openapi_extra=ONCE,
+)
+async def change_notification(
+    app: App, caller: Caller, notification_id: str, body: NotificationChange, once: OnceKey
+) -> Response:
+    """
+    Mark one's own as seen, read or unread, archive or snooze it; with `publish`, change the content of anybody's.
+
+    What is snoozed comes back by itself, on every device, unread and with a sound. A change of content makes none.
+    """
+    if body.is_content:
+        if "publish" not in caller.scopes:
+            raise Forbidden("to change the content needs the scope publish")
+        return json_response((await app.notifications.edit(notification_id, body.content(), once)).json())
+    changed = await app.notifications.change(caller.user_id, notification_id, body.marks(), once)
+    return json_response(changed.json())
+
+
+@router.post(
+    "/api/notifications/{notification_id}/claim",
+    response_model=NotificationView,
+    responses=problems(404, 409),
+)
+async def claim_notification(app: App, caller: Caller, notification_id: str) -> Response:
+    """Take what was sent to many; the first wins, and 409 names who that was. All of them are told."""
+    return json_response((await app.notifications.claim(caller.user_id, notification_id)).json())
 
 
 @router.delete(

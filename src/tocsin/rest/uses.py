@@ -12,8 +12,10 @@ from tocsin.application.e2ee import Encryption
 from tocsin.application.fan_out import FanOut
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Store, TokenVerifier
+from tocsin.application.preferences import Preferences
 from tocsin.application.presence import Presence
 from tocsin.application.streams import Streams
+from tocsin.application.templates import Templates
 from tocsin.application.web_push import WebPush
 
 
@@ -38,6 +40,8 @@ class Uses:
     web_push: WebPush
     deliveries: DeliveryStore
     fan_out: FanOut
+    preferences: Preferences
+    templates: Templates
     channels: Channels
     streams: Streams
     is_accepting: Callable[[], bool]

@@ -158,7 +158,41 @@ export interface UserTyping {
   [field: string]: unknown;
 }
 
-/** A stored notification. */
+/** One of those for whom a card stands. */
+export interface GroupActor {
+  id: number | string;
+  name: string | null;
+  [field: string]: unknown;
+}
+
+/** For how many a card stands, and the latest of them. */
+export interface NotificationGroup {
+  key: string;
+  count: number;
+  actors: GroupActor[];
+  [field: string]: unknown;
+}
+
+/** Who has claimed a notification; null while nobody has. */
+export interface NotificationClaim {
+  claimed_by: number | string | null;
+  claimed_at: string | null;
+  [field: string]: unknown;
+}
+
+/** The card of the digest that stands for it, or for how many this card stands. */
+export interface NotificationDigest {
+  id: string | null;
+  count: number | null;
+  [field: string]: unknown;
+}
+
+/**
+ * A stored notification.
+ *
+ * It is new, or comes back from a snooze with the id that it had. `toast` false, `silent`
+ * true: its user does not want to be disturbed by it now. `sound` is the one to play, null the page's own.
+ */
 export interface NotificationPayload {
   id: string;
   user_id: number | string;
@@ -174,11 +208,21 @@ export interface NotificationPayload {
   read: boolean;
   read_at: string | null;
   expires_at: string | null;
+  archived_at: string | null;
+  snoozed_until: string | null;
+  updated_at?: string;
+  collapse_key?: string;
+  group?: NotificationGroup;
+  claim?: NotificationClaim;
+  digest?: NotificationDigest;
+  toast?: boolean;
+  silent?: boolean;
+  unread_count?: number;
   [field: string]: unknown;
 }
 
 /**
- * One notification was read, or (`all`) every one created earlier in the stream.
+ * One notification was read, or (`all`) every one in the inbox that was created earlier in the stream.
  *
  * With `all` and a `category` only those of the category are meant. What
  * is read and was not seen is seen now: its `seen_at` is the `read_at`.
@@ -188,20 +232,65 @@ export interface NotificationRead {
   all?: boolean;
   category?: string | null;
   read_at: string;
+  unread_count?: number;
   [field: string]: unknown;
 }
 
-/** A notification was deleted by its user or retracted by its publisher. */
+/** A notification was deleted by its user, retracted by its publisher, replaced by another, or has expired. */
 export interface NotificationDeleted {
   id: string;
+  reason?: "replaced" | "expired";
+  replaced_by?: string;
+  unread_count?: number;
   [field: string]: unknown;
 }
 
-/** Fields of notifications changed: `seen_at` of the ids, or (`all`) of all earlier ones. */
+/**
+ * Fields of notifications changed, and nothing that makes a noise.
+ *
+ * Of one (`id`): what is given. A whole one that is not known yet is stored, and in the archive or snoozed.
+ * Of some (`ids`), or of all unread ones in the inbox (`all`): `seen_at`. Of all in the inbox (`all`
+ * with `archived_at`): of a `category` where one is given, of the read ones where `read_only`.
+ * Of all with this `digest.id`, where no `id` is given: they went into its card.
+ */
 export interface NotificationUpdated {
+  id?: string;
   ids?: string[];
   all?: boolean;
-  seen_at?: string;
+  seen_at?: string | null;
+  read_at?: string | null;
+  archived_at?: string | null;
+  snoozed_until?: string | null;
+  read_only?: boolean;
+  updated_at?: string;
+  user_id?: number | string;
+  type?: string;
+  title?: string;
+  message?: string;
+  data?: Record<string, unknown>;
+  category?: string | null;
+  priority?: "low" | "normal" | "high" | "urgent";
+  sound?: string | null;
+  timestamp?: string;
+  read?: boolean;
+  expires_at?: string | null;
+  collapse_key?: string;
+  group?: NotificationGroup;
+  claim?: NotificationClaim;
+  digest?: NotificationDigest;
+  unread_count?: number;
+  [field: string]: unknown;
+}
+
+/** How many are unread as of `seq`; after `synced`. Every event of the stream has it, too. */
+export interface UnreadCount {
+  unread_count: number;
+  seq: number;
+  [field: string]: unknown;
+}
+
+/** The user's preferences were changed on some device: fetch them again. */
+export interface PreferencesChanged {
   [field: string]: unknown;
 }
 
@@ -273,6 +362,8 @@ export interface ServerEvents {
     notification_read: NotificationRead & Durable;
     notification_deleted: NotificationDeleted & Durable;
     notification_updated: NotificationUpdated & Durable;
+    unread_count: UnreadCount;
+    preferences_changed: PreferencesChanged;
   };
 }
 

@@ -8,16 +8,17 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from tocsin.adapters.sql.sqlite import SqliteStore
+from tocsin.application.texts import Lang
 
 
-def open_store(database_url: str) -> SqliteStore:
+def open_store(database_url: str, lang: Lang = "en") -> SqliteStore:
     """
     Return the store of a database URL, not started yet.
 
     Raises:
         ValueError: The URL is malformed or names a database that is not supported.
     """
-    return SqliteStore(sqlite_path(database_url))
+    return SqliteStore(sqlite_path(database_url), lang=lang)
 
 
 def sqlite_path(database_url: str) -> str:
