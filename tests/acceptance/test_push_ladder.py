@@ -210,7 +210,7 @@ def test_preferences_are_asked(server, fcm, user, phone, browser):
     """A muted channel is passed over; in quiet hours only what is urgent comes."""
     always = {"from": "00:00", "until": "23:59", "time_zone": "UTC"}
     wanted = Preferences.read({"quiet_hours": always, "categories": {"promo": {"fcm": False}}})
-    server.call(server.service.deliveries.save_preferences(user, wanted))
+    server.call(server.service.preferences.save(user, wanted))
     quiet = create(server, user, priority="high")
     urgent = create(server, user, priority="urgent", category="promo")
     browser.wait()
