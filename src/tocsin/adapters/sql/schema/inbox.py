@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, ColumnElement, Index, Integer, LargeBinary, Table, Text, and_
 
-from tocsin.adapters.sql.schema.base import metadata
+from tocsin.adapters.sql.schema.registry import metadata
 
 notification = Table(
     "tocsin_notification",
