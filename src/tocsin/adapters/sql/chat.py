@@ -142,6 +142,9 @@ def mark_delivered(transaction: Transaction, user_id: UserId, acked: int) -> Non
     """Note that a device has all messages to a user up to a seq of the stream, and tell their senders."""
     for row in transaction.rows(SQL.undelivered, {"to_user_id": user_id, "acked": acked}):
         from_user_id, message_id = UserId(row[0]), row[1]
+        # Between two of whom one has blocked the other nothing is told; it is when the block has ended.
+        if transaction.rows(SQL.blocks_between, {"user_id": from_user_id, "peer_id": user_id}):
+            continue
         values = {"id": message_id, "from_user_id": from_user_id, "to_user_id": user_id}
         transaction.execute(SQL.set_delivered_up_to, values | {"delivered_at": transaction.now})
         told = {
