@@ -224,8 +224,7 @@ export class TocsinChat extends Base {
       const more = isFirst || before !== undefined ? { hasBefore: page.has_before } : {};
       this.update({ ...chat.merge(this.state, page.messages), ...more, ...(isBlocked === null ? {} : { isBlocked }) });
     } catch (error) {
-      this.problem = error instanceof TocsinError && error.code !== "unauthenticated" ? "unreachable" : "signIn";
-      this.render();
+      this.tell(peer, error instanceof TocsinError && error.code !== "unauthenticated" ? "unreachable" : "signIn");
     } finally {
       this.isLoading = false;
     }
@@ -270,12 +269,12 @@ export class TocsinChat extends Base {
     this.list.scrollTop = this.list.scrollHeight;
     try {
       await this.client?.sendMessage(peer, text);
-      this.problem = null;
+      this.tell(peer, null);
     } catch (error) {
       if (peer !== this.peer) return;
+      this.state = chat.fail(this.state, key);
       // By its code: the class of another script is another class.
-      this.problem = (error as { code?: string }).code === "forbidden" ? "refused" : null;
-      this.update(chat.fail(this.state, key));
+      this.tell(peer, (error as { code?: string }).code === "forbidden" ? "refused" : null);
     }
   }
 
@@ -288,11 +287,10 @@ export class TocsinChat extends Base {
       const attachments = [await this.uploads(file)];
       const client_msg_id = crypto.getRandomValues(new Uint32Array(4)).join("-");
       await client?.emitWithAck("chat", "send_message", { to_user_id: peer, client_msg_id, attachments });
-      this.problem = null;
+      this.tell(peer, null);
     } catch {
-      this.problem = "notAttached";
+      this.tell(peer, "notAttached");
     }
-    this.render();
   }
 
   private async toggleBlock(): Promise<void> {
@@ -305,18 +303,24 @@ export class TocsinChat extends Base {
       this.problem = null;
       this.update({ ...this.state, isBlocked });
     } catch {
-      this.problem = "unreachable";
-      this.render();
+      this.tell(peer, "unreachable");
     }
   }
 
   private async ask(event: string, data: object): Promise<void> {
+    const { peer } = this;
     try {
       await this.client?.emitWithAck("chat", event, data);
-      this.problem = null;
+      this.tell(peer, null);
     } catch {
-      this.problem = "unreachable";
+      this.tell(peer, "unreachable");
     }
+  }
+
+  /** Say how something ended, unless another conversation is shown by then. */
+  private tell(peer: UserId, problem: typeof this.problem): void {
+    if (peer !== this.peer) return;
+    this.problem = problem;
     this.render();
   }
 
