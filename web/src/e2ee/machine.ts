@@ -71,7 +71,7 @@ export class Machine {
    * when the device was removed: then it is a device no more.
    */
   static async open(options: {
-    wasm: URL | string;
+    wasm: URL | string | undefined;
     server: KeyServer;
     user: string;
     deviceId: string;
@@ -135,7 +135,14 @@ export class Machine {
     await this.perform(this.olm.queryKeysForUsers(users.map(named)));
     await this.flush();
     const found = new Map<string, readonly DeviceIdentity[]>();
-    for (const user of users) found.set(user, await this.each(user, async (device) => identity(device)));
+    for (const user of users) {
+      const devices = await this.each(user, async (device) => identity(device));
+      // The library has them in another order each time.
+      found.set(
+        user,
+        devices.sort((one, other) => (one.device_id < other.device_id ? -1 : 1)),
+      );
+    }
     return found;
   }
 
