@@ -236,6 +236,22 @@ describe("encryption in <tocsin-chat>", () => {
       await settles(async () => (await browser.texts.allTextContents()).slice(-3), ["one", "two", "three"], 20_000);
   });
 
+  it("sends nothing in clear when it can't be loaded, and asks", async () => {
+    await desktop.page.route("**/js/e2ee.wasm", (route) => route.abort());
+    await desktop.reload();
+    await settles(() => desktop.notice.isVisible(), true);
+    await settles(async () => (await desktop.status.textContent()) !== "", true);
+    await desktop.say("not in clear");
+    await settles(async () => (await desktop.metas.last().textContent()).includes("not sent"), true);
+    assert.equal(await isKept("not in clear"), false);
+
+    await desktop.page.unroute("**/js/e2ee.wasm");
+    await desktop.turnOn();
+    await desktop.metas.last().getByText("Try again").click();
+    for (const browser of all()) await settles(() => browser.last(), "not in clear");
+    assert.equal(await isKept("not in clear"), false);
+  });
+
   for (const colorScheme of ["light", "dark"])
     it(`has no accessibility fault that axe finds, in ${colorScheme} colours, and fits a narrow screen in Korean`, async () => {
       const options = { lang: "ko", colorScheme, viewport: { width: 320, height: 900 } };
@@ -268,7 +284,7 @@ describe("encryption in <tocsin-chat>", () => {
     // Chromium tells by itself of the 404 of a removed device, and of requests while off line.
     for (const browser of all())
       assert.deepEqual(
-        browser.problems.filter((text) => !/ 404 |ERR_INTERNET_DISCONNECTED|WebSocket connection/.test(text)),
+        browser.problems.filter((text) => !/ 404 |ERR_INTERNET_DISCONNECTED|ERR_FAILED|WebSocket connection/.test(text)),
         [],
       );
   });

@@ -228,7 +228,8 @@ export function drawLock(frame: Frame, sealing: Sealing, texts: Texts, mustChoos
   lock.hidden = mustChoose;
   if (isOn && panel !== null) lock.setAttribute("aria-expanded", String(panel.isOpen));
   else lock.removeAttribute("aria-expanded");
-  notice.hidden = !mustChoose;
+  const isStuck = isOn && !isOpening && panel === null;
+  notice.hidden = !mustChoose && !isStuck;
   encryption.hidden = !isOn || panel === null;
   if (panel !== null && panel.element.parentNode !== encryption) encryption.replaceChildren(panel.element);
   sealing.speak();

@@ -14,7 +14,6 @@ import {
   DeviceId,
   DeviceLists,
   EncryptionSettings,
-  initAsync,
   type KeysClaimRequest,
   type KeysQueryRequest,
   type KeysUploadRequest,
@@ -31,6 +30,7 @@ import { failure } from "../client/problem.js";
 import { matrixUser, userOf } from "./names.js";
 import type { KeyCounts, KeyServer } from "./server.js";
 import type { Reason } from "./texts.js";
+import { loadWasm } from "./wasm.js";
 
 /** A device with its identity; `fingerprint` is its public Ed25519 key. */
 export interface DeviceIdentity {
@@ -79,7 +79,7 @@ export class Machine {
     store: string;
     passphrase?: string | undefined;
   }): Promise<Machine> {
-    await initAsync(options.wasm);
+    await loadWasm(options.wasm);
     const { user, deviceId, server } = options;
     const olm = await openKeys(user, deviceId, options.store, options.passphrase);
     // Nobody is asked for old keys: a new device says openly what it can't read.
