@@ -13,6 +13,7 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { constants, gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { licenses, licensesInside } from "./licenses.mjs";
 
 const WEB = dirname(fileURLToPath(import.meta.url));
 const STATIC = join(WEB, "..", "src", "tocsin", "static");
@@ -109,23 +110,12 @@ async function makePackage() {
   const exports = {
     ".": { types: "./client/index.d.ts", default: "./client/index.js" },
     "./chat": { types: "./chat/index.d.ts", default: "./chat/index.js" },
+    "./e2ee": { types: "./e2ee/index.d.ts", default: "./e2ee/index.js" },
     "./push": { types: "./push/index.d.ts", default: "./push/index.js" },
   };
   const manifest = { name: "@tocsin/client", version, description, license, type: "module", sideEffects: false };
   await writeFile(join(PACKAGE, "package.json"), JSON.stringify({ ...manifest, exports, dependencies }, null, 2));
   console.log(`${relative(WEB, PACKAGE)}: @tocsin/client ${version}`);
-}
-
-/** The licence texts of the packages that a bundle holds parts of. */
-async function licenses(inputs) {
-  const names = inputs.map((input) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1]).filter(Boolean);
-  const texts = [...new Set(names)].sort().map(async (name) => {
-    const folder = join(WEB, "node_modules", name);
-    const manifest = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
-    const text = await readFile(join(folder, "LICENSE"), "utf8").catch(() => manifest.license);
-    return `${name} ${manifest.version}\n\n${text.trim()}\n`;
-  });
-  return (await Promise.all(texts)).join("\n---\n\n");
 }
 
 async function copy(from, to) {
@@ -135,8 +125,10 @@ async function copy(from, to) {
 }
 
 async function compress({ from, to, budget }) {
-  const packed = gzipSync(await readFile(join(WEB, from)), { level: constants.Z_BEST_COMPRESSION });
+  const plain = await readFile(join(WEB, from));
+  const packed = gzipSync(plain, { level: constants.Z_BEST_COMPRESSION });
   await writeFile(join(STATIC, to), packed);
+  await writeFile(join(STATIC, to.replace(".gz", ".LICENSE.txt")), await licensesInside(from, plain));
   console.log(`${to}: ${packed.length} of ${budget} bytes gzip`);
   if (packed.length > budget) throw new Error(`${to} is ${packed.length - budget} bytes over its budget`);
 }
