@@ -52,6 +52,12 @@ describe("encryption in <tocsin-chat>", () => {
     await phone.isReady();
   });
 
+  it("says whose work it is, beside the file", async () => {
+    const told = await (await fetch(`${demo.server.url}/js/e2ee.wasm.LICENSE.txt`)).text();
+    assert.match(told, /matrix-sdk-crypto-wasm [\d.]+\n\nApache License/);
+    assert.match(told, /\nvodozemac 0\.\d+/);
+  });
+
   it("keeps a message that nobody could read, and sends nothing in clear instead", async () => {
     await phone.say("anybody there?");
     await settles(

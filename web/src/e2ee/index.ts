@@ -13,4 +13,5 @@ export type { DeviceIdentity } from "./machine.js";
 export type { Panel } from "./panel.js";
 export type { ConversationMessage, SealedAttachment } from "./reading.js";
 export { openSealedChat, type SealedChat, type SealedChatOptions } from "./sealed_chat.js";
+export { sharedEncryption } from "./shared.js";
 export { explain, explainFailure, type Reason } from "./texts.js";

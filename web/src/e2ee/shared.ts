@@ -20,8 +20,8 @@ const openings = new WeakMap<ChatClient, Opening>();
  */
 export async function sharedEncryption(
   client: ChatClient,
-  options: EncryptionOptions,
-  onWait: () => void,
+  options: EncryptionOptions = {},
+  onWait: () => void = () => {},
 ): Promise<Encryption> {
   const known = openings.get(client);
   if (known?.isWaiting) onWait();
