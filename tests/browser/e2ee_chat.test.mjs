@@ -156,7 +156,8 @@ describe("encryption in <tocsin-chat>", () => {
 
     // It is removed by whose device it is not: the word goes to the four alone.
     await mobile.openPanel();
-    await mobile.details.locator("li", { hasText: "new" }).getByRole("button").click();
+    const fresh = mobile.page.locator(".mark", { hasText: /^new$/ });
+    await mobile.details.locator("li", { has: fresh }).getByRole("button").click();
     await mobile.details.getByRole("button", { name: "Remove", exact: true }).click();
     for (const browser of all()) await settles(() => browser.warning.isVisible(), false);
     await phone.input.press("Enter");
@@ -170,6 +171,13 @@ describe("encryption in <tocsin-chat>", () => {
   it("goes on with a new device after somebody has looked", async () => {
     const tablet = await ChatBrowser.open(demo, users.toReversed());
     await tablet.turnOn();
+    await laptop.warning.waitFor();
+    const refused = await laptop.page.evaluate(async (peer) => {
+      const { openSealedChat } = await import("/js/e2ee.js");
+      const chat = await openSealedChat(window.ws, peer);
+      return await chat.send("by a page of one's own", { id: "strict" }).catch(({ code }) => code);
+    }, users[1].id);
+    assert.equal(refused, "key_changed", "numbers were not compared here");
     await phone.accept();
     await phone.say("welcome");
     await settles(() => tablet.last(), "welcome");
@@ -242,6 +250,23 @@ describe("encryption in <tocsin-chat>", () => {
       await settles(async () => (await browser.texts.allTextContents()).slice(-3), ["one", "two", "three"], 20_000);
   });
 
+  it("serves several chats of a page, which wait for another tab together", async () => {
+    const first = desktop.page;
+    desktop.page = await desktop.tab();
+    await desktop.page.evaluate((peer) => {
+      const second = document.createElement("tocsin-chat");
+      second.setAttribute("with", peer);
+      document.querySelector("main").append(second);
+    }, String(users[0].id));
+    const locks = desktop.page.locator("tocsin-chat [part=lock]");
+    const open = () => locks.evaluateAll((all) => all.map((lock) => lock.getAttribute("aria-expanded")));
+    await settles(async () => (await desktop.status.last().textContent()).includes("open in another tab"), true);
+    await first.close();
+    await settles(open, ["false", "false"], 30_000);
+    await desktop.reload();
+    await desktop.isReady();
+  });
+
   it("sends nothing in clear when it can't be loaded, and asks", async () => {
     await desktop.page.route("**/js/e2ee.wasm", (route) => route.abort());
     await desktop.reload();
@@ -290,7 +315,9 @@ describe("encryption in <tocsin-chat>", () => {
     // Chromium tells by itself of the 404 of a removed device, and of requests while off line.
     for (const browser of all())
       assert.deepEqual(
-        browser.problems.filter((text) => !/ 404 |ERR_INTERNET_DISCONNECTED|ERR_FAILED|WebSocket connection/.test(text)),
+        browser.problems.filter(
+          (text) => !/ 404 |ERR_INTERNET_DISCONNECTED|ERR_FAILED|WebSocket connection/.test(text),
+        ),
         [],
       );
   });

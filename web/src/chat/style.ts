@@ -20,7 +20,7 @@ export const STYLE = `
 [part="presence"] { font-size: .8125em; color: var(--muted); }
 [part="presence"].online::before { content: ""; display: inline-block; width: .5rem; height: .5rem; margin-inline-end: .375rem;
   border-radius: 50%; background: var(--good); }
-[part="messages"] { flex: 1; min-height: 0; display: flex; flex-direction: column; gap: .375rem; padding: .75rem; overflow-y: auto;
+[part="messages"] { flex: 1 0 5rem; min-height: 5rem; display: flex; flex-direction: column; gap: .375rem; padding: .75rem; overflow-y: auto;
   overscroll-behavior: contain; border-radius: var(--tocsin-chat-radius, .75rem); background: var(--tocsin-chat-sunken, var(--sunken)); }
 [part="messages"]:focus-visible { outline: 2px solid var(--tocsin-chat-accent, var(--accent)); outline-offset: -2px; }
 .top { margin-top: auto; }
@@ -35,7 +35,8 @@ export const STYLE = `
 .meta .read { color: var(--tocsin-chat-accent, var(--accent)); }
 .meta button { padding: 0; border: 0; background: none; color: inherit; font: inherit; text-decoration: underline; cursor: pointer; }
 .file { display: block; overflow-wrap: anywhere; color: var(--tocsin-chat-accent, var(--accent)); }
-[part="encryption"] { flex: none; max-height: 70%; overflow-y: auto; }
+[part="encryption"] { flex: 0 1 auto; min-height: 0; overflow-y: auto; }
+[part="head"], [part="notice"], [part="status"], form { flex: none; }
 [part="notice"] { display: flex; flex-wrap: wrap; gap: .375rem .75rem; align-items: center; margin-top: .375rem; padding: .5rem .75rem;
   border: 1px solid var(--edge); border-radius: .5rem; }
 [part="notice"] p { margin: 0; font-weight: 600; }

@@ -184,7 +184,8 @@ export class Panel {
     const row = element(
       "li",
       {},
-      device_name ?? id,
+      device_name ?? "",
+      element("span", { className: "muted" }, ` ${id}`),
       element("span", { className: mark === texts.compared ? "mark good" : "mark" }, mark),
       key,
     );

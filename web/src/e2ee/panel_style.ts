@@ -23,6 +23,7 @@ p { margin: 0 0 .375rem; overflow-wrap: anywhere; }
   font-variant-numeric: tabular-nums; letter-spacing: .06em; }
 ul { margin: 0 0 .5rem; padding: 0; list-style: none; }
 li { padding-block: .25rem; border-top: 1px solid var(--p-edge); overflow-wrap: anywhere; }
+.warning .muted { color: inherit; }
 .warning li { border-color: var(--p-warn-edge); }
 .mark { margin-inline-start: .5rem; font-size: .875em; font-weight: 600; }
 .key { display: block; font: .8125rem/1.5 ui-monospace, monospace; }
