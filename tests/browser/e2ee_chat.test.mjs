@@ -133,7 +133,11 @@ describe("encryption in <tocsin-chat>", () => {
     await phone.details.getByText("The numbers match").click();
     await settles(() => phone.details.getByText("Verified: the safety number was compared.").count(), 1);
     await settles(() => phone.details.getByText("verified", { exact: true }).count(), 3);
-    for (const browser of all()) await browser.lock.click();
+    // Escape closes it from anywhere in it, and leaves the focus on the lock.
+    await phone.details.getByText("Turn encryption off").focus();
+    await phone.page.keyboard.press("Escape");
+    await settles(() => phone.lock.evaluate((lock) => lock.getRootNode().activeElement === lock), true);
+    for (const browser of [laptop, mobile, desktop]) await browser.lock.click();
     await settles(() => phone.details.isVisible(), false);
   });
 
@@ -149,6 +153,9 @@ describe("encryption in <tocsin-chat>", () => {
     assert.ok((await phone.warning.textContent()).includes("The safety number that you compared is another one now."));
     assert.ok((await mobile.warning.textContent()).includes("You have a new device"));
     assert.equal(await phone.warning.getAttribute("role"), "alert");
+    await phone.warning.getByText("Devices and safety number").click();
+    await settles(() => phone.lock.getAttribute("aria-expanded"), "true");
+    await phone.lock.click();
     await phone.say("not for strangers");
     await settles(() => phone.status.textContent(), "Look at the new device first.");
     assert.equal(await phone.input.inputValue(), "not for strangers");

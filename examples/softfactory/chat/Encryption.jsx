@@ -97,24 +97,19 @@ export function useEncryption({ userId, recipientId, recipientName, lang }) {
 export function Lock({ encryption, texts }) {
   const { isOn, panel, problem, turnOn } = encryption;
   const place = useRef(null);
-  const [isOpen, setIsOpen] = useState(false);
+  const isOpen = panel?.isOpen === true;
 
   useEffect(() => {
     place.current.replaceChildren(...(panel === null ? [] : [panel.element]));
   }, [panel]);
-  useEffect(() => {
-    if (panel !== null) panel.isOpen = isOpen;
-  }, [panel, isOpen]);
 
-  const press = () => (isOn ? setIsOpen(!isOpen) : turnOn());
+  const press = () => {
+    if (!isOn) turnOn();
+    else if (panel !== null) panel.isOpen = !isOpen;
+  };
   return (
     <>
-      <button
-        type="button"
-        className="lock"
-        aria-expanded={isOn ? isOpen && panel !== null : undefined}
-        onClick={press}
-      >
+      <button type="button" className="lock" aria-expanded={isOn ? isOpen : undefined} onClick={press}>
         {isOn ? texts.locked : texts.unlocked}
       </button>
       <div className="encryption" ref={place} />

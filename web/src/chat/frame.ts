@@ -61,6 +61,11 @@ export class Frame {
     this.attach.textContent = "＋";
     this.picker.type = "file";
     this.picker.hidden = true;
+    this.encryption.addEventListener("keydown", ({ key }) => {
+      if (key !== "Escape" || this.lock.getAttribute("aria-expanded") !== "true") return;
+      this.lock.click();
+      this.lock.focus();
+    });
     this.form.append(this.picker, this.attach, this.input, this.cancel, this.send);
     this.head.append(this.name, this.presence, this.lock, this.block);
     root.append(this.head, this.encryption, this.list, this.notice, this.status, this.form);

@@ -231,6 +231,7 @@ export function drawLock(frame: Frame, sealing: Sealing, texts: Texts, mustChoos
   const isStuck = isOn && !isOpening && panel === null;
   notice.hidden = !mustChoose && !isStuck;
   encryption.hidden = !isOn || panel === null;
+  encryption.classList.toggle("open", isOn && panel?.isOpen === true);
   if (panel !== null && panel.element.parentNode !== encryption) encryption.replaceChildren(panel.element);
   sealing.speak();
   if (sealing.problem !== "") return sealing.problem;

@@ -36,6 +36,8 @@ export const STYLE = `
 .meta button { padding: 0; border: 0; background: none; color: inherit; font: inherit; text-decoration: underline; cursor: pointer; }
 .file { display: block; overflow-wrap: anywhere; color: var(--tocsin-chat-accent, var(--accent)); }
 [part="encryption"] { flex: 0 1 auto; min-height: 0; overflow-y: auto; }
+[part="encryption"].open { flex: 1 1 auto; }
+.open + [part="messages"] { flex: 0 1 0; min-height: 0; padding-block: 0; }
 [part="head"], [part="notice"], [part="status"], form { flex: none; }
 [part="notice"] { display: flex; flex-wrap: wrap; gap: .375rem .75rem; align-items: center; margin-top: .375rem; padding: .5rem .75rem;
   border: 1px solid var(--edge); border-radius: .5rem; }

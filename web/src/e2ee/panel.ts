@@ -16,6 +16,8 @@ export interface PanelOptions {
   readonly name?: string;
   readonly lang?: string;
   readonly onTurnOff?: () => void;
+  /** It was opened or closed. */
+  readonly onToggle?: () => void;
 }
 
 /** What is asked before it is done: `turn off`, or the id of a device that is to be removed. */
@@ -56,6 +58,7 @@ export class Panel {
     this.isShown = isOpen;
     this.question = this.problem = null;
     this.refresh();
+    this.options.onToggle?.();
   }
 
   /** Take another language, or another name of whom it is with. */

@@ -65,7 +65,7 @@ export class SealedChat {
     private readonly talk: Conversation,
     private readonly options: SealedChatOptions,
   ) {
-    this.panel = new Panel(encryption, talk, options);
+    this.panel = new Panel(encryption, talk, { ...options, onToggle: () => this.changed() });
     this.removers = [
       talk.on("message", ({ id }) =>
         this.readAgain(({ message, shown }) => message.id === id && shown?.state === "unreadable"),
