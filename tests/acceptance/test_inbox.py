@@ -479,3 +479,18 @@ def test_an_idempotency_key_makes_each_happen_once(inbox):
     assert first == second
     path = f"{INBOX}/{first['scheduled'][0]['id']}"
     assert 204 == inbox.server.http.delete(path, headers=inbox.publisher).status_code
+
+
+async def test_a_long_list_is_a_job_with_progress(inbox):
+    """More than one transaction takes; 202 comes at once."""
+    users = [f"{inbox.user_id} bulk {number}" for number in range(1_500)]
+    job = inbox.publish(user_ids=users, title="All of you")["job"]
+    assert ("running", 1_500, None) == (job["state"], job["total"], job["topic"])
+
+    def progress():
+        return inbox.server.http.get(f"/api/jobs/{job['id']}", headers=inbox.publisher).json()["job"]
+
+    done = await eventually(lambda: (found := progress())["state"] == "done" and found)
+    assert 1_500 == done["done"]
+    assert ["All of you"] == Inbox(inbox.server, users[-1]).titles()
+    assert 422 == inbox.post(user_ids=users, claimable=True).status_code
