@@ -8,6 +8,7 @@ category above what is said of ``*``, every category.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from tocsin.domain.errors import Invalid
@@ -173,8 +174,10 @@ class Preferences:
 
     def rule(self, category: str | None) -> Rule:
         """Return what holds for a category, with every switch said."""
+        if not self.categories:
+            return _EVERYTHING
         every = self.categories.get(EVERY_CATEGORY, _NOTHING_SAID)
-        return self.categories.get(category or EVERY_CATEGORY, _NOTHING_SAID).over(every).over(_EVERYTHING)
+        return _whole(self.categories.get(category or EVERY_CATEGORY, _NOTHING_SAID), every)
 
     def allows(self, category: str | None, channel: str) -> bool:
         """Return whether a category may use a channel: ``fcm``, ``webpush`` or ``channels``."""
@@ -188,15 +191,19 @@ class Preferences:
 
     def digest_at(self, category: str | None, now: int) -> int | None:
         """Return when the digest comes that a category waits for now, or None when it does not wait."""
-        zone = self.time_zone or (self.quiet_hours.time_zone if self.quiet_hours else "UTC")
         kind = self.rule(category).digest
+        if kind == "off":
+            return None
+        zone = self.time_zone or (self.quiet_hours.time_zone if self.quiet_hours else "UTC")
         if kind == "hourly":
             return next_hour(now, zone)
-        return (
-            next_at_hour(now, _MORNING if self.digest_hour is None else self.digest_hour, zone)
-            if kind == "daily"
-            else None
-        )
+        return next_at_hour(now, _MORNING if self.digest_hour is None else self.digest_hour, zone)
+
+
+@lru_cache(maxsize=4096)
+def _whole(rule: Rule, every: Rule) -> Rule:
+    # Asked for each notification.
+    return rule.over(every).over(_EVERYTHING)
 
 
 def _instant(name: str, value: object) -> int | None:
