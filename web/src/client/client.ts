@@ -74,7 +74,8 @@ export class WebSocketClient {
     if (this.sockets.chat.connected) this.sockets.chat.emit("typing", { to_user_id: to, is_typing: isTyping });
   });
   private readonly typingIn = new TypingIn((event) => this.listeners.dispatch("chat", "user_typing", event));
-  private readonly origin: string;
+  /** Where the server is; empty for the page's own. */
+  readonly origin: string;
   /** Who is signed in: the token's subject, or the token itself where that can't be read. */
   private user: string | null = null;
   private subject: string | null = null;
