@@ -23,6 +23,7 @@ const BUNDLES = [
   { entry: "src/client/browser.ts", out: "js/websocket.js", budget: 20_000 },
   { entry: "src/push/browser.ts", out: "js/push.js", budget: 6_000, target: "es2022" },
   { entry: "src/chat/browser.ts", out: "js/chat.js", budget: 9_000, target: "es2022" },
+  { entry: "src/elements/browser.ts", out: "js/elements.js", budget: 25_000, target: "es2022" },
   { entry: "src/push/worker.ts", out: "js/tocsin-sw.js", budget: 3_000, target: "es2022", sourcemap: "external" },
   // A module of its own, which a page imports when it encrypts.
   { entry: "src/e2ee/index.ts", out: "js/e2ee.js", budget: 40_000, target: "es2022", format: "esm" },
@@ -53,6 +54,17 @@ const WASM = {
   budget: 2_200_000,
 };
 
+/** What esbuild leaves as it is: the white space inside the templates and style sheets of the elements. */
+const TIGHT = {
+  name: "tight",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /src\/(elements|chat)\/\w+\.ts$/ }, async ({ path }) => {
+      const lean = (await readFile(path, "utf8")).replace(/\n\s+/g, "\n");
+      const contents = path.endsWith("style.ts") ? lean.replace(/([{};:,])\s/g, "$1").replace(/\s([{}])/g, "$1") : lean;
+      return { contents, loader: "ts" };
+    }),
+};
+
 const version = await productVersion();
 for (const bundle of BUNDLES) await makeBundle(bundle);
 for (const { from, to } of COPIES) await copy(join(WEB, from), join(STATIC, to));
@@ -73,6 +85,7 @@ async function makeBundle({ entry, out, budget, target = "es2020", sourcemap = t
     platform: "browser",
     target,
     banner: { js: banner(out), css: banner(out) },
+    plugins: [TIGHT],
     logLevel: "warning",
   });
   await writeFile(`${outfile}.LICENSE.txt`, await licenses(Object.keys(metafile.inputs)));

@@ -52,6 +52,7 @@ _API = (
     "/js/websocket.js",
     "/js/push.js",
     "/js/chat.js",
+    "/js/elements.js",
     "/js/e2ee.js",
     "/js/e2ee.wasm",
     "/tocsin-sw.js",

@@ -19,7 +19,8 @@ export interface CardContext {
 function hueOf(word: string): number {
   let sum = 0;
   for (const char of word) sum = (sum * 31 + (char.codePointAt(0) ?? 0)) % 360;
-  return sum;
+  // Far from that of its neighbour.
+  return (sum * 137) % 360;
 }
 
 function initial(word: string): string {
@@ -31,13 +32,13 @@ export function avatar(one: Notification): TemplateResult {
   const actors = one.group?.actors.slice(0, 2) ?? [];
   if (actors.length > 0) {
     return html`<div class="avatar actors" part="avatar" aria-hidden="true">
-      ${actors.map(({ id, name }) => html`<span style="--hue: ${hueOf(String(id))}">${initial(name)}</span>`)}
+      ${actors.map(({ id, name }) => html`<span .style="--hue: ${hueOf(String(id))}">${initial(name ?? "")}</span>`)}
     </div>`;
   }
   if (one.priority === "urgent") return html`<div class="avatar urgent" part="avatar" aria-hidden="true">!</div>`;
   const word = one.category ?? one.type;
-  return html`<div class="avatar" part="avatar" aria-hidden="true" style="--hue: ${hueOf(word)}">
-    ${one.digest === null ? initial(word) : icon("stack")}
+  return html`<div class="avatar" part="avatar" aria-hidden="true" .style="--hue: ${hueOf(word)}">
+    ${(one.digest?.count ?? null) === null ? initial(word) : icon("stack")}
   </div>`;
 }
 
@@ -59,7 +60,7 @@ export function chips(one: Notification, context: CardContext, claim: () => void
   return html`${one.category === null ? nothing : html`<span class="chip" dir="auto">${one.category}</span>`}
     ${more > 0 ? html`<span class="chip">${texts.others(more)}</span>` : nothing}
     ${
-      one.claim === null
+      one.claim === undefined
         ? nothing
         : taker === null
           ? html`<button class="claim" part="claim" type="button" tabindex=${isActive ? 0 : -1} @click=${claim}>${icon("hand")}${texts.claim}</button>`

@@ -198,7 +198,7 @@ export class TocsinInbox extends View {
       case "remove":
         return store.remove(one.id);
       case "claim":
-        return one.claim === null || one.claim.claimed_by !== null ? Promise.resolve() : store.claim(one.id);
+        return one.claim === undefined || one.claim.claimed_by !== null ? Promise.resolve() : store.claim(one.id);
       default:
         return one.read_at === null ? store.markRead(one.id) : store.markUnread(one.id);
     }
@@ -261,7 +261,7 @@ export class TocsinInbox extends View {
       return one === undefined ? null : dayOf(new Date(one.timestamp), now, lang);
     };
     return html`<div role="feed" aria-label=${texts.notifications} aria-busy=${loading.has(key)} aria-describedby="keys">
-      <div style="height: ${range.before}px"></div>
+      <div .style="height: ${range.before}px"></div>
       ${repeat(
         drawn,
         (one) => one.id,
@@ -271,7 +271,7 @@ export class TocsinInbox extends View {
           return row(one, { ...context, day, place: place + 1 });
         },
       )}
-      <div style="height: ${range.after}px"></div>
+      <div .style="height: ${range.after}px"></div>
     </div>`;
   }
 

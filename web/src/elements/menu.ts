@@ -1,4 +1,4 @@
-/** The menu that asks until when to snooze; the browser closes it, and gives the focus back. */
+/** The menu that asks until when to snooze; the browser closes it. */
 
 import { html, type TemplateResult } from "lit-html";
 import type { Texts } from "./texts.js";
@@ -8,9 +8,10 @@ const EDGE_PX = 8;
 
 export class SnoozeMenu {
   private choose: (until: Date) => void = () => {};
+  private row: HTMLElement | null = null;
 
   view(texts: Texts, lang: string, now: number): TemplateResult {
-    return html`<div class="menu" part="menu" role="menu" popover aria-label=${texts.snooze} @keydown=${onKey}>
+    return html`<div class="menu" part="menu" role="menu" popover aria-label=${texts.snooze} @keydown=${onKey} @toggle=${(event: ToggleEvent) => this.onToggle(event)}>
       ${snoozeTimes(new Date(now)).map(
         ({
           name,
@@ -26,6 +27,7 @@ export class SnoozeMenu {
     const menu = (anchor.getRootNode() as ShadowRoot).querySelector<HTMLElement>(".menu");
     if (menu === null) return;
     this.choose = choose;
+    this.row = anchor.closest("article");
     menu.showPopover();
     place(menu, anchor.getBoundingClientRect());
     menu.querySelector("button")?.focus();
@@ -33,7 +35,15 @@ export class SnoozeMenu {
 
   private chosen(event: Event, at: Date): void {
     (event.currentTarget as HTMLElement).closest<HTMLElement>(".menu")?.hidePopover();
+    this.row?.focus();
     this.choose(at);
+  }
+
+  /** In another popover the browser does not give the focus back. */
+  private onToggle({ newState, target }: ToggleEvent): void {
+    const menu = target as HTMLElement;
+    const { activeElement: focused } = menu.getRootNode() as ShadowRoot;
+    if (newState === "closed" && (focused === null || menu.contains(focused))) this.row?.focus();
   }
 }
 

@@ -56,15 +56,16 @@ export function row(one: Notification, context: RowContext): TemplateResult {
 
 function foot(one: Notification, context: RowContext, isActive: boolean): TemplateResult {
   const { texts, act } = context;
-  const { snoozed_until: until, digest } = one;
+  const { snoozed_until: until } = one;
+  const count = one.digest?.count ?? null;
   const isOpen = context.unfolded.has(one.id);
   return html`${chips(one, context, () => act("claim", one, new Event("claim")), isActive)}
     ${until === null ? nothing : html`<span class="chip">${texts.until(moment(new Date(until), context.now, context.lang))}</span>`}
     ${
-      digest === null
+      count === null
         ? nothing
         : html`<button class="unfold" type="button" tabindex=${isActive ? 0 : -1} aria-expanded=${isOpen}
-            @click=${(event: Event) => act("unfold", one, event)}>${isOpen ? texts.fold : texts.unfold(digest.count)}</button>`
+            @click=${(event: Event) => act("unfold", one, event)}>${isOpen ? texts.fold : texts.unfold(count)}</button>`
     }`;
 }
 

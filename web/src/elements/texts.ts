@@ -4,7 +4,7 @@ import { KOREAN } from "./texts_ko.js";
 
 export const ENGLISH = {
   notifications: "Notifications",
-  unreadCount: (count: number) => (count === 0 ? "none unread" : `${count} unread`),
+  unreadCount: (count: string) => (count === "0" ? "none unread" : `${count} unread`),
   all: "All",
   unread: "Unread",
   archived: "Archived",

@@ -4,7 +4,7 @@ import type { Texts } from "./texts.js";
 
 export const KOREAN: Texts = {
   notifications: "알림",
-  unreadCount: (count) => (count === 0 ? "읽지 않은 알림 없음" : `읽지 않음 ${count}개`),
+  unreadCount: (count) => (count === "0" ? "읽지 않은 알림 없음" : `읽지 않음 ${count}`),
   all: "전체",
   unread: "읽지 않음",
   archived: "보관됨",

@@ -20,6 +20,7 @@ export interface EventData {
   readonly all?: boolean;
   readonly category?: string | null;
   readonly read_only?: boolean;
+  readonly digest?: { readonly id: string | null; readonly count: number | null };
   readonly [field: string]: unknown;
 }
 
@@ -117,8 +118,7 @@ export function select(state: Inbox, name: ViewName): readonly Notification[] | 
 
 /** What a change makes of one notification; null when it is gone. */
 export function affect(one: Notification, { event, data }: Change): Notification | null {
-  if (data.all === true ? !isMeantByAll(one, event, data) : data.id !== one.id && !data.ids?.includes(one.id))
-    return one;
+  if (!isMeant(one, event, data)) return one;
   switch (event) {
     case "notification":
       return toNotification(data);
@@ -133,11 +133,13 @@ export function affect(one: Notification, { event, data }: Change): Notification
   }
 }
 
-function isMeantByAll(one: Notification, event: InboxEvent, data: EventData): boolean {
+function isMeant(one: Notification, event: InboxEvent, data: EventData): boolean {
+  if (data.all !== true)
+    return isForDigest(data) ? one.digest?.id === data.digest?.id : (data.ids ?? [data.id]).includes(one.id);
   if (typeof data.category === "string" && one.category !== data.category) return false;
   if (event === "notification_read") return isUnread(one);
   if (data.archived_at !== undefined) return isCurrent(one) && (data.read_only !== true || one.read_at !== null);
-  return one.seen_at === null;
+  return isUnread(one) && one.seen_at === null;
 }
 
 function withFields(one: Notification, fields: object): Notification {
@@ -145,8 +147,15 @@ function withFields(one: Notification, fields: object): Notification {
   return { ...next, read: next.read_at !== null };
 }
 
-function namesIn(state: Inbox, { all, ids, id }: EventData): readonly string[] {
-  return all === true ? [...state.items.keys()] : (ids ?? (id === undefined ? [] : [id]));
+function namesIn({ items }: Pick<Inbox, "items">, data: EventData): readonly string[] {
+  const { all, ids, id } = data;
+  if (all === true || isForDigest(data)) return [...items.keys()];
+  return ids ?? (id === undefined ? [] : [id]);
+}
+
+/** Those that wait for a digest have gone into its card. */
+function isForDigest({ all, ids, id, digest }: EventData): boolean {
+  return (all ?? ids ?? id) === undefined && digest !== undefined;
 }
 
 function isForMany({ id, archived_at }: EventData): boolean {

@@ -58,6 +58,7 @@ export const ALL: ViewName = { tab: "all", category: null };
 const PAGE = 50;
 const MOST = 200;
 const RETRIES_MS = [500, 1_000, 2_000, 4_000];
+type Loudness = { toast?: boolean; silent?: boolean; sound?: string | null; seq?: number };
 const NOTHING: Snapshot = { inbox: EMPTY, loading: new Set(), failed: new Set(), problem: null, owner: null };
 
 export class InboxStore {
@@ -311,13 +312,10 @@ export class InboxStore {
   }
 
   private announce(data: EventData): void {
-    const {
-      toast = true,
-      sound = "default",
-      seq = 0,
-    } = data as { toast?: boolean; sound?: string | null; seq?: number };
+    const { toast = true, silent = false, sound, seq = 0 } = data as Loudness;
     const notification = apply(EMPTY, { event: "notification", data }).items.get(data.id as string) as Notification;
-    for (const listener of [...this.arrivals]) listener({ notification, seq, toast, sound });
+    for (const listener of [...this.arrivals])
+      listener({ notification, seq, toast, sound: silent ? null : (sound ?? "default") });
   }
 
   /** Something changed in a part that is not loaded; it may belong now to a list that is. */

@@ -18,7 +18,17 @@ export function dice(seed: number): (below: number) => number {
 export function made(id: string, more: object = {}): Notification {
   return toNotification({
     ...{ id, user_id: 7, type: "system", title: id, message: "", data: {}, category: null, priority: "normal" },
-    ...{ sound: null, timestamp: "", seen_at: null, read: false, read_at: null, expires_at: null, ...more },
+    ...{
+      sound: null,
+      timestamp: "",
+      seen_at: null,
+      read: false,
+      read_at: null,
+      expires_at: null,
+      archived_at: null,
+      snoozed_until: null,
+      ...more,
+    },
   });
 }
 
@@ -55,7 +65,8 @@ export class World {
     else if (kind === 8) this.remove(one);
     else if (kind === 9)
       this.all("notification_read", (each) => isUnread(each) && fits(each, category), { read_at: at, category });
-    else if (kind === 10) this.all("notification_updated", (each) => each.seen_at === null, { seen_at: at });
+    else if (kind === 10)
+      this.all("notification_updated", (each) => isUnread(each) && each.seen_at === null, { seen_at: at });
     else if (kind === 11) {
       const read_only = this.roll(2) === 0;
       const isMeant = (each: Notification) =>
