@@ -133,8 +133,8 @@ export class TocsinToasts extends View {
       ({ one }) => html`<div class="toast" part="toast" data-id=${one.id}>
         ${avatar(one)}
         <div class="body">
-          <h3 dir="auto">${one.priority === "urgent" ? html`<span class="unseen">${texts.urgent}: </span>` : nothing}
-            <a href=${linkOf(one) ?? "#"} @click=${(event: MouseEvent) => this.open(one, event)}>${one.title}</a></h3>
+          <div class="title" dir="auto">${one.priority === "urgent" ? html`<span class="unseen">${texts.urgent}: </span>` : nothing}
+            <a href=${linkOf(one) ?? "#"} @click=${(event: MouseEvent) => this.open(one, event)}>${one.title}</a></div>
           <p dir="auto">${one.message}</p>
         </div>
         <button class="quiet" type="button" aria-label="${texts.dismiss}: ${one.title}" title=${texts.dismiss}

@@ -7,7 +7,7 @@ export const STYLE = `
   border-radius: var(--radius); background: var(--raised); box-shadow: var(--shade); animation: in .22s cubic-bezier(.2, .9, .3, 1.1); }
 @keyframes in { from { opacity: 0; transform: translateY(.75rem) scale(.98); } }
 .body { flex: 1; min-width: 0; }
-h3 { font-weight: 650; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.title { font-weight: 650; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 a { color: inherit; text-decoration: none; }
 a::after { content: ""; position: absolute; inset: 0; border-radius: inherit; }
 a:focus-visible { outline: none; }
