@@ -109,10 +109,15 @@ async function makePackage() {
   const exports = {
     ".": { types: "./client/index.d.ts", default: "./client/index.js" },
     "./chat": { types: "./chat/index.d.ts", default: "./chat/index.js" },
+    "./elements": { types: "./elements/index.d.ts", default: "./elements/index.js" },
+    "./inbox": { types: "./inbox/index.d.ts", default: "./inbox/index.js" },
+    "./react": { types: "./react/index.d.ts", default: "./react/index.js" },
     "./push": { types: "./push/index.d.ts", default: "./push/index.js" },
   };
   const manifest = { name: "@tocsin/client", version, description, license, type: "module", sideEffects: false };
-  await writeFile(join(PACKAGE, "package.json"), JSON.stringify({ ...manifest, exports, dependencies }, null, 2));
+  const peers = { peerDependencies: { react: ">=18" }, peerDependenciesMeta: { react: { optional: true } } };
+  const whole = { ...manifest, exports, dependencies, ...peers };
+  await writeFile(join(PACKAGE, "package.json"), JSON.stringify(whole, null, 2));
   console.log(`${relative(WEB, PACKAGE)}: @tocsin/client ${version}`);
 }
 

@@ -59,7 +59,8 @@ const PAGE = 50;
 const MOST = 200;
 const RETRIES_MS = [500, 1_000, 2_000, 4_000];
 type Loudness = { toast?: boolean; silent?: boolean; sound?: string | null; seq?: number };
-const NOTHING: Snapshot = { inbox: EMPTY, loading: new Set(), failed: new Set(), problem: null, owner: null };
+/** What is known before anything is. */
+export const NOTHING: Snapshot = { inbox: EMPTY, loading: new Set(), failed: new Set(), problem: null, owner: null };
 
 export class InboxStore {
   private current = NOTHING;
