@@ -226,7 +226,9 @@ describe("the inbox", () => {
     it(`has no accessibility fault that axe finds, and fits: ${look}`, async () => {
       const inbox = await inboxOf(demo);
       await furnish(inbox, options.lang);
-      const visit = await show(demo, inbox, BELL, { reducedMotion: "reduce", deviceScaleFactor: 2, ...options });
+      const visit = await show(demo, inbox, BELL, {
+        ...{ reducedMotion: "reduce", deviceScaleFactor: 2, viewport: { width: 500, height: 740 }, ...options },
+      });
       const { page, problems, close } = visit;
       await page.locator("tocsin-bell [part=button]").click();
       await settles(() => partsOf(page).rows.count(), 7);

@@ -207,7 +207,7 @@ describe("the elements among many", () => {
     const inbox = await empty();
     await inbox.api("PUT", "preferences", {});
     await inbox.publish({ title: "one", category: "orders" });
-    const one = await show(demo, inbox, PREFERENCES);
+    const one = await show(demo, inbox, PREFERENCES, { viewport: { width: 800, height: 720 } });
     const other = await show(demo, inbox, PREFERENCES, {
       lang: "ko",
       viewport: { width: 320, height: 700 },
@@ -231,6 +231,11 @@ describe("the elements among many", () => {
     assert.ok(Date.parse(muted) > Date.now());
     await settles(() => other.page.getByRole("button", { name: "다시 켜기" }).count(), 1);
 
+    assert.equal(await one.page.getByLabel("Time zone").inputValue(), "Asia/Seoul");
+    assert.equal(await other.page.getByLabel("시간대").inputValue(), "Asia/Seoul");
+    if (process.env.SCREENSHOTS)
+      await one.page.locator("tocsin-preferences").screenshot({ path: `${process.env.SCREENSHOTS}/preferences.png` });
+
     await one.page.route("**/api/preferences", (route) =>
       route.fulfill({ status: 403, json: { code: "forbidden", detail: "no" } }),
     );
@@ -245,8 +250,6 @@ describe("the elements among many", () => {
       assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0);
       assert.deepEqual(problems, []);
     }
-    if (process.env.SCREENSHOTS)
-      await one.page.locator("tocsin-preferences").screenshot({ path: `${process.env.SCREENSHOTS}/preferences.png` });
     await inbox.api("PUT", "preferences", {});
     await one.close();
     await other.close();

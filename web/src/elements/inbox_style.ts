@@ -43,10 +43,10 @@ time { flex: none; font-size: .75rem; color: var(--soft); font-variant-numeric: 
 .taken { color: var(--good); }
 .claim, .unfold { font-weight: 600; color: var(--accent); background: var(--wash); }
 .claim svg { width: .875rem; height: .875rem; }
-.actions { position: absolute; inset-inline-end: .875rem; top: .375rem; display: flex; padding: .125rem; border: 1px solid var(--line);
+.actions { position: absolute; inset-inline-end: .875rem; top: .25rem; display: flex; padding: .0625rem; border: 1px solid var(--line);
   border-radius: .625rem; background: var(--raised); box-shadow: 0 1px 3px #10122014; opacity: 0; }
 .card:hover .actions, article:focus-within .actions { opacity: 1; }
-.actions .quiet { width: 1.75rem; height: 1.75rem; border-radius: .4375rem; }
+.actions .quiet { width: 1.75rem; height: 1.5rem; border-radius: .5rem; }
 .actions svg { width: 1.0625rem; height: 1.0625rem; }
 .actions .remove:hover { color: var(--bad); background: var(--bad-wash); }
 .digest { margin: .5rem 0 0; padding: .25rem .75rem; list-style: none; border-radius: .625rem; background: var(--sunken); cursor: default; }

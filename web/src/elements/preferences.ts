@@ -95,7 +95,7 @@ export class TocsinPreferences extends View {
         const { value } = event.target as HTMLInputElement;
         if (value !== "") this.change({ quiet_hours: { ...now, [name]: value } });
       }} /></label>`;
-    const zones = new Set([now.time_zone, OWN_ZONE(), ...Intl.supportedValuesOf("timeZone")]);
+    const zones = [...new Set([...Intl.supportedValuesOf("timeZone"), OWN_ZONE(), now.time_zone])].sort();
     return html`<fieldset>
       <legend>${texts.quietHours}</legend>
       <input type="checkbox" role="switch" aria-label=${texts.quietHours} .checked=${held !== null}
@@ -106,7 +106,7 @@ export class TocsinPreferences extends View {
           : html`<div class="fields">${field("from", texts.from)}${field("until", texts.to)}
             <label>${texts.timeZone}<select @change=${(event: Event) =>
               this.change({ quiet_hours: { ...now, time_zone: (event.target as HTMLSelectElement).value } })}>
-              ${[...zones].map((zone) => html`<option value=${zone} .selected=${zone === now.time_zone}>${zone.replaceAll("_", " ")}</option>`)}
+              ${zones.map((zone) => html`<option value=${zone} .selected=${zone === now.time_zone}>${zone.replaceAll("_", " ")}</option>`)}
             </select></label></div>`
       }
     </fieldset>`;
