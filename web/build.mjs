@@ -24,6 +24,7 @@ const BUNDLES = [
   { entry: "src/push/browser.ts", out: "js/push.js", budget: 6_000, target: "es2022" },
   { entry: "src/chat/browser.ts", out: "js/chat.js", budget: 9_000, target: "es2022" },
   { entry: "src/elements/browser.ts", out: "js/elements.js", budget: 25_000, target: "es2022" },
+  { entry: "src/shared/browser.ts", out: "js/shared.js", budget: 5_000, target: "es2022" },
   { entry: "src/push/worker.ts", out: "js/tocsin-sw.js", budget: 3_000, target: "es2022", sourcemap: "external" },
   // A module of its own, which a page imports when it encrypts.
   { entry: "src/e2ee/index.ts", out: "js/e2ee.js", budget: 40_000, target: "es2022", format: "esm" },
@@ -112,6 +113,7 @@ async function makePackage() {
     "./elements": { types: "./elements/index.d.ts", default: "./elements/index.js" },
     "./inbox": { types: "./inbox/index.d.ts", default: "./inbox/index.js" },
     "./react": { types: "./react/index.d.ts", default: "./react/index.js" },
+    "./shared": { types: "./shared/index.d.ts", default: "./shared/index.js" },
     "./push": { types: "./push/index.d.ts", default: "./push/index.js" },
   };
   const manifest = { name: "@tocsin/client", version, description, license, type: "module", sideEffects: false };

@@ -43,11 +43,21 @@ export async function inboxOf({ server }, index = 0) {
 }
 
 /** Open a page with these elements for the user of an inbox. */
-export async function show({ browser, server }, { user }, html, { lang = "en", context, ...options } = {}) {
+export async function show(
+  { browser, server },
+  { user },
+  html,
+  { lang = "en", context, scripts = "", ...options } = {},
+) {
   const own = context ?? (await browser.newContext({ viewport: { width: 480, height: 720 }, ...options }));
   const page = await own.newPage();
   const problems = [];
   page.on("pageerror", (error) => problems.push(`error: ${error.message}`));
+  const sockets = new Set();
+  page.on("websocket", (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
   page.on("dialog", (dialog) => {
     problems.push(`dialog: ${dialog.message()}`);
     void dialog.dismiss();
@@ -62,14 +72,14 @@ export async function show({ browser, server }, { user }, html, { lang = "en", c
       headers: { "content-security-policy": POLICY },
       body: `<!doctype html><html lang="${lang}"><head><title>Inbox</title>
         <meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
-        <script src="/js/websocket.js"></script><script src="/js/elements.js"></script></head>
+        <script src="/js/websocket.js"></script>${scripts}<script src="/js/elements.js"></script></head>
         <body><main><h1>Inbox</h1>${html}</main></body></html>`,
     }),
   );
   await page.addInitScript((token) => localStorage.setItem("auth_token", token), user.token);
   await page.goto(address);
   await page.waitForFunction(() => window.ws.isConnected);
-  return { page, problems, context: own, close: () => (context === undefined ? own.close() : page.close()) };
+  return { page, problems, sockets, context: own, close: () => (context === undefined ? own.close() : page.close()) };
 }
 
 /** What axe finds wrong with a page. */

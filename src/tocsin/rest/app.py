@@ -53,6 +53,7 @@ _API = (
     "/js/push.js",
     "/js/chat.js",
     "/js/elements.js",
+    "/js/shared.js",
     "/js/e2ee.js",
     "/js/e2ee.wasm",
     "/tocsin-sw.js",

@@ -1,6 +1,6 @@
 /** One conversation of a client for a page of one's own: its state, kept by events, and what may be done in it. */
 
-import { TocsinError } from "../client/problem.js";
+import type { TocsinError } from "../client/problem.js";
 import { fetchIsBlocked, fetchMessages, setBlocked } from "./api.js";
 import type { ChatClient } from "./element.js";
 import * as chat from "./state.js";
@@ -158,7 +158,7 @@ export class ConversationStore {
   }
 
   private change(conversation: chat.Conversation, error?: unknown): void {
-    const problem = error instanceof TocsinError ? error : error === null ? null : this.current.problem;
+    const problem = error === undefined ? this.current.problem : (error as TocsinError | null);
     this.current = { ...this.current, conversation, problem };
     for (const listener of [...this.listeners]) listener();
   }

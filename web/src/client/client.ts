@@ -64,7 +64,8 @@ const MAX_WAITING_EMITS = 256;
  * reported as an uncaught error and keeps nothing else from happening.
  */
 export class WebSocketClient {
-  private readonly listeners = new Listeners();
+  /** Who hears what; the sharing of tabs listens in. */
+  readonly listeners = new Listeners();
   private readonly tokens: TokenSource;
   private readonly cursors: CursorStore;
   private readonly feeds: ReadonlyMap<NamespaceName, Feed>;
