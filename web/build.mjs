@@ -13,22 +13,26 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { constants, gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { licenses, licensesInside } from "./licenses.mjs";
 
 const WEB = dirname(fileURLToPath(import.meta.url));
 const STATIC = join(WEB, "..", "src", "tocsin", "static");
 const PACKAGE = join(WEB, "dist", "client");
 
-/** One self-contained script each; `budget` is in bytes after gzip. The worker is served apart from its map. */
+/**
+ * One self-contained script each; `budget` is in bytes after gzip. The worker is served apart from its map.
+ * Encryption is a script of its own, imported from where `encryption` says when it is used.
+ */
 const BUNDLES = [
   { entry: "src/client/browser.ts", out: "js/websocket.js", budget: 20_000 },
   { entry: "src/push/browser.ts", out: "js/push.js", budget: 6_000, target: "es2022" },
-  { entry: "src/chat/browser.ts", out: "js/chat.js", budget: 9_000, target: "es2022" },
+  { entry: "src/chat/browser.ts", out: "js/chat.js", budget: 10_500, target: "es2022", encryption: "./e2ee.js" },
   { entry: "src/elements/browser.ts", out: "js/elements.js", budget: 25_000, target: "es2022" },
   { entry: "src/shared/browser.ts", out: "js/shared.js", budget: 5_000, target: "es2022" },
   { entry: "src/push/worker.ts", out: "js/tocsin-sw.js", budget: 3_000, target: "es2022", sourcemap: "external" },
   // A module of its own, which a page imports when it encrypts.
-  { entry: "src/e2ee/index.ts", out: "js/e2ee.js", budget: 40_000, target: "es2022", format: "esm" },
-  { entry: "demo/main.ts", out: "demo/demo.js", budget: 16_000 },
+  { entry: "src/e2ee/browser.ts", out: "js/e2ee.js", budget: 40_000, target: "es2022", format: "esm" },
+  { entry: "demo/main.ts", out: "demo/demo.js", budget: 16_000, encryption: "../js/e2ee.js" },
   { entry: "demo/theme.ts", out: "demo/theme.js", budget: 2_000 },
   { entry: "demo/demo.css", out: "demo/demo.css", budget: 5_000 },
 ];
@@ -72,7 +76,7 @@ for (const { from, to } of COPIES) await copy(join(WEB, from), join(STATIC, to))
 await compress(WASM);
 if (!process.argv.includes("--static")) await makePackage();
 
-async function makeBundle({ entry, out, budget, target = "es2020", sourcemap = true, format = "iife" }) {
+async function makeBundle({ entry, out, budget, target = "es2020", sourcemap = true, format = "iife", encryption }) {
   const outfile = join(STATIC, out);
   const { metafile } = await build({
     absWorkingDir: WEB,
@@ -86,13 +90,22 @@ async function makeBundle({ entry, out, budget, target = "es2020", sourcemap = t
     platform: "browser",
     target,
     banner: { js: banner(out), css: banner(out) },
-    plugins: [TIGHT],
+    plugins: [TIGHT, ...(encryption === undefined ? [] : [importedFrom(encryption)])],
     logLevel: "warning",
   });
   await writeFile(`${outfile}.LICENSE.txt`, await licenses(Object.keys(metafile.inputs)));
   const size = gzipSync(await readFile(outfile)).length;
   console.log(`${out}: ${size} of ${budget} bytes gzip`);
   if (size > budget) throw new Error(`${out} is ${size - budget} bytes over its budget`);
+}
+
+/** What imports encryption when it is used takes the script from an address, beside its own. */
+function importedFrom(path) {
+  const setup = (plugin) =>
+    plugin.onResolve({ filter: /e2ee\/index\.js$/ }, ({ kind }) =>
+      kind === "dynamic-import" ? { path, external: true } : undefined,
+    );
+  return { name: "encryption", setup };
 }
 
 function banner(out) {
@@ -114,6 +127,7 @@ async function makePackage() {
     "./inbox": { types: "./inbox/index.d.ts", default: "./inbox/index.js" },
     "./react": { types: "./react/index.d.ts", default: "./react/index.js" },
     "./shared": { types: "./shared/index.d.ts", default: "./shared/index.js" },
+    "./e2ee": { types: "./e2ee/index.d.ts", default: "./e2ee/index.js" },
     "./push": { types: "./push/index.d.ts", default: "./push/index.js" },
   };
   const manifest = { name: "@tocsin/client", version, description, license, type: "module", sideEffects: false };
@@ -123,18 +137,6 @@ async function makePackage() {
   console.log(`${relative(WEB, PACKAGE)}: @tocsin/client ${version}`);
 }
 
-/** The licence texts of the packages that a bundle holds parts of. */
-async function licenses(inputs) {
-  const names = inputs.map((input) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1]).filter(Boolean);
-  const texts = [...new Set(names)].sort().map(async (name) => {
-    const folder = join(WEB, "node_modules", name);
-    const manifest = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
-    const text = await readFile(join(folder, "LICENSE"), "utf8").catch(() => manifest.license);
-    return `${name} ${manifest.version}\n\n${text.trim()}\n`;
-  });
-  return (await Promise.all(texts)).join("\n---\n\n");
-}
-
 async function copy(from, to) {
   await mkdir(dirname(to), { recursive: true });
   if (from.endsWith("/")) await cp(from, to, { recursive: true });
@@ -142,8 +144,10 @@ async function copy(from, to) {
 }
 
 async function compress({ from, to, budget }) {
-  const packed = gzipSync(await readFile(join(WEB, from)), { level: constants.Z_BEST_COMPRESSION });
+  const plain = await readFile(join(WEB, from));
+  const packed = gzipSync(plain, { level: constants.Z_BEST_COMPRESSION });
   await writeFile(join(STATIC, to), packed);
+  await writeFile(join(STATIC, to.replace(".gz", ".LICENSE.txt")), await licensesInside(from, plain));
   console.log(`${to}: ${packed.length} of ${budget} bytes gzip`);
   if (packed.length > budget) throw new Error(`${to} is ${packed.length - budget} bytes over its budget`);
 }

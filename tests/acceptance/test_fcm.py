@@ -248,6 +248,19 @@ async def test_more_than_firebase_takes_at_once(fcm, sender):
     assert 1 == fcm.signed_in
 
 
+async def test_what_can_not_be_said_loses_no_other_push(fcm, sender):
+    """Data that is nested too deeply is refused; what goes in the same frame is sent."""
+    deep = {}
+    for _ in range(300):
+        deep = {"in": deep}
+    pushes = [MESSAGE, PushMessage(title="deep", body="", data=deep), MESSAGE]
+    async with asyncio.timeout(20):
+        outcomes = await asyncio.gather(*[sender.send(push, [device(f"t-{n}")]) for n, push in enumerate(pushes)])
+
+    assert ["sent", "refused", "sent"] == [outcome.kind for (outcome,) in outcomes]
+    assert {"t-0", "t-2"} == {one["token"] for one in fcm.sent}
+
+
 async def test_nobody_listens(fcm):
     """A provider that can't be reached may be there later."""
     nowhere = FcmSender(fcm.key(), "http://127.0.0.1:1")

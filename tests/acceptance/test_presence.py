@@ -5,11 +5,14 @@ import time
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
 from tests.acceptance.wire_socket import connected, eventually, wire
 from tocsin.application import presence as module
 from tocsin.domain.message import MessageDraft
 from tocsin.domain.user_id import UserId
+from tocsin.models import ChatMessage
 
 NAMES = ("user_online", "user_offline")
 
@@ -94,6 +97,24 @@ async def test_the_first_message_makes_partners(shared_server, users):
         assert ("user_online", alice) == await change(his)
 
 
+async def test_a_message_of_a_host_s_session_makes_partners(shared_server, users):
+    """The nodes hear of its commit only that two streams have grown."""
+    alice, bob, _ = users
+    url, mint = shared_server.url, shared_server.mint
+    engine = create_engine(shared_server.settings.database_url)
+    async with connected(url, "/chat", mint(alice)) as hers, connected(url, "/chat", mint(bob)) as his:
+
+        def save():
+            with Session(engine) as session:
+                session.add(ChatMessage(from_user_id=alice, to_user_id=bob, message="hello"))
+                session.commit()
+
+        await asyncio.to_thread(save)
+        assert ("user_online", bob) == await change(hers)
+        assert ("user_online", alice) == await change(his)
+    engine.dispose()
+
+
 async def test_who_blocks_is_not_seen_and_sees_nothing(shared_server, users, meet, soon):
     """At once; and again when the block ends."""
     alice, bob, _ = users
@@ -119,7 +140,7 @@ async def test_who_blocks_is_not_seen_and_sees_nothing(shared_server, users, mee
 
 
 async def test_watching_is_for_whom_one_may_see(shared_server, users, meet, soon):
-    """Partners and whom the host allows; of others there is no word, and no event."""
+    """Partners and whom the host allows, but no block; of others there is no word, and no event."""
     alice, bob, eve = users
     meet(alice, bob)
     url, mint = shared_server.url, shared_server.mint
@@ -140,6 +161,18 @@ async def test_watching_is_for_whom_one_may_see(shared_server, users, meet, soon
         async with connected(url, "/chat", mint(eve)):
             assert ("user_online", eve) == await change(hers, "/sns")
         assert ("user_offline", eve) == await change(hers, "/sns")
+        block = f"{url}/api/chat/blocks/{alice}"
+        headers = shared_server.bearer(eve)
+        assert 204 == (await asyncio.to_thread(shared_server.http.put, block, headers=headers)).status_code
+        presence.may_watch = allow
+        try:
+            third = await hers.ask("/sns", "watch", {"user_ids": [bob, eve]})
+        finally:
+            presence.may_watch = lambda *_: False
+        assert [bob] == [one["user_id"] for one in third["presence"]]
+        async with connected(url, "/chat", mint(eve)):
+            await asyncio.sleep(0.5)
+        assert [] == sees(hers, "/sns")
         too_many = await hers.ask("/sns", "watch", {"user_ids": list(range(501))})
         assert not too_many["ok"]
 

@@ -1,7 +1,7 @@
 """The push ladder over real connections: who is pushed to when, what stops it, what is taken back, the trace."""
 
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -136,10 +136,17 @@ async def test_who_is_there_and_does_not_ack_is_pushed_to_later(server, fcm, use
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "reason"),
-    [("PUT", "{id}/read", "read"), ("POST", "read-all", "read"), ("DELETE", "{id}", "deleted")],
+    ("method", "path", "body", "reason"),
+    [
+        ("PUT", "{id}/read", None, "read"),
+        ("POST", "read-all", None, "read"),
+        ("DELETE", "{id}", None, "deleted"),
+        ("PATCH", "{id}", {"archived": True}, "archived"),
+        ("PATCH", "{id}", {"snoozed_until": "2099-01-01T00:00:00Z"}, "snoozed"),
+        ("POST", "archive-all", None, "archived"),
+    ],
 )
-def test_what_is_read_or_deleted_elsewhere_is_taken_back(*, server, fcm, user, phone, browser, method, path, reason):
+def test_what_is_dealt_with_elsewhere_is_taken_back(*, server, fcm, user, phone, browser, method, path, body, reason):
     """Phones get a data message and browsers a close, both by the tag that the push had."""
     made = create(server, user)
     browser.wait()
@@ -147,13 +154,50 @@ def test_what_is_read_or_deleted_elsewhere_is_taken_back(*, server, fcm, user, p
     until(lambda: len(steps(server, made["id"])) == 2)
 
     url = f"/api/notifications/{path.format(id=made['id'])}"
-    assert server.http.request(method, url, headers=server.bearer(user)).is_success
+    assert server.http.request(method, url, headers=server.bearer(user), json=body).is_success
     until(lambda: ("ladder", "ended", reason) in steps(server, made["id"]))
 
     assert [f'["{made["id"]}"]'] == retracted_at(fcm, phone)
     assert [made["id"]] == browser.wait(2).payload["close"]
     assert {("fcm", "retracted", ""), ("webpush", "retracted", "")} <= set(steps(server, made["id"]))
     assert trace(server, made["id"])["next"] is None
+
+
+def test_what_comes_back_from_a_snooze_climbs_its_ladder_anew(server, fcm, user, phone):
+    """What was pushed before it was snoozed has been taken back."""
+    made = create(server, user, priority="urgent")
+    until(lambda: len(sent_to(fcm, phone)) == 1)
+    soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    body = {"snoozed_until": soon}
+    url = f"/api/notifications/{made['id']}"
+    assert server.http.patch(url, headers=server.bearer(user), json=body).is_success
+
+    until(lambda: len(sent_to(fcm, phone)) == 2)
+    assert [f'["{made["id"]}"]'] == retracted_at(fcm, phone)
+
+
+def test_an_update_takes_the_push_before_it_back(server, fcm, user, phone):
+    """A lock screen shows the last one only."""
+    first = create(server, user, priority="urgent", collapse_key="build")
+    until(lambda: sent_to(fcm, phone))
+    create(server, user, priority="urgent", collapse_key="build")
+
+    until(lambda: len(sent_to(fcm, phone)) == 2)
+    until(lambda: retracted_at(fcm, phone))
+    until(lambda: ("ladder", "ended", "replaced") in steps(server, first["id"]))
+
+
+def test_what_somebody_has_claimed_is_taken_back_from_all(server, fcm, user, phone):
+    """Nobody is called to what is being dealt with."""
+    body = {"user_ids": [user, f"{user} colleague"], "type": "t", "title": "Who?", "message": "", "priority": "urgent"}
+    publisher = server.bearer("shop", "publish")
+    server.http.post("/api/notifications", headers=publisher, json=body | {"claimable": True})
+    until(lambda: sent_to(fcm, phone))
+    colleague = server.bearer(f"{user} colleague")
+    (theirs,) = server.http.get("/api/notifications", headers=colleague).json()["notifications"]
+    assert server.http.post(f"/api/notifications/{theirs['id']}/claim", headers=colleague).is_success
+
+    until(lambda: retracted_at(fcm, phone))
 
 
 def test_what_expires_is_taken_back(server, fcm, user, phone):
@@ -210,7 +254,7 @@ def test_preferences_are_asked(server, fcm, user, phone, browser):
     """A muted channel is passed over; in quiet hours only what is urgent comes."""
     always = {"from": "00:00", "until": "23:59", "time_zone": "UTC"}
     wanted = Preferences.read({"quiet_hours": always, "categories": {"promo": {"fcm": False}}})
-    server.call(server.service.deliveries.save_preferences(user, wanted))
+    server.call(server.service.preferences.save(user, wanted))
     quiet = create(server, user, priority="high")
     urgent = create(server, user, priority="urgent", category="promo")
     browser.wait()

@@ -115,6 +115,8 @@ def test_blocks(ask, say, users):
         {"message": ""},
         {"message": "m" * 8_001},
         {"message": "x", "ciphertext": {}},
+        {"message": "", "ciphertext": {}},
+        {"ciphertext": {}},
         {"message": "", "attachments": [{"url": "javascript:alert(1)"}]},
         {"message": "", "attachments": [{"url": "https://x.example", "html": "<b>"}]},
         {"message": "x", "from_user_id": 7},

@@ -62,6 +62,8 @@ def test_created_with_defaults(inbox):
         "read": False,
         "read_at": None,
         "expires_at": None,
+        "archived_at": None,
+        "snoozed_until": None,
     }
     assert created["timestamp"].endswith("Z")
     assert abs(dt.datetime.now(dt.UTC) - written) < dt.timedelta(minutes=1)

@@ -113,7 +113,7 @@ def test_users_may_not(shared_server, topic):
 async def test_a_job_that_fails_holds_no_other_back(shared_server, topic, follow, caplog):
     """As one whose row was spoilt: it is logged, and the next one is worked off."""
     follow(f"{topic}-a")
-    spoil = "INSERT INTO tocsin_fan_out VALUES ('0', ?, x'00', 'running', 1, 0, '', 0, NULL)"
+    spoil = "INSERT INTO tocsin_fan_out VALUES ('0', ?, x'00', 'running', 1, 0, '', 0, NULL, NULL)"
     store = shared_server.service.store
     shared_server.call(store.write(lambda transaction: transaction.execute(spoil, (topic,))))
     found = await done(shared_server, publish(shared_server, topic).json()["job"])

@@ -78,10 +78,10 @@ class WireSocket:
         return (await self.until(namespace, name))[-1][1]
 
     def untaken(self, namespace: str) -> list[tuple[str, Any]]:
-        """Return what has come and nobody has taken, but for partners' presence, which comes when it comes."""
+        """Return what has come and nobody has taken, but for presence and the badge, which come when they come."""
         queue = self.events[namespace]
         came = [queue.get_nowait() for _ in range(queue.qsize())]
-        return [one for one in came if one[0] not in {"user_online", "user_offline"}]
+        return [one for one in came if one[0] not in {"user_online", "user_offline", "unread_count"}]
 
     async def _read(self) -> None:
         try:

@@ -221,6 +221,29 @@ describe("end-to-end encryption", () => {
     assert.deepEqual([messages.at(-1).state, messages.at(-1).reason], ["refused", "replayed"]);
   });
 
+  it("reads a text that its writer has changed, and refuses the one before it from then on", async () => {
+    const { id } = await phone.send("Tuesday");
+    await mobile.hears({ id, text: "Tuesday" });
+    const { messages } = await mobile.ask("GET", `/api/chat/messages?with=${users[0].id}`);
+    const { ciphertext } = messages.find((one) => one.id === id);
+    await phone.page.evaluate(async (id) => {
+      const { messages } = await window.talk.history();
+      const message = messages.find((one) => one.id === id);
+      await window.talk.edit(message, "Wednesday");
+    }, id);
+    await mobile.hears({ id, text: "Wednesday", version: 1 });
+
+    await mobile.page.route("**/api/chat/messages?*", async (route) => {
+      const answer = await route.fetch();
+      const body = await answer.json();
+      for (const one of body.messages) if (one.id === id) one.ciphertext = ciphertext;
+      await route.fulfill({ response: answer, json: body });
+    });
+    const found = (await mobile.history()).find((one) => one.id === id);
+    await mobile.page.unroute("**/api/chat/messages?*");
+    assert.deepEqual([found.state, found.reason, found.text], ["refused", "replayed", null]);
+  });
+
   it("reads what came while no page was open, and shows plain messages as plain", async () => {
     await desktop.page.goto("about:blank");
     const sent = await phone.send("While you were away");

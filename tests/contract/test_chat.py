@@ -167,6 +167,23 @@ async def test_who_is_blocked_can_not_write(opened, chats, say):
     assert ["before", "by the shop", "after"] == texts(await chats.page(BOB, PageQuery(ALICE)))
 
 
+@pytest.mark.parametrize("pair", [(ALICE, BOB), (BOB, ALICE)], ids=["sender", "recipient"])
+async def test_nothing_is_delivered_across_a_block(opened, chats, say, pair):
+    """What was sent before it neither; all of it with the first ack after it has ended. Others are told meanwhile."""
+    before, other = await say("before"), await say("hello", by=EVE)
+    await chats.block(*pair)
+    opened.take()
+    await opened.store.save_acks({StreamKey(BOB, "/chat"): other.seq})
+
+    assert {(BOB, other.id), (EVE, other.id)} == {(user, payload["message_id"]) for user, _, payload in told(opened)}
+    assert [None] == [one.delivered_at for one in (await chats.page(ALICE, PageQuery(BOB))).messages]
+
+    await chats.unblock(*pair)
+    opened.take()
+    await opened.store.save_acks({StreamKey(BOB, "/chat"): other.seq + 1})
+    assert {(ALICE, before.id), (BOB, before.id)} == {(user, said["message_id"]) for user, _, said in told(opened)}
+
+
 async def test_who_may_see_whom(chats, say):
     """The partners of conversations, but for those who are blocked, on either side."""
     await say("hello")

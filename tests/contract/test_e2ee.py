@@ -251,6 +251,21 @@ async def test_what_waits_too_long_goes(kept, clock):
     assert [{"n": 2}] == [one.content for one in await kept.inbox(PHONE, "", 10)]
 
 
+async def test_what_waits_too_long_goes_though_nothing_comes_after_it(kept, store, clock):
+    """The upkeep drops it from the inbox of a device that never comes back, and nothing that is younger."""
+    for device_id in ("PHONE", "DRAWER"):
+        await kept.upload(upload(device_id))
+    await kept.put("bob", "m.sealed", [sealed(number, "DRAWER") for number in range(3)], None)
+    clock.now += 1
+    await kept.put("bob", "m.sealed", [sealed(3, "DRAWER"), sealed(4)], None)
+    clock.now += KEPT_MS
+
+    assert 3 == (await store.prune(clock.now))["e2ee_to_device"]
+    assert [{"n": 3}] == [one.content for one in await kept.inbox(DeviceAddress("alice", "DRAWER"), "", 10)]
+    assert 0 == (await store.prune(clock.now))["e2ee_to_device"]
+    assert 2 == (await store.prune(clock.now + 1))["e2ee_to_device"]
+
+
 async def test_a_removed_device_leaves_nothing(kept):
     """Its keys, its inbox and its name are gone; a second time there is nothing to remove."""
     await kept.upload(upload(one_time_keys=one_time(1)))

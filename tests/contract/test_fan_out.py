@@ -109,3 +109,17 @@ async def test_jobs_are_worked_off_in_their_order(jobs):
 
     assert [first.id, second.id] == [await jobs.next_running(""), await jobs.next_running(first.id)]
     assert await jobs.next_running(second.id) is None
+
+
+async def test_a_list_is_worked_off_as_a_topic_is(opened):
+    """Each user once, however often one is named, by two processes at once."""
+    fan_out = SqlFanOut(opened.store)
+    users = [UserId(f"u-{number:03}") for number in range(250)]
+    job = await fan_out.begin_list([*users, *users[:9]], draft())
+    assert (250, None) == (job.total, job.json()["topic"])
+    opened.take()
+    while (await asyncio.gather(*[fan_out.step(job.id, 40) for _ in range(2)]))[-1].state != "done":
+        pass
+
+    assert users == sorted(event.user_id for event in opened.take())
+    assert (250, 250) == ((await fan_out.get(job.id)).total, (await fan_out.get(job.id)).done)

@@ -2,14 +2,16 @@
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from tests.acceptance.wire_socket import connected, wire
+from tests.acceptance.wire_socket import connected, eventually, wire
 from tests.conftest import SECRET
 from tests.processes import environment, serving
+from tests.valkey import valkey
 from tocsin.adapters.jwt_tokens import issue_token
 from tocsin.application import presence_nodes as module
 from tocsin.domain.user_id import UserId
@@ -116,3 +118,27 @@ async def test_a_node_that_comes_later_learns_who_is_there(tmp_path, redis_url, 
             await hers.connect("/chat", {"token": mint(alice)})
             assert ("user_online", bob) == await change(hers)
             assert ("user_online", alice) == await change(his)
+
+
+async def test_a_block_while_the_bus_is_away_holds_when_it_is_back(tmp_path, users):
+    """On the other node too, which heard nothing of it: it looks again."""
+    alice, bob = users
+    async with AsyncExitStack() as stack:
+        bus = stack.enter_context(valkey(tmp_path))
+        env = environment(tmp_path / "t.db", TOCSIN_REDIS_URL=bus.url)
+        one, two = [(await stack.enter_async_context(serving(tmp_path, env)))[0] for _ in range(2)]
+        hers = await stack.enter_async_context(connected(one, "/chat", mint(alice)))
+        his = await stack.enter_async_context(connected(two, "/chat", mint(bob)))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=one, trust_env=False))
+        await say(hers, bob)
+        assert (("user_online", bob), ("user_online", alice)) == (await change(hers), await change(his))
+        bus.kill()
+        answer = await http.put(f"/api/chat/blocks/{bob}", headers={"Authorization": f"Bearer {mint(alice)}"})
+        assert answer.status_code == 204
+        bus.start()
+
+        async def hidden():
+            return [] == (await his.ask("/chat", "watch", {"user_ids": [alice]}))["presence"]
+
+        await eventually(hidden)
+        assert ("user_offline", alice) == await change(his)

@@ -51,11 +51,15 @@ export class Card {
       },
       DRAFTS[user.lang] ?? "",
     );
-    this.chat = new ChatView(other.name, {
-      send: (body) => this.attempt(() => person.say(body)),
-      typing: (isTyping) => client.setTyping(other.id, isTyping),
-      seen: () => person.seeChat(),
-    });
+    this.chat = new ChatView(
+      other.name,
+      {
+        send: (body) => this.attempt(() => person.say(body)),
+        typing: (isTyping) => client.setTyping(other.id, isTyping),
+        seen: () => person.seeChat(),
+      },
+      person.sealing,
+    );
     this.log = new LogView(user.name);
     this.plug = new PlugView(user.name, () => void pull.start());
     const headingId = `person-${user.id}`;
@@ -110,9 +114,14 @@ export class Card {
     return this.person.client.emitWithAck("sns", "publish_start", { post_id: postId, platforms });
   }
 
-  private attempt(action: () => Promise<unknown>): void {
-    action().catch((error: unknown) => {
+  /** Resolves with whether it was done; says so when it was not. */
+  private async attempt(action: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await action();
+      return true;
+    } catch (error) {
       this.toasts.show("That did not work", error instanceof Error ? error.message : String(error), "bad");
-    });
+      return false;
+    }
   }
 }

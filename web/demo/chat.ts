@@ -1,8 +1,11 @@
 /** The chat between the two users: messages with ticks, and who is typing. */
 
+import type { Sealing } from "../src/chat/sealing.js";
+import type { Message as ChatMessage } from "../src/chat/state.js";
 import { el, renderList, setText } from "./element.js";
 import { clock, type DemoEvent, text, type UserId } from "./events.js";
 import { icon } from "./icons.js";
+import { LockView } from "./lock.js";
 
 export interface Message {
   /** The sender's own id of the message; it names a message before the server has. */
@@ -12,6 +15,8 @@ export interface Message {
   text: string;
   timestamp: string;
   state: "sending" | "sent" | "delivered" | "read";
+  /** The message as it came, where its text is for devices alone. */
+  sealed?: ChatMessage;
 }
 
 export interface ChatState {
@@ -58,6 +63,12 @@ export function acknowledge(state: ChatState, clientId: string, id: string): Cha
   return { ...state, messages };
 }
 
+/** Return the state without a message that was not sent. */
+export function withdraw(state: ChatState, clientId: string): ChatState {
+  const isKept = (item: Message) => item.clientId !== clientId || item.state !== "sending";
+  return { ...state, messages: state.messages.filter(isKept) };
+}
+
 /** A receipt is for a message and for all of the same sender before it; it never goes back. */
 function markUpTo(state: ChatState, data: DemoEvent["data"], to: "delivered" | "read", other: UserId): ChatState {
   const isMine = data.from_user_id !== other;
@@ -75,9 +86,10 @@ function message(data: DemoEvent["data"], mine: boolean): Message {
     clientId: text(data.client_msg_id, id),
     id,
     mine,
-    text: data.ciphertext === undefined ? text(data.message) : "🔒 Encrypted message",
+    text: text(data.message),
     timestamp: text(data.timestamp),
     state: typeof data.read_at === "string" ? "read" : typeof data.delivered_at === "string" ? "delivered" : "sent",
+    ...(data.ciphertext === undefined ? {} : { sealed: data as unknown as ChatMessage }),
   };
 }
 
@@ -95,7 +107,8 @@ function same(a: Message, b: Message): boolean {
 }
 
 export interface ChatActions {
-  send: (body: string) => void;
+  /** Resolves with whether it was taken. */
+  send: (body: string) => Promise<boolean>;
   typing: (isTyping: boolean) => void;
   /** The messages are on the screen. */
   seen: () => void;
@@ -105,6 +118,7 @@ export interface ChatActions {
 export class ChatView {
   readonly element: HTMLElement;
   private readonly presence = el("span", { class: "presence" });
+  private readonly lock: LockView;
   private readonly list = el("div", { class: "messages", role: "log", tabindex: 0 });
   private readonly typing: HTMLElement;
   private readonly input: HTMLInputElement;
@@ -113,7 +127,9 @@ export class ChatView {
   constructor(
     private readonly other: string,
     private readonly actions: ChatActions,
+    private readonly sealing: Sealing,
   ) {
+    this.lock = new LockView(sealing);
     this.list.setAttribute("aria-label", `Messages with ${other}`);
     this.typing = el("p", { class: "typing", role: "status" });
     this.input = el("input", {
@@ -129,7 +145,8 @@ export class ChatView {
     this.element = el(
       "section",
       { class: "block chat", "aria-label": `Chat with ${other}` },
-      el("div", { class: "block-head" }, el("h3", {}, `Chat with ${other}`), this.presence),
+      el("div", { class: "block-head" }, el("h3", {}, `Chat with ${other}`), this.presence, this.lock.button),
+      this.lock.place,
       this.list,
       this.typing,
       el(
@@ -158,19 +175,27 @@ export class ChatView {
         el(
           "div",
           { class: item.mine ? "message mine" : "message" },
-          el("p", { dir: "auto" }, item.text),
-          el("small", {}, el("time", {}), item.mine && el("span", { class: "tick" })),
+          el("p", { dir: "auto" }),
+          el("small", {}, el("span", { class: "sealed" }), el("time", {}), item.mine && el("span", { class: "tick" })),
         ),
       update: (element, item) => this.drawMessage(element, item),
     });
     if (atEnd) this.list.scrollTop = this.list.scrollHeight;
     setText(this.presence, state.online === null ? "" : state.online ? "online" : "offline");
     this.presence.classList.toggle("on", state.online === true);
-    setText(this.typing, state.isTyping ? `${this.other} is typing…` : "");
+    const said = this.lock.render();
+    setText(this.typing, said || (state.isTyping ? `${this.other} is typing…` : ""));
     this.tellSeen();
   }
 
   private drawMessage(element: HTMLElement, item: Message): void {
+    const view = item.sealed === undefined ? null : this.sealing.view(item.sealed);
+    const note = view?.seal?.note || "Encrypted message";
+    const isOpen = view?.seal?.isOpen === true;
+    const body = element.querySelector("p");
+    if (body !== null) setText(body, view === null ? item.text : isOpen ? view.message : `🔒 ${note}`);
+    const lock = element.querySelector<HTMLElement>(".sealed");
+    if (lock !== null) setText(lock, isOpen ? "🔒 encrypted " : "");
     const time = element.querySelector("time");
     if (time !== null) setText(time, clock(item.timestamp));
     const tick = element.querySelector<HTMLElement>(".tick");
@@ -186,7 +211,9 @@ export class ChatView {
     const body = this.input.value.trim();
     if (body === "") return;
     this.input.value = "";
-    this.actions.send(body);
+    void this.actions.send(body).then((isTaken) => {
+      if (!isTaken && this.input.value === "") this.input.value = body;
+    });
   }
 
   private tellSeen(): void {

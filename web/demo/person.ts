@@ -4,9 +4,10 @@
  * Data flows one way: client or log → `receive` → each part's `apply` → `onChange` → the views.
  */
 
+import { Sealing } from "../src/chat/sealing.js";
 import type { WebSocketClient } from "../src/client/client.js";
 import { applyToBell, type BellState, EMPTY_BELL, notification, withItems } from "./bell.js";
-import { acknowledge, applyToChat, type ChatState, EMPTY_CHAT, write } from "./chat.js";
+import { acknowledge, applyToChat, type ChatState, EMPTY_CHAT, withdraw, write } from "./chat.js";
 import { type DemoEvent, EVENTS, NAMESPACES, type Namespace, type Payload, type Source, text } from "./events.js";
 import { type LinkState, NO_LINK, withConnection, withSync } from "./link.js";
 import { applyToLog, EMPTY_LOG, forget, type LogState } from "./log.js";
@@ -59,6 +60,7 @@ export class Person {
     link: NO_LINK,
   };
   readonly rest: Rest;
+  readonly sealing: Sealing;
   /** Hears of every event that is new to the page, after the state has taken it in. */
   onEvent: (event: DemoEvent) => void = () => {};
   onChange: () => void = () => {};
@@ -74,6 +76,14 @@ export class Person {
     token: TokenSource,
   ) {
     this.rest = new Rest(token);
+    const words = { name: other.name, lang: "en" };
+    this.sealing = new Sealing(
+      client,
+      other.id,
+      () => words,
+      () => this.onChange(),
+    );
+    this.sealing.begin(token.current());
   }
 
   /** Show what the log holds, then connect; events that came in between are fetched as well. */
@@ -90,8 +100,18 @@ export class Person {
 
   /** Send a chat message; it keeps its place on the screen until the server has it, however long that takes. */
   async say(body: string): Promise<void> {
+    const { sealing } = this;
+    if (!sealing.isChosen && this.state.chat.messages.some(({ sealed }) => sealed !== undefined))
+      throw new Error("This chat is encrypted: turn encryption on here, too.");
     const clientId = crypto.randomUUID();
     this.change({ chat: write(this.state.chat, clientId, body, new Date().toISOString()) });
+    if (sealing.isOn) {
+      await sealing.send(clientId, body).catch((error: unknown) => {
+        this.change({ chat: withdraw(this.state.chat, clientId) });
+        throw error;
+      });
+      return;
+    }
     const draft = { to_user_id: this.other.id, message: body, client_msg_id: clientId };
     const sent = await this.client.emitWithAck("chat", "send_message", draft);
     this.change({ chat: acknowledge(this.state.chat, clientId, text(sent.id)) });
@@ -129,6 +149,7 @@ export class Person {
       }
     }
     this.client.on("*", "state", ({ state }) => {
+      if (state === "connected") this.sealing.comeBack();
       this.linkChanged(withConnection(this.state.link, state === "connected"));
     });
     this.client.on("*", "sync", ({ namespace, seq }) => this.synced(namespace, seq));

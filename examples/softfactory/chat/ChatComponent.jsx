@@ -12,9 +12,11 @@
  */
 
 import { useEffect, useRef, useState } from "react";
+import { Lock, useEncryption } from "./Encryption.jsx";
 import { markedUpTo, merged, removed, without } from "./messages.js";
 
-export function ChatComponent({ recipientId, recipientName, loadHistory, texts, time }) {
+export function ChatComponent({ userId, recipientId, recipientName, lang, loadHistory, texts, time }) {
+  const encryption = useEncryption({ userId, recipientId, recipientName, lang });
   const [messages, setMessages] = useState([]);
   const [outgoing, setOutgoing] = useState([]);
   const [typingUsers, setTypingUsers] = useState([]);
@@ -48,7 +50,7 @@ export function ChatComponent({ recipientId, recipientName, loadHistory, texts, 
       window.ws.on("chat", "message_sent", (data) => {
         if (data.to_user_id !== recipientId) return;
         add(data);
-        setOutgoing((known) => without(known, data.message));
+        setOutgoing((known) => without(known, data));
       }),
       ...["delivered_at", "read_at"].map((mark) =>
         window.ws.on("chat", `message_${mark.slice(0, -3)}`, (data) =>
@@ -106,11 +108,14 @@ export function ChatComponent({ recipientId, recipientName, loadHistory, texts, 
   }, [messages.length, outgoing.length]);
 
   const sendMessage = (text) => {
-    const key = crypto.getRandomValues(new Uint32Array(2)).join("-");
+    const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
     const note = (state) => setOutgoing((known) => known.map((one) => (one.key === key ? { ...one, state } : one)));
     setOutgoing((known) => [...known, { key, text, state: "sending" }]);
     // Once it is stored, `message_sent` brings it to this device as to all others, and takes its place here.
-    window.ws.sendMessage(recipientId, text).then(
+    const sent = encryption.isOn
+      ? encryption.perform((chat) => chat.send(text, { id: key }))
+      : window.ws.sendMessage(recipientId, text);
+    sent.then(
       () => note("sent"),
       () => note("notSent"),
     );
@@ -124,13 +129,16 @@ export function ChatComponent({ recipientId, recipientName, loadHistory, texts, 
     event.preventDefault();
     const text = input.current.value;
     if (text.trim() === "") return;
+    // Somebody has to look at a new device, or to say how this browser goes on where others have encrypted.
+    if (encryption.isHeld || mustTurnOn) return;
     if (editing === null) sendMessage(text);
-    else window.ws.emit("chat", "edit_message", { message_id: editing, message: text });
+    else if (editing.isOpen) encryption.perform((chat) => chat.edit(editing, text)).catch(() => {});
+    else window.ws.emit("chat", "edit_message", { message_id: editing.id, message: text });
     stopEditing();
   };
 
   const edit = (message) => {
-    setEditing(message.id);
+    setEditing(message);
     input.current.value = message.message;
     input.current.focus();
   };
@@ -144,28 +152,40 @@ export function ChatComponent({ recipientId, recipientName, loadHistory, texts, 
 
   const stateOf = (one) => texts[one.read_at ? "seen" : one.delivered_at ? "delivered" : "sent"];
 
+  const mustTurnOn = !encryption.isChosen && messages.some((one) => one.ciphertext);
+  const told = mustTurnOn ? texts.turnOnFirst : encryption.isHeld ? texts.lookFirst : "";
+  const textOf = (one) => {
+    if (one.deleted_at) return texts.deleted;
+    return one.ciphertext && !one.isOpen ? (one.note ?? texts.sealed) : one.message;
+  };
+
   return (
     <div className="chat">
+      <Lock encryption={encryption} texts={texts} />
       <p className="presence" role="status" data-online={isOnline === true}>
         {isOnline !== null && (isOnline ? texts.online : texts.offline)}
       </p>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse scrolls it by the arrow keys */}
       <div className="messages" role="log" aria-label={texts.chatWith(recipientName)} tabIndex={0} ref={end}>
-        {messages.map((one) => (
+        {messages.map(encryption.read).map((one) => (
           <Message
             key={one.id}
             isMine={one.from_user_id !== recipientId}
-            text={one.deleted_at ? texts.deleted : one.ciphertext ? texts.sealed : one.message}
-            isGone={Boolean(one.deleted_at)}
+            text={textOf(one)}
+            isGone={Boolean(one.deleted_at || (one.ciphertext && !one.isOpen))}
           >
+            {one.isOpen && <span className="sealed">{`${texts.locked} · `}</span>}
+            {encryption.isOn && !one.ciphertext && !one.deleted_at && `${texts.notEncrypted} · `}
             {time(one.timestamp)}
             {one.edited_at && !one.deleted_at && ` · ${texts.edited}`}
             {one.from_user_id !== recipientId && !one.deleted_at && (
               <>
                 {` · ${stateOf(one)}`}
-                <button type="button" className="link" onClick={() => edit(one)}>
-                  {texts.edit}
-                </button>
+                {one.message !== "" && (
+                  <button type="button" className="link" onClick={() => edit(one)}>
+                    {texts.edit}
+                  </button>
+                )}
                 <button type="button" className="link" onClick={() => remove(one)}>
                   {texts.takeBack}
                 </button>
@@ -180,7 +200,7 @@ export function ChatComponent({ recipientId, recipientName, loadHistory, texts, 
         ))}
       </div>
       <p className="typing-indicator" role="status">
-        {typingUsers.length > 0 && texts.typing(recipientName)}
+        {told || (typingUsers.length > 0 && texts.typing(recipientName))}
       </p>
       <form className="row" onSubmit={submit}>
         <input

@@ -1,8 +1,10 @@
 /** What the events of the chat do to the messages that a page shows; each returns the new list. */
 
-/** The first that waits with this text is the one that has arrived. */
-export function without(outgoing, text) {
-  const arrived = outgoing.find((one) => one.text === text && one.state !== "notSent");
+/** The first that waits with this text has arrived; what was encrypted here is known by its id. */
+export function without(outgoing, { message, ciphertext, client_msg_id }) {
+  const arrived = ciphertext
+    ? outgoing.find((one) => one.key === client_msg_id)
+    : outgoing.find((one) => one.text === message && one.state !== "notSent");
   return outgoing.filter((one) => one !== arrived);
 }
 
@@ -23,7 +25,7 @@ export function markedUpTo(known, { message_id, from_user_id, ...data }, mark) {
 
 /** The text is gone, the place stays. */
 export function removed(known, { message_id, deleted_at }) {
-  return known.map((one) => (one.id === message_id ? { ...one, message: "", deleted_at } : one));
+  return known.map((one) => (one.id === message_id ? { ...one, message: "", ciphertext: null, deleted_at } : one));
 }
 
 /** A history may be older than what an event has told already. */

@@ -25,6 +25,11 @@ class LocalBus:
         self._on_wake: OnWake = _nobody
         self._on_gap: OnGap = _nobody
 
+    @property
+    def is_connected(self) -> bool:
+        """Return True: there are no other nodes."""
+        return True
+
     def publish(self, events: Sequence[StreamEvent]) -> None:
         """Hand committed events to the node before returning."""
         self._on_events(events)

@@ -88,7 +88,7 @@ class RedisBus:
     def stats(self) -> dict[str, int]:
         """Return counts since the start, and whether every connection is up now."""
         return {
-            "is_connected": int(self._is_up and not self._link.lost),
+            "is_connected": int(self.is_connected),
             "waiting": len(self._waiting),
             "published": self.published,
             "received": self.received,
@@ -97,6 +97,11 @@ class RedisBus:
         }
 
     # The port
+
+    @property
+    def is_connected(self) -> bool:
+        """Return whether every connection is up now."""
+        return self._is_up and not self._link.lost
 
     def publish(self, events: Sequence[StreamEvent]) -> None:
         """Hand committed events to this node before returning, and to the others soon."""

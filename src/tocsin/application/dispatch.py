@@ -9,12 +9,12 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from tocsin.application.deliveries import Due, Settlement
 from tocsin.application.escalation import Step
 from tocsin.application.push import Route, Target
-from tocsin.domain.delivery import Attempt
+from tocsin.domain.delivery import Attempt, Ending
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.jitter import jitter
 from tocsin.domain.notification import Notification
@@ -28,7 +28,8 @@ _LONGEST_BACK_OFF_S = 900.0
 # After one of these nothing more is sent to a target, whatever a crash has left unsaid.
 _FINAL = frozenset({"sent", "arrived", "gone", "refused", "dead", "retracted"})
 _SHOWN = frozenset({"sent", "arrived"})
-_TAKEN_BACK = frozenset({"acked", "read", "deleted", "expired"})
+# Whatever ends it but that its ladder has no more rungs.
+_TAKEN_BACK = frozenset(get_args(Ending)) - {"done"}
 
 _log = logging.getLogger(__name__)
 

@@ -26,7 +26,10 @@ from tocsin.domain.user_id import parse_user_id
 _PRIORITIES = get_args(Priority)
 # Python back ends hand over datetimes, and mean UTC by a naive one (the guide: utcnow()).
 _OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
-_OWN = frozenset({"title", "message", "type", "category", "priority", "sound", "expires_at", "ttl_s", "data"})
+_OWN = frozenset(
+    {"title", "message", "type", "category", "priority", "sound", "expires_at", "ttl_s", "data", "collapse_key"}
+    | {"template", "params"}
+)
 _MAX_TTL_S = 100 * 365 * 86_400
 
 
@@ -76,17 +79,31 @@ def draft_notification(user_id: object, fields: Mapping[str, Any]) -> Notificati
     if priority not in _PRIORITIES:
         raise Invalid(f"priority must be one of {', '.join(_PRIORITIES)}")
     kind = _text(given, "type")
+    group = _group(given)
+    template = _text(given, "template")
+    params = given.get("params") if template is not None else None
+    if not isinstance(params, dict | None):
+        raise Invalid("params must be an object")
     draft = NotificationDraft(
         user_id=parse_user_id(user_id),
         type="notification" if kind is None else kind,
         title=_text(given, "title") or "",
         message=_text(given, "message") or "",
-        data={name: value for name, value in given.items() if name not in _OWN} | data,
+        data={
+            name: value
+            for name, value in given.items()
+            if name not in _OWN and (name, value) != ("group", None) and not (group and name == "group")
+        }
+        | data,
         category=_text(given, "category"),
         priority=priority,
         sound=_text(given, "sound"),
         expires_at=_expiry(fields.get("expires_at"), given.get("ttl_s")),
         stored_id=given["id"] if isinstance(given.get("id"), str) else None,
+        collapse_key=_text(given, "collapse_key"),
+        template=template,
+        params=params or {},
+        **group,
     )
     check_notification(draft)
     return draft
@@ -155,6 +172,20 @@ def encode_json(value: object) -> bytes:
         return orjson.dumps(value, option=_OPTIONS | orjson.OPT_NON_STR_KEYS)
     except TypeError as error:
         raise Invalid(f"data is not JSON: {error}") from None
+
+
+def _group(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of ``group: {key, actor?: {id, name?}}``; another object of that name is the page's own."""
+    group = given.get("group")
+    if not isinstance(group, dict) or not isinstance(group.get("key"), str):
+        return {}
+    actor = group.get("actor")
+    if actor is None:
+        return {"group_key": group["key"]}
+    if not isinstance(actor, dict) or not isinstance(actor.get("name"), str | None):
+        raise Invalid("group.actor must be an object with an id, and a name or none")
+    actor_id = parse_user_id(actor.get("id"), "group.actor.id")
+    return {"group_key": group["key"], "actor_id": actor_id, "actor_name": actor.get("name")}
 
 
 def _in_utc(moment: str) -> str:

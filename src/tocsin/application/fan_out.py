@@ -1,16 +1,18 @@
-"""Notifications to all who follow a topic, made in parts while everything else goes on."""
+"""Notifications to all who follow a topic, or to a long list, made in parts while everything else goes on."""
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
 
 from tocsin.application.devices import check_topic
 from tocsin.application.notifications import check_notification
 from tocsin.application.once import Once
-from tocsin.domain.errors import TocsinError
+from tocsin.domain.errors import Invalid, TocsinError
 from tocsin.domain.fan_out import FanOutJob
-from tocsin.domain.notification import NotificationDraft
+from tocsin.domain.notification import MAX_BULK, NotificationDraft
+from tocsin.domain.user_id import UserId
 
 # What one transaction makes: writes of others wait no longer than for this many.
 PART = 500
@@ -25,6 +27,11 @@ class FanOutStore(Protocol):
 
     async def begin(self, topic: str, draft: NotificationDraft, once: Once | None = None) -> FanOutJob:
         """Store a job; whose ``user_id`` the draft has means nothing."""
+
+    async def begin_list(
+        self, user_ids: Sequence[UserId], draft: NotificationDraft, once: Once | None = None
+    ) -> FanOutJob:
+        """Store a job for a list of users, each once."""
 
     async def get(self, job_id: str) -> FanOutJob:
         """Return a job; NotFound when there is none, or it ended more than a week ago."""
@@ -72,6 +79,24 @@ class FanOut:
         self._news.set()
         return job
 
+    async def publish_to(
+        self, user_ids: Sequence[UserId], draft: NotificationDraft, once: Once | None = None
+    ) -> FanOutJob:
+        """
+        Accept a notification for a list of users, each once; return at once, with the job.
+
+        Raises:
+            Invalid: There is none, more than 50,000, or a field breaks a rule.
+            PayloadTooBig: ``data`` exceeds 16 KiB encoded.
+            KeyReused: ``once`` was used for another request.
+        """
+        if not 1 <= len(user_ids) <= MAX_BULK:
+            raise Invalid(f"user_ids must hold 1 to {MAX_BULK} users")
+        check_notification(draft)
+        job = await self._store.begin_list(user_ids, draft, once)
+        self._news.set()
+        return job
+
     async def get(self, job_id: str) -> FanOutJob:
         """Return how far a job is; NotFound when there is none."""
         return await self._store.get(job_id)
@@ -115,4 +140,4 @@ class FanOut:
                 # A fault of one job must not end all later ones.
                 _log.exception("a topic's notifications failed and will be tried again")
             else:
-                _log.info("topic %s: %d users were notified", job.topic, job.done)
+                _log.info("%s: %d users were notified", f"topic {job.topic}" if job.topic else "a list", job.done)

@@ -177,6 +177,10 @@ class Bus(Protocol):
     called on the event loop's thread and must not block.
     """
 
+    @property
+    def is_connected(self) -> bool:
+        """Return whether the other nodes are reached now, and heard."""
+
     def publish(self, events: Sequence[StreamEvent]) -> None:
         """Pass on committed events, in commit order."""
 

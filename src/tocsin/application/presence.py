@@ -3,13 +3,12 @@ Who is there: told to those who may see it, and to nobody else.
 
 A user is there while any connection of theirs is open, and for a few seconds after the last one closed, so that
 a reload does not flicker. Who may see it: the partners of their conversations, unless one has blocked the other, and
-whom the host lets watch.
+whom the host lets watch: that is decided in ``presence_sight``. The users of other nodes are ``presence_nodes``'
+concern, how partners are read that of ``presence_partners``, when somebody was there last that of ``presence_seen``.
 """
 
 import asyncio
-import inspect
-import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,27 +18,23 @@ from tocsin.application.chat import ChatStore
 from tocsin.application.ports import Bus
 from tocsin.application.presence_nodes import NAMESPACE as NODES
 from tocsin.application.presence_nodes import OtherNodes
-from tocsin.domain.errors import Invalid, Overloaded, TocsinError
-from tocsin.domain.stream import StreamEvent
-from tocsin.domain.timestamp import iso, iso_or_none, now_ms
+from tocsin.application.presence_partners import MAX_PEERS, Partners
+from tocsin.application.presence_seen import LastSeen, Seen
+from tocsin.application.presence_sight import MayWatch, Sight
+from tocsin.application.presence_watches import Watches
+from tocsin.domain.errors import Overloaded
+from tocsin.domain.stream import StreamEvent, StreamKey
+from tocsin.domain.timestamp import iso, now_ms
 from tocsin.domain.user_id import UserId, parse_user_id, user_id_json
 
 # How long a user may be without a connection and still be there.
 OFFLINE_S = 4.0
-MAX_PEERS = 1_000
-MAX_WATCHED = 500
-# How long what is to be stored, or asked of the database, may gather.
-GATHER_S = 0.02
-SAVE_S = 1.0
-AGAIN_S = 1.0
+# How long an answer waits for partners to be read.
 PATIENCE_S = 5.0
 NAMESPACES = ("/chat", "/sns")
 
 _MESSAGES = frozenset({"message_received", "message_sent"})
 
-_log = logging.getLogger(__name__)
-
-MayWatch = Callable[[UserId, UserId], bool | Awaitable[bool]]
 Greet = Callable[[Sequence[UserId]], None]
 
 
@@ -49,25 +44,7 @@ class _Present:
 
     peers: set[UserId] | None = None
     to_greet: list[Greet] = field(default_factory=list)
-    watches: set[UserId] = field(default_factory=set)
     leaving: asyncio.TimerHandle | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What may be told of a user: ``last_seen_at`` is when they went, None while they are there or nobody knows."""
-
-    user_id: UserId
-    is_online: bool
-    last_seen_at: int | None
-
-    def json(self) -> dict[str, Any]:
-        """Return the JSON object of answers."""
-        return {
-            "user_id": user_id_json(self.user_id),
-            "is_online": self.is_online,
-            "last_seen_at": iso_or_none(self.last_seen_at),
-        }
 
 
 class Presence:
@@ -82,10 +59,6 @@ class Presence:
         chats: Knows who has a conversation with whom, and keeps when users were there last.
         is_shared: Other nodes have users too.
         clock: Milliseconds since 1970.
-
-    Attributes:
-        may_watch: The host's word on whether the first user may see the second, sync or async, beside what
-            conversations allow. A sync one runs on the event loop and must not block.
     """
 
     def __init__(
@@ -94,15 +67,30 @@ class Presence:
         self._bus = bus
         self._chats = chats
         self._clock = clock
-        self.may_watch: MayWatch = lambda _watcher, _watched: False
         self._present: dict[UserId, _Present] = {}
         self._is_shared = is_shared
-        self._others = OtherNodes(bus, self._present.keys, self._on_came_elsewhere, self._on_gone_elsewhere)
-        self._watchers: dict[UserId, set[UserId]] = {}
-        self._arrived: list[tuple[UserId, asyncio.Future[None]]] = []
-        self._gone: dict[UserId, int] = {}
-        self._reader: asyncio.Task[None] | None = None
-        self._saver: asyncio.Task[None] | None = None
+        self._others = OtherNodes(
+            bus, self._present.keys, self._on_came_elsewhere, self._on_gone_elsewhere, self._look_again
+        )
+        self._watches = Watches()
+        self._sight = Sight(chats, self._peers_of, self._watches, self._hide)
+        self._seen = LastSeen(chats)
+        self._partners = Partners(chats, self._on_partners)
+        # Whose conversations and blocks may have changed without a word.
+        self._unsure: set[UserId] = set()
+
+    @property
+    def may_watch(self) -> MayWatch:
+        """
+        The host's word on whether the first user may see the second, beside what conversations allow.
+
+        Sync or async; a sync one runs on the event loop and must not block. A block is stronger.
+        """
+        return self._sight.may_watch
+
+    @may_watch.setter
+    def may_watch(self, may_watch: MayWatch) -> None:
+        self._sight.may_watch = may_watch
 
     def start(self) -> None:
         """Begin to hear of the other nodes."""
@@ -112,6 +100,12 @@ class Presence:
     def is_online(self, user_id: UserId) -> bool:
         """Return whether a user is there, as far as this node knows."""
         return user_id in self._present or user_id in self._others
+
+    def is_elsewhere(self, user_id: UserId) -> bool | None:
+        """Return whether a user is there on another node; None: what the other nodes have is not known now."""
+        if user_id in self._others:
+            return True
+        return False if not self._is_shared or self._others.are_known else None
 
     def on_ephemeral(self, namespace: str, payload: Any) -> bool:
         """Take what another node tells of its users; return whether it was that."""
@@ -130,10 +124,10 @@ class Presence:
                 present.leaving = None
             return
         self._present[user_id] = _Present()
-        self._gone.pop(user_id, None)
+        self._seen.forget(user_id)
         if self._is_shared:
             self._others.came(user_id)
-        self._read_soon(user_id)
+        self._partners.read_soon(user_id)
 
     def left(self, user_id: UserId) -> None:
         """Take the end of a user's last connection; they are there for a few seconds more."""
@@ -144,38 +138,32 @@ class Presence:
     async def stop(self) -> None:
         """Store when everybody who is here was here; tell nobody: they come back elsewhere."""
         await self._others.stop()
-        now = self._clock()
         for present in self._present.values():
             if present.leaving is not None:
                 present.leaving.cancel()
-        self._gone |= {user_id: now for user_id in self._present if user_id not in self._others}
+            _answer(present, [])
+        self._seen.note([user_id for user_id in self._present if user_id not in self._others], self._clock())
         self._present.clear()
-        self._watchers.clear()
-        for task in (self._reader, self._saver):
-            if task is not None:
-                task.cancel()
-        await asyncio.gather(*[task for task in (self._reader, self._saver) if task], return_exceptions=True)
-        await self._save()
+        self._watches.clear()
+        await self._partners.stop()
+        await self._sight.stop()
+        await self._seen.stop()
 
     # What may be seen
 
     async def visible(self, user_id: UserId, others: Sequence[UserId]) -> list[Seen]:
         """Return of some users those that a user may see, with whether they are there."""
-        return await self._told(await self._allowed(user_id, others))
+        return await self._told(await self._sight.allowed(user_id, others))
 
     async def watch(self, user_id: UserId, others: Sequence[UserId]) -> list[Seen]:
         """Do the same, and tell the user's devices of changes for as long as they are there."""
-        allowed = await self._allowed(user_id, others)
+        allowed = await self._sight.allowed(user_id, others)
         present = self._present.get(user_id)
         if present is None:
             return await self._told(allowed)
-        if len(present.watches.union(allowed)) > MAX_WATCHED:
-            raise Invalid(f"at most {MAX_WATCHED} users can be watched")
-        for other in allowed:
-            present.watches.add(other)
-            self._watchers.setdefault(other, set()).add(user_id)
+        self._watches.add(user_id, allowed)
         # Who blocks meanwhile is watched no more.
-        return [one for one in await self._told(allowed) if one.user_id in present.watches]
+        return [one for one in await self._told(allowed) if one.user_id in self._watches.watched_by(user_id)]
 
     def greet(self, user_id: UserId, greet: Greet) -> None:
         """Call back, at once or soon, with the partners who are there; whoever comes or goes later is told of."""
@@ -194,29 +182,13 @@ class Presence:
         present = self._present.get(user_id)
         return present is not None and present.peers is not None
 
-    async def _allowed(self, user_id: UserId, others: Sequence[UserId]) -> list[UserId]:
-        if len(others) > MAX_WATCHED:
-            raise Invalid(f"at most {MAX_WATCHED} users can be asked for at a time")
-        peers = await self._peers_of(user_id)
-        strangers = [other for other in dict.fromkeys(others) if other not in peers]
-        by_host = {other for other in strangers if await self._allows(user_id, other)}
-        peers = await self._peers_of(user_id)
-        return [other for other in dict.fromkeys(others) if other in peers or other in by_host]
-
-    async def _allows(self, user_id: UserId, other: UserId) -> bool:
-        allowed = self.may_watch(user_id, other)
-        # The host decides among strangers, a block is the user's own word.
-        return bool(await allowed if inspect.isawaitable(allowed) else allowed) and await self._chats.may_write(
-            user_id, other
-        )
-
     async def _told(self, users: Sequence[UserId]) -> list[Seen]:
         away = [user_id for user_id in users if not self.is_online(user_id)]
-        stored = await self._chats.last_seen(away) if away else {}
+        last_seen = await self._seen.find(away)
         return [
             Seen(user_id, is_online=True, last_seen_at=None)
             if self.is_online(user_id)
-            else Seen(user_id, is_online=False, last_seen_at=self._gone.get(user_id, stored.get(user_id)))
+            else Seen(user_id, is_online=False, last_seen_at=last_seen.get(user_id))
             for user_id in users
         ]
 
@@ -228,51 +200,43 @@ class Presence:
             return present.peers
         if present is None:
             return set((await self._chats.peers([user_id], MAX_PEERS))[0])
+        known: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def tell(_partners: Sequence[UserId]) -> None:
+            if not known.done():
+                known.set_result(None)
+
+        present.to_greet.append(tell)
         try:
             async with asyncio.timeout(PATIENCE_S):
-                await self._read_soon(user_id)
+                await known
         except TimeoutError:
             raise Overloaded("who may see whom can't be read now", retry_after_s=1.0) from None
         return present.peers or set()
 
-    def _read_soon(self, user_id: UserId) -> asyncio.Future[None]:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._arrived.append((user_id, future))
-        if self._reader is None:
-            self._reader = asyncio.create_task(self._read(), name="tocsin-presence")
-        return future
+    def _on_partners(self, user_id: UserId, peers: set[UserId]) -> None:
+        present = self._present.get(user_id)
+        is_unsure = user_id in self._unsure
+        if user_id not in self._partners:
+            self._unsure.discard(user_id)
+        if present is None:
+            return
+        known, present.peers = present.peers, peers
+        if known is None:
+            # On another node it has been told.
+            if user_id not in self._others:
+                self._tell(user_id, "user_online", self._observers(user_id))
+        else:
+            self._tell(user_id, "user_online", peers - known)
+            # A block that came while they were read for the first time, or of which nobody told.
+            for hidden in known - peers:
+                self._hide(hidden, user_id)
+            if is_unsure and (changed := known ^ peers):
+                self._look_again(changed)
+                self._others.look_again(changed)
+        _answer(present, self._announced(peers - {user_id}))
 
-    async def _read(self) -> None:
-        """Read the peers of all who came meanwhile in one trip, and tell these."""
-        try:
-            while self._arrived:
-                await asyncio.sleep(GATHER_S)
-                arrived, self._arrived = self._arrived[:100], self._arrived[100:]
-                try:
-                    found = await self._chats.peers([user_id for user_id, _ in arrived], MAX_PEERS)
-                except TocsinError as error:
-                    _log.warning("presence of %d users waits: %s", len(arrived), error.detail)
-                    self._arrived = arrived + self._arrived
-                    await asyncio.sleep(AGAIN_S)
-                    continue
-                for (user_id, future), peers in zip(arrived, found, strict=True):
-                    present = self._present.get(user_id)
-                    if present is not None:
-                        known, present.peers = present.peers, set(peers)
-                        observers = self._observers(user_id) if known is None else present.peers - known
-                        # On another node it has been told.
-                        if known is not None or user_id not in self._others:
-                            self._tell(user_id, "user_online", observers)
-                        # A block that came while they were read for the first time.
-                        for hidden in self._announced((known or set()) - present.peers):
-                            self._tell(hidden, "user_offline", [user_id])
-                        for greet in present.to_greet:
-                            greet(self._announced(present.peers - {user_id}))
-                        present.to_greet.clear()
-                    if not future.done():
-                        future.set_result(None)
-        finally:
-            self._reader = None
+    # What changes
 
     def on_events(self, events: Iterable[StreamEvent]) -> None:
         """Follow conversations that begin, and blocks; never waits."""
@@ -289,28 +253,52 @@ class Presence:
                 # What is being read just now may be older than this message. And a back end may write between two
                 # who have blocked each other: only the database knows.
                 if present.peers is None or (peer not in present.peers and len(present.peers) < MAX_PEERS):
-                    self._read_soon(event.user_id)
+                    self._partners.read_soon(event.user_id)
+
+    def on_wake(self, keys: Iterable[StreamKey]) -> None:
+        """Look again at users whose conversations or blocks have changed, somehow; never waits."""
+        changed = {key.user_id for key in keys if key.namespace == "/chat"}
+        self._doubt(changed, {one for user_id in changed for one in (user_id, *self._watches.watchers_of(user_id))})
+
+    def on_gap(self) -> None:
+        """Look again at everything: what was told may have been missed; never waits."""
+        self._others.on_gap()
+        self._doubt(self._present, self._watches)
+
+    def _doubt(self, users: Iterable[UserId], watchers: Iterable[UserId]) -> None:
+        here = [user_id for user_id in users if user_id in self._present]
+        self._unsure.update(here)
+        self._partners.read_again(here)
+        self._sight.check(watchers)
+
+    def _look_again(self, users: Iterable[UserId]) -> None:
+        self._partners.read_again([user_id for user_id in users if user_id in self._present])
 
     def _on_block(self, user_id: UserId, peer: UserId, *, is_blocked: bool) -> None:
-        pair = ((user_id, peer), (peer, user_id))
-        for one, other in pair:
+        for one, other in ((user_id, peer), (peer, user_id)):
             present = self._present.get(one)
             if present is None:
                 continue
             # What is being read just now may be older than this.
-            self._read_soon(one)
+            self._partners.read_soon(one)
             if is_blocked and present.peers is not None:
-                if other in present.peers and self._announced([other]):
-                    self._tell(other, "user_offline", [one])
+                if other in present.peers:
+                    self._hide(other, one)
                 present.peers.discard(other)
-                self._unwatch(one, other)
+                self._watches.drop(one, other)
+
+    def _hide(self, user_id: UserId, observer: UserId) -> None:
+        """Let an observer not see a user any more."""
+        if self._announced([user_id]):
+            self._tell(user_id, "user_offline", [observer])
+        self._watches.drop(observer, user_id)
 
     # Telling
 
     def _observers(self, user_id: UserId) -> set[UserId]:
         present = self._present.get(user_id)
         peers = (present.peers if present is not None else None) or set()
-        return (peers | self._watchers.get(user_id, set())) - {user_id}
+        return peers.union(self._watches.watchers_of(user_id)) - {user_id}
 
     def _tell(self, user_id: UserId, event: str, observers: Iterable[UserId]) -> None:
         payload = {"user_id": user_id_json(user_id), "timestamp": iso(self._clock())}
@@ -323,9 +311,8 @@ class Presence:
 
     def _leave(self, user_id: UserId) -> None:
         observers = self._observers(user_id)
-        present = self._present.pop(user_id)
-        for watched in list(present.watches):
-            self._unwatch(user_id, watched)
+        _answer(self._present.pop(user_id), [])
+        self._watches.forget(user_id)
         if self._is_shared:
             self._others.gone(user_id)
         if user_id not in self._others:
@@ -333,22 +320,20 @@ class Presence:
             self._note_gone([user_id])
 
     def _note_gone(self, users: Iterable[UserId]) -> None:
-        self._gone |= dict.fromkeys(users, self._clock() - int(1000 * OFFLINE_S))
-        if self._saver is None:
-            self._saver = asyncio.create_task(self._save_soon(), name="tocsin-last-seen")
+        self._seen.note(users, self._clock() - int(1000 * OFFLINE_S))
 
     # Elsewhere
 
-    def _on_came_elsewhere(self, users: set[UserId], is_snapshot: bool) -> None:
+    def _on_came_elsewhere(self, users: set[UserId], is_late: bool) -> None:
         for user_id in users:
-            self._gone.pop(user_id, None)
+            self._seen.forget(user_id)
         # Partners are told by the node that somebody comes to; but what was before this node heard, only it can tell.
-        self._tell_changes(users - self._present.keys(), "user_online", has_partners=is_snapshot)
+        self._tell_changes(users - self._present.keys(), "user_online", has_partners=is_late)
 
-    def _on_gone_elsewhere(self, users: set[UserId], is_crash: bool) -> None:
+    def _on_gone_elsewhere(self, users: set[UserId], is_late: bool) -> None:
         gone = users - self._present.keys()
-        self._tell_changes(gone, "user_offline", has_partners=is_crash)
-        if is_crash:
+        self._tell_changes(gone, "user_offline", has_partners=is_late)
+        if is_late:
             self._note_gone(gone)
 
     def _tell_changes(self, users: set[UserId], event: str, *, has_partners: bool) -> None:
@@ -361,35 +346,11 @@ class Presence:
                     self._tell_own(user_id, event, [observer])
 
     def _watching(self, user_id: UserId) -> list[UserId]:
-        watchers = self._watchers.get(user_id, ())
-        return [one for one in watchers if user_id not in (self._present[one].peers or ())]
+        return [one for one in self._watches.watchers_of(user_id) if user_id not in (self._present[one].peers or ())]
 
-    def _unwatch(self, user_id: UserId, watched: UserId) -> None:
-        present = self._present.get(user_id)
-        if present is not None:
-            present.watches.discard(watched)
-        if (watchers := self._watchers.get(watched)) is not None:
-            watchers.discard(user_id)
-            if not watchers:
-                del self._watchers[watched]
 
-    async def _save_soon(self) -> None:
-        try:
-            while self._gone:
-                await asyncio.sleep(SAVE_S)
-                await self._save()
-        finally:
-            self._saver = None
-
-    async def _save(self) -> None:
-        gone = list(self._gone.items())[:1_000]
-        while gone:
-            try:
-                await self._chats.save_last_seen(gone)
-            except TocsinError as error:
-                _log.warning("when %d users were last seen is not stored yet: %s", len(gone), error.detail)
-                return
-            for user_id, seen_at in gone:
-                if self._gone.get(user_id) == seen_at:
-                    del self._gone[user_id]
-            gone = list(self._gone.items())[:1_000]
+def _answer(present: _Present, partners: Sequence[UserId]) -> None:
+    """Call back all who wait for a user's partners, with those who are there."""
+    for greet in present.to_greet:
+        greet(partners)
+    present.to_greet.clear()

@@ -18,7 +18,7 @@ class Retention:
     The periodic prune. Belongs to the event loop's thread.
 
     Streams keep 7 days or 1,000 events, expired notifications go, idempotency
-    keys stay 24 hours.
+    keys stay 24 hours, what devices have sealed for each other 90 days.
     """
 
     def __init__(self, store: Store, *, interval_s: float = INTERVAL_S, clock: Callable[[], int] = now_ms) -> None:

@@ -55,6 +55,10 @@ class Coroutines:
         sound: str | None = None,
         ttl_s: float | None = None,
         expires_at: datetime | str | None = None,
+        collapse_key: str | None = None,
+        group: Mapping[str, Any] | None = None,
+        template: str | None = None,
+        params: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """
         Store a notification and deliver it to every device of its user.
@@ -70,6 +74,12 @@ class Coroutines:
             sound: Its name for the page; up to 128 characters.
             ttl_s: Seconds after which it disappears.
             expires_at: Instead: when it disappears; a naive instant is taken as UTC.
+            collapse_key: It takes the place of the user's notification of the same key.
+            group: ``{"key": …, "actor": {"id": …, "name": …}}``: it joins the user's unread card of the key,
+                and its actor counts once.
+            template: The name of words that stand in the place of ``title`` and ``message``, in the
+                user's language; these two are used where there are none of that name.
+            params: What the template is filled with.
 
         Returns:
             The notification as ``POST /api/notifications`` answers it.
@@ -93,6 +103,10 @@ class Coroutines:
                 "sound": sound,
                 "ttl_s": ttl_s,
                 "expires_at": expires_at,
+                "collapse_key": collapse_key,
+                "group": group,
+                "template": template,
+                "params": params,
             },
         )
         await self._calls_before()

@@ -21,6 +21,7 @@ from tocsin.bridge import Bridge
 from tocsin.domain.ladder import Ladders
 from tocsin.domain.rate import parse_rate
 from tocsin.domain.stream import StreamEvent
+from tocsin.domain.user_id import UserId
 from tocsin.engine import Limits, SocketServer
 from tocsin.engine.origins import allow_list
 from tocsin.realtime import Realtime
@@ -92,8 +93,7 @@ class Service(Core):
             self.deliveries,
             [*self.routes, self.channel_route],
             Ladders(settings.push_ladder),
-            # Sockets of other nodes are not known here.
-            is_online=self.realtime.is_online if settings.redis_url is None else lambda _: None,
+            is_online=self._is_online,
         )
         self.store.on_commit = self._pass_on
         self.rest = RestApp(
@@ -188,6 +188,9 @@ class Service(Core):
         self.bus.publish(events)
         self.relay.on_events(events)
         self.timekeeper.on_events(events)
+
+    def _is_online(self, user_id: UserId) -> bool | None:
+        return self.realtime.is_online(user_id) or self.presence.is_elsewhere(user_id)
 
     async def drain(self, window_s: float | None = None) -> None:
         """

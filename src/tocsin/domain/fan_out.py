@@ -1,4 +1,4 @@
-"""One notification to all who follow a topic: how far it is."""
+"""One notification to all who follow a topic, or to a long list of users: how far it is."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,7 +12,8 @@ class FanOutJob:
     A fan-out that may still run; instants are milliseconds since 1970.
 
     Attributes:
-        total: Followers when it began; when it is done, those who got it.
+        topic: Empty: it is of a list.
+        total: Users when it began; when it is done, those who got it.
         done: How many have it.
     """
 
@@ -28,7 +29,7 @@ class FanOutJob:
         """Return the JSON object of REST answers."""
         return {
             "id": self.id,
-            "topic": self.topic,
+            "topic": self.topic or None,
             "state": self.state,
             "total": self.total,
             "done": self.done,

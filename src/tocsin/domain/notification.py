@@ -14,7 +14,9 @@ MAX_MESSAGE = 4_000
 MAX_CATEGORY = 64
 MAX_SOUND = 128
 MAX_DATA_BYTES = 16_384
+# Of one transaction; more are a job.
 MAX_RECIPIENTS = 1_000
+MAX_BULK = 50_000
 MAX_KEY = 128
 MAX_ACTOR_NAME = 128
 # How many of a group are named.

@@ -28,7 +28,9 @@ class ChatMessage(Model):
     A stored message; to add one to a session delivers it when the session commits.
 
     A ``broadcast_chat_message`` of the same users and text within the next
-    minute is this message and makes no second one. Setting ``read_at`` of a
+    minute is this message and makes no second one, also when it was edited or
+    taken back meanwhile. It has its ``id`` from the flush on: ids are the order of a
+    conversation, and a transaction may begin long before it writes. Setting ``read_at`` of a
     stored one marks it, and all before it of the same sender, as read and tells both
     users; nothing else of it can change here.
 
@@ -68,7 +70,6 @@ class ChatMessage(Model):
     ) -> None:
         draft = draft_message(from_user_id, to_user_id, message, client_msg_id)
         super().__init__(
-            id=new_id(),
             from_user_id=draft.from_user_id,
             to_user_id=draft.to_user_id,
             message=draft.message,
@@ -102,6 +103,7 @@ class ChatMessage(Model):
         # It may have changed since.
         draft = draft_message(self.from_user_id, self.to_user_id, self.message, self.client_msg_id)
         check_message(replace(draft, attachments=self.attachments or (), ciphertext=self.ciphertext))
+        self.id = new_id()
         self._claimable_until = transaction.now + domain.ADOPTED_MS
         message = self._entity()
         chat.touch(transaction, message.from_user_id, message.to_user_id, message.id)

@@ -23,7 +23,7 @@ from tocsin.application.typing import Typing
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.events import HOST_TAKES, NAMESPACES, check_host_event, check_namespace
 from tocsin.domain.rate import Rate
-from tocsin.domain.stream import StreamEvent
+from tocsin.domain.stream import StreamEvent, StreamKey
 from tocsin.domain.user_id import UserId
 from tocsin.engine import Connection, ConnectRefused, Socket, SocketServer, TimerWheel
 from tocsin.engine.limits import Pace
@@ -97,7 +97,7 @@ class Realtime:
         )
         self._live = LiveStreams(engine, store, sweep_s=sweep_s)
         self._resumer = Resumer(self._live, store)
-        bus.subscribe(self._on_events, self._on_ephemeral, self._live.on_wake, self._live.on_gap)
+        bus.subscribe(self._on_events, self._on_ephemeral, self._on_wake, self._on_gap)
         for namespace in NAMESPACES:
             engine.on_connect(namespace)(self._on_connect)
             engine.on_ready(namespace)(self._on_ready)
@@ -230,6 +230,14 @@ class Realtime:
         self._live.on_events(events)
         self._presence.on_events(events)
         self._typing.on_events(events)
+
+    def _on_wake(self, keys: Sequence[StreamKey]) -> None:
+        self._live.on_wake(keys)
+        self._presence.on_wake(keys)
+
+    def _on_gap(self) -> None:
+        self._live.on_gap()
+        self._presence.on_gap()
 
     def _on_ephemeral(self, user_id: UserId | None, namespace: str, event: str, payload: Any) -> None:
         if not self._presence.on_ephemeral(namespace, payload):

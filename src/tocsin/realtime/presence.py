@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tocsin.application.presence import MAX_WATCHED, NAMESPACES, Presence
+from tocsin.application.presence import NAMESPACES, Presence
+from tocsin.application.presence_watches import MAX_WATCHED
 from tocsin.domain.timestamp import iso, now_ms
 from tocsin.domain.user_id import UserId, parse_user_id, user_id_json
 from tocsin.engine import Socket

@@ -44,6 +44,8 @@ _API = (
     "/api/events",
     "/api/jobs/",
     "/api/channels",
+    "/api/preferences",
+    "/api/templates",
     "/api/chat/",
     "/api/e2ee/",
     "/api/stream/",

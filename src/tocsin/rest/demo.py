@@ -19,7 +19,7 @@ from tocsin.rest.answers import json_response
 from tocsin.rest.callers import Caller, Publisher
 from tocsin.rest.endpoint import Endpoint, Incoming
 from tocsin.rest.models import Strict
-from tocsin.rest.static_files import DEMO, Revalidated, page
+from tocsin.rest.static_files import DEMO, Revalidated, demo_page
 
 MAX_PLUG_S = 60.0
 
@@ -86,7 +86,7 @@ def demo_routes(demo: Demo) -> list[BaseRoute]:
         path = DEMO / "index.html"
         if not path.is_file():
             raise NotFound("the browser part is not built: run `make demo`, or `npm ci && npm run build` in web/")
-        return page(path)
+        return demo_page(path)
 
     @router.get("/demo/session")
     async def session(_: Local) -> Response:

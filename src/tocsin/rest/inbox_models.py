@@ -27,6 +27,7 @@ def milliseconds(instant: str) -> int:
 def _document_recipients_or_topic(schema: dict[str, Any]) -> None:
     """Say so of three."""
     document_recipients(schema)
+    schema["properties"]["user_ids"]["maxItems"] = rules.MAX_BULK
     schema["properties"]["topic"] = {
         "type": "string",
         "pattern": f"^{TOPIC.pattern}$",
@@ -54,6 +55,7 @@ class NewNotification(ToUsers):
 
     model_config = ConfigDict(json_schema_extra=_document_recipients_or_topic)
 
+    user_ids: Annotated[list[AnyUserId], Field(min_length=1, max_length=rules.MAX_BULK)] | None = None
     topic: Annotated[str, Field(pattern=f"^{TOPIC.pattern}$")] | None = None
     type: Annotated[str, Field(min_length=1, max_length=rules.MAX_TYPE, examples=["order"])]
     title: Annotated[str, Field(max_length=rules.MAX_TITLE, description="Stored and shown as text.")] = ""
@@ -79,6 +81,8 @@ class NewNotification(ToUsers):
             raise ValueError("message is required, or a template")
         if self.claimable and self.topic is not None:
             raise ValueError("claimable needs user_id or user_ids: a topic has no end of followers")
+        if self.is_bulk and (self.claimable or self.deliver_at is not None):
+            raise ValueError(f"claimable and deliver_at take at most {rules.MAX_RECIPIENTS} users")
         return self
 
     @model_validator(mode="after")
@@ -95,12 +99,17 @@ class NewNotification(ToUsers):
         return self
 
     @property
+    def is_bulk(self) -> bool:
+        """Return whether they are more than one transaction takes."""
+        return len(self.user_ids or ()) > rules.MAX_RECIPIENTS
+
+    @property
     def deliver_at_ms(self) -> int | None:
         """Return the instant of a later delivery."""
         return None if self.deliver_at is None else milliseconds(self.deliver_at)
 
     def drafts(self) -> list[NotificationDraft]:
-        """Return one draft a recipient; one without a user for a topic."""
+        """Return one draft a recipient; one without a user for a job."""
         expires_at: int | None = None
         if self.expires_at is not None:
             expires_at = milliseconds(self.expires_at)
@@ -127,7 +136,7 @@ class NewNotification(ToUsers):
                 template=self.template,
                 params=self.params,
             )
-            for user_id in ([UserId("")] if self.topic is not None else self.recipients)
+            for user_id in ([UserId("")] if self.topic is not None or self.is_bulk else self.recipients)
         ]
 
 

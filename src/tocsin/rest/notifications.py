@@ -51,8 +51,8 @@ async def create_notification(app: App, _: Publisher, body: NewNotification, onc
     """
     Create a notification for one user (201), for many or a topic, or for later (202); needs the scope `publish`.
 
-    The answer comes after the notification and its event are committed together. Of a topic the job is
-    committed, and its followers get theirs one after another: see `/api/jobs/{id}`.
+    The answer comes after the notification and its event are committed together. Of a topic, or of more than
+    1,000 users, the job is committed, and they get theirs one after another: see `/api/jobs/{id}`.
     """
     drafts = body.drafts()
     deliver_at = body.deliver_at_ms
@@ -61,6 +61,8 @@ async def create_notification(app: App, _: Publisher, body: NewNotification, onc
         return json_response({"scheduled": [one.json() for one in kept]}, 202)
     if body.topic is not None:
         return json_response({"job": (await app.fan_out.publish(body.topic, drafts[0], once)).json()}, 202)
+    if body.is_bulk:
+        return json_response({"job": (await app.fan_out.publish_to(body.recipients, drafts[0], once)).json()}, 202)
     if body.user_id is not None:
         notification = await app.notifications.create(drafts[0], once)
         return json_response(notification.json(), 201)

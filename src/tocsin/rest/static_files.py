@@ -24,6 +24,8 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
     "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+# The demo's chat can encrypt, which WebAssembly does; it stays without eval.
+_DEMO_POLICY = PAGE_POLICY.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'")
 # A worker runs under the policy of its own script: this one tells the server what became of a push.
 _WORKER_POLICY = "default-src 'none'; connect-src 'self'"
 # Swagger UI sets style attributes; it runs no inline script.
@@ -104,9 +106,9 @@ class _Compressed(Revalidated):
         return Response(plain, headers={"cache-control": "no-store"}, media_type="application/wasm")
 
 
-def page(path: Path) -> FileResponse:
-    """Return an HTML page that may load what this server serves, and nothing else."""
-    return FileResponse(path, headers={"content-security-policy": PAGE_POLICY, "cache-control": "no-cache"})
+def demo_page(path: Path) -> FileResponse:
+    """Return an HTML page that may load what this server serves, its WebAssembly too, and nothing else."""
+    return FileResponse(path, headers={"content-security-policy": _DEMO_POLICY, "cache-control": "no-cache"})
 
 
 async def _docs_page(_: object) -> Response:

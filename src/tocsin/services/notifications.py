@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, get_args
 
-from tocsin.application.drafts import copy_json, draft_notification
+from tocsin.application.drafts import copy_json, draft_notification, encode_json
 from tocsin.application.texts import Lang, text_of
 from tocsin.bootstrap import bridge_here, settings_here
 from tocsin.domain.errors import Invalid
-from tocsin.domain.notification import Priority
+from tocsin.domain.notification import MAX_ACTOR_NAME, MAX_DATA_BYTES, MAX_KEY, Priority
 from tocsin.domain.text import cut, storable
 from tocsin.domain.user_id import parse_user_id, user_id_json
 
@@ -24,7 +24,7 @@ AnyId = int | str
 # The message shows more of a long comment or error; data has room for 16 KiB in all.
 MAX_IN_DATA = 1_000
 
-_STAMPS = ("event_id", "seq", "epoch")
+_BESIDE = ("event_id", "seq", "epoch", "toast", "silent", "unread_count")
 _LANGUAGES = get_args(Lang)
 
 
@@ -40,6 +40,10 @@ def create_notification(
     sound: str | None = None,
     ttl_s: float | None = None,
     expires_at: datetime | str | None = None,
+    collapse_key: str | None = None,
+    group: Mapping[str, Any] | None = None,
+    template: str | None = None,
+    params: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """
     Store a notification, deliver it to every device of its user, and return it once it is committed.
@@ -58,6 +62,12 @@ def create_notification(
         sound: Its name for the page; up to 128 characters.
         ttl_s: Seconds after which it disappears.
         expires_at: Instead: when it disappears; a naive instant is taken as UTC.
+        collapse_key: It takes the place of the user's notification of the same key.
+        group: ``{"key": …, "actor": {"id": …, "name": …}}``: it joins the user's unread card of the key,
+            and its actor counts once.
+        template: The name of words that stand in the place of ``title`` and ``message``, in the
+            user's language; these two are used where there are none of that name.
+        params: What the template is filled with.
 
     Returns:
         The notification as ``POST /api/notifications`` answers it.
@@ -82,13 +92,18 @@ def create_notification(
             "sound": sound,
             "ttl_s": ttl_s,
             "expires_at": expires_at,
+            "collapse_key": collapse_key,
+            "group": group,
+            "template": template,
+            "params": params,
         },
     )
     bridge = bridge_here()
     # Before it is handed over: a refusal after that would look as if nothing were stored.
     bridge.refuse_on_loop("create_notification()")
-    (event,) = bridge.hand_over(draft).wait()
-    return {name: value for name, value in event["data"].items() if name not in _STAMPS}
+    # One that it replaces is told of before it.
+    *_, event = bridge.hand_over(draft).wait()
+    return {name: value for name, value in event["data"].items() if name not in _BESIDE}
 
 
 def notify_sns_publish_success(
@@ -101,7 +116,7 @@ def notify_sns_publish_success(
         user_id: Whose post it is.
         post_id: The post; in ``data``.
         platforms: Where, such as ``["instagram", "twitter"]``; in ``data``.
-        lang: ``en`` or ``ko``; None: as the settings say.
+        lang: ``en`` or ``ko``; None: as the user's preferences say, else the settings.
 
     Raises:
         TocsinError: See ``create_notification``.
@@ -125,7 +140,7 @@ def notify_sns_publish_failed(
         post_id: The post; in ``data``.
         platforms: Where it failed; in ``data``.
         error: The reason, in words for the user; in ``data``.
-        lang: ``en`` or ``ko``; None: as the settings say.
+        lang: ``en`` or ``ko``; None: as the user's preferences say, else the settings.
 
     Raises:
         TocsinError: See ``create_notification``.
@@ -134,7 +149,13 @@ def notify_sns_publish_failed(
 
 
 def notify_post_liked(
-    user_id: AnyId, post_id: AnyId, liker_id: AnyId, liker_name: str | None = None, *, lang: Lang | None = None
+    user_id: AnyId,
+    post_id: AnyId,
+    liker_id: AnyId,
+    liker_name: str | None = None,
+    *,
+    is_grouped: bool = False,
+    lang: Lang | None = None,
 ) -> dict[str, Any]:
     """
     Tell a user that somebody likes a post, as in "Mina liked your post".
@@ -144,13 +165,17 @@ def notify_post_liked(
         post_id: The post; in ``data``.
         liker_id: Who likes it; ``user_id`` in ``data``.
         liker_name: Their name; ``user_name`` in ``data``. None: "Someone".
-        lang: ``en`` or ``ko``; None: as the settings say.
+        is_grouped: One card for all who like the post, as long as it is unread: "Mina and 11 others liked your post".
+        lang: ``en`` or ``ko``; None: as the user's preferences say, else the settings.
 
     Raises:
         TocsinError: See ``create_notification``.
     """
     liker = user_id_json(parse_user_id(liker_id, "liker_id"))
-    return _notify(user_id, "post_liked", "sns", lang, post_id=post_id, user_id=liker, user_name=liker_name)
+    actor = {"id": liker, "name": None if liker_name is None else cut(storable(liker_name), MAX_ACTOR_NAME)}
+    group = {"key": f"post_liked:{post_id}"[:MAX_KEY], "actor": actor} if is_grouped else None
+    told: dict[str, Any] = {"post_id": post_id, "user_id": liker, "user_name": liker_name}
+    return _notify(user_id, "post_liked", "sns", lang, group, **told)
 
 
 def notify_post_commented(
@@ -171,13 +196,13 @@ def notify_post_commented(
         commenter_id: Who says it; ``user_id`` in ``data``.
         comment: What; cut to what a message holds, and to 1,000 characters in ``data``.
         commenter_name: Their name; ``user_name`` in ``data``. None: "Someone".
-        lang: ``en`` or ``ko``; None: as the settings say.
+        lang: ``en`` or ``ko``; None: as the user's preferences say, else the settings.
 
     Raises:
         TocsinError: See ``create_notification``.
     """
     commenter = user_id_json(parse_user_id(commenter_id, "commenter_id"))
-    told = {"post_id": post_id, "user_id": commenter, "user_name": commenter_name, "comment": comment}
+    told: dict[str, Any] = {"post_id": post_id, "user_id": commenter, "user_name": commenter_name, "comment": comment}
     return _notify(user_id, "post_commented", "sns", lang, **told)
 
 
@@ -190,7 +215,7 @@ def notify_order_updated(user_id: AnyId, order_id: AnyId, status: str, *, lang: 
         order_id: The order; in ``data``.
         status: ``placed``, ``paid``, ``packed``, ``shipped``, ``in_transit``, ``out_for_delivery``,
             ``delivered``, ``cancelled`` or ``refunded`` is told in words, any other as it is; in ``data``.
-        lang: ``en`` or ``ko``; None: as the settings say.
+        lang: ``en`` or ``ko``; None: as the user's preferences say, else the settings.
 
     Raises:
         TocsinError: See ``create_notification``.
@@ -218,12 +243,17 @@ def notify_shipment_update(  # noqa: PLR0917 the guide's way of calling
         status: As in ``notify_order_updated``.
         carrier: Who brings it.
         tracking_number: Its number there.
-        lang: ``en`` or ``ko``; None: as the settings say.
+        lang: ``en`` or ``ko``; None: as the user's preferences say, else the settings.
 
     Raises:
         TocsinError: See ``create_notification``.
     """
-    told = {"location": location, "status": status, "carrier": carrier, "tracking_number": tracking_number}
+    told: dict[str, Any] = {
+        "location": location,
+        "status": status,
+        "carrier": carrier,
+        "tracking_number": tracking_number,
+    }
     return _notify(user_id, "shipment_update", "orders", lang, order_id=order_id, **told)
 
 
@@ -234,7 +264,7 @@ def notify_delivery_confirmed(user_id: AnyId, order_id: AnyId, *, lang: Lang | N
     Args:
         user_id: Whose order it is.
         order_id: The order; in ``data``.
-        lang: ``en`` or ``ko``; None: as the settings say.
+        lang: ``en`` or ``ko``; None: as the user's preferences say, else the settings.
 
     Raises:
         TocsinError: See ``create_notification``.
@@ -255,17 +285,26 @@ def notify_message_received(
         from_user_id: By whom; in ``data``.
         message: What; cut to what a notification holds.
         from_name: Their name; in ``data``. None: "New message".
-        lang: ``en`` or ``ko``; None: as the settings say.
+        lang: ``en`` or ``ko``; None: as the user's preferences say, else the settings.
 
     Raises:
         TocsinError: See ``create_notification``.
     """
     sender = user_id_json(parse_user_id(from_user_id, "from_user_id"))
-    told = {"from_user_id": sender, "from_name": from_name, "message": message}
+    told: dict[str, Any] = {"from_user_id": sender, "from_name": from_name, "message": message}
     return _notify(user_id, "message_received", "chat", lang, **told)
 
 
-def _notify(to_user_id: AnyId, event: str, category: str, lang: Lang | None, /, **fields: Any) -> dict[str, Any]:
+def _notify(
+    to_user_id: AnyId,
+    event: str,
+    category: str,
+    lang: Lang | None,
+    /,
+    group: Mapping[str, Any] | None = None,
+    **fields: Any,
+) -> dict[str, Any]:
+    is_free = lang is None
     if lang is None:
         lang = settings_here().lang
     elif lang not in _LANGUAGES:
@@ -280,7 +319,13 @@ def _notify(to_user_id: AnyId, event: str, category: str, lang: Lang | None, /, 
     data = {name: cut(value, MAX_IN_DATA) if isinstance(value, str) else value for name, value in told.items()}
     # It is the message of the notification.
     data.pop("message", None)
-    return create_notification(to_user_id, event, words.title, words.message, data, category=category)
+    # In the language that was asked for, or else in the user's own, if that is known when it is made.
+    wording: dict[str, Any] = (
+        {"template": event, "params": told} if is_free and len(encode_json(told)) <= MAX_DATA_BYTES else {}
+    )
+    return create_notification(
+        to_user_id, event, words.title, words.message, data, category=category, group=group, **wording
+    )
 
 
 def _listed(platforms: object) -> list[str]:

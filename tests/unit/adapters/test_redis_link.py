@@ -58,7 +58,7 @@ async def test_an_outage_of_a_day_ends_as_a_short_one(monkeypatch):
     link, waits, is_back = RedisLink("redis://localhost"), [], asyncio.Event()
     link.connection = Connected
     # Nobody waits here, and what would have been waited for at most is written down.
-    monkeypatch.setattr(redis_link.random, "uniform", lambda least, most: waits.append(most) or least)
+    monkeypatch.setattr(redis_link, "jitter", lambda least, most: waits.append(most) or least)
 
     async def use(_):
         if len(waits) < 5_000:

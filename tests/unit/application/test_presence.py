@@ -4,10 +4,13 @@ import asyncio
 
 import pytest
 
+from tests.acceptance.wire_socket import eventually
 from tocsin.application import presence as module
+from tocsin.application import presence_partners, presence_sight
 from tocsin.application.presence import Presence
+from tocsin.application.presence_nodes import NAMESPACE as NODES
 from tocsin.domain.errors import Overloaded
-from tocsin.domain.stream import StreamEvent
+from tocsin.domain.stream import StreamEvent, StreamKey
 
 
 class Chats:
@@ -19,9 +22,21 @@ class Chats:
         self.gate.set()
         self.asked = asyncio.Event()
         self.refusals = 0
+        self.read = []
+        self.blocked = []
+        self.seen_gate = asyncio.Event()
+        self.seen_gate.set()
+
+    async def may_write(self, one, other):
+        return {one, other} not in self.blocked
+
+    async def last_seen(self, _users):
+        await self.seen_gate.wait()
+        return {}
 
     async def peers(self, user_ids, _limit):
         self.asked.set()
+        self.read += user_ids
         if self.refusals:
             self.refusals -= 1
             raise Overloaded("too many reads are waiting", retry_after_s=1.0)
@@ -50,6 +65,17 @@ def message(user_id, peer):
     return StreamEvent(user_id, "/chat", 1, "e-1", "message_received", payload, 0)
 
 
+def block(user_id, peer):
+    payload = b'{"user_id":"%s","is_blocked":true}' % peer.encode()
+    return StreamEvent(user_id, "/chat", 2, "e-2", "block_changed", payload, 0)
+
+
+async def read(presence, *users):
+    """Wait until the partners of users are read."""
+    for user_id in users:
+        await presence.visible(user_id, [])
+
+
 def told(heard):
     return {(to, name, payload["user_id"]) for to, namespace, name, payload in heard.ephemeral if namespace == "/chat"}
 
@@ -70,7 +96,7 @@ async def test_a_message_that_comes_while_partners_are_read_makes_partners(prese
 
 async def test_partners_that_can_not_be_read_now_are_read_later(presence, chats, heard, monkeypatch):
     """Nobody stays unseen for as long as they are there."""
-    monkeypatch.setattr(module, "AGAIN_S", 0.05)
+    monkeypatch.setattr(presence_partners, "AGAIN_S", 0.05)
     chats.partners = {"alice": ["bob"], "bob": ["alice"]}
     chats.refusals = 2
     presence.came("alice")
@@ -94,3 +120,189 @@ async def test_who_was_gone_for_a_moment_has_not_gone(presence, chats, heard):
     await asyncio.sleep(0.1)
 
     assert before == len(heard.ephemeral)
+
+
+async def test_a_block_that_comes_while_partners_are_read_holds(presence, chats, heard):
+    """What was read is older than it: they see each other for no longer than until it is read again."""
+    chats.partners = {"alice": ["bob"], "bob": ["alice"]}
+    chats.gate.clear()
+    presence.came("alice")
+    presence.came("bob")
+    await chats.asked.wait()
+    chats.partners = {}
+    presence.on_events([block("alice", "bob")])
+    chats.gate.set()
+    await eventually(lambda: 4 <= len(chats.read))
+    await asyncio.sleep(0.1)
+
+    assert [] == await presence.visible("alice", ["bob"])
+    assert [] == await presence.visible("bob", ["alice"])
+    for one, other in (("alice", "bob"), ("bob", "alice")):
+        last = [name for to, space, name, _ in heard.ephemeral if (to, space) == (one, "/chat")][-1]
+        assert "user_offline" == last, f"{one} goes on to see {other}"
+
+
+async def test_what_the_host_lets_watch_ends_at_a_block(presence, chats):
+    """The host decides among strangers, a block is the user's own word."""
+    presence.may_watch = lambda _watcher, _watched: True
+    presence.came("alice")
+    chats.blocked = [{"alice", "eve"}]
+
+    assert ["bob"] == [seen.user_id for seen in await presence.watch("alice", ["eve", "bob"])]
+    assert ["bob"] == [seen.user_id for seen in await presence.visible("alice", ["eve", "bob"])]
+
+
+async def test_who_blocks_while_it_is_answered_is_not_watched(presence, chats, heard):
+    """Neither told of in the answer, nor afterwards."""
+    chats.partners = {"alice": ["bob"], "bob": ["alice"]}
+    presence.came("alice")
+    await read(presence, "alice")
+    chats.seen_gate.clear()
+    watching = asyncio.create_task(presence.watch("alice", ["bob"]))
+    await asyncio.sleep(0.05)
+    chats.partners = {}
+    presence.on_events([block("bob", "alice")])
+    chats.seen_gate.set()
+
+    assert [] == await watching
+    presence.came("bob")
+    await read(presence, "bob")
+    assert set() == told(heard)
+
+
+async def test_a_block_while_the_host_decides_is_seen(presence, chats):
+    """Partners are looked at once more when it has."""
+    chats.partners = {"alice": ["bob"], "bob": ["alice"]}
+    decided = asyncio.Event()
+
+    async def decide(_watcher, _watched):
+        await decided.wait()
+        return False
+
+    presence.may_watch = decide
+    asking = asyncio.create_task(presence.visible("alice", ["bob", "eve"]))
+    await asyncio.sleep(0.05)
+    chats.partners = {}
+    decided.set()
+
+    assert [] == await asking
+
+
+async def test_who_can_not_be_answered_in_time_is_told_so(presence, chats, monkeypatch):
+    """And not left to wait for ever: the database may be away for long."""
+    monkeypatch.setattr(module, "PATIENCE_S", 0.05)
+    chats.gate.clear()
+    presence.came("alice")
+
+    with pytest.raises(Overloaded):
+        await presence.watch("alice", ["bob"])
+
+
+async def test_who_leaves_while_partners_are_read_is_answered(presence, chats, monkeypatch):
+    """At once: nobody reads for them any more."""
+    monkeypatch.setattr(module, "OFFLINE_S", 0.05)
+    chats.gate.clear()
+    presence.came("alice")
+    asking = asyncio.create_task(presence.visible("alice", ["bob"]))
+    await asyncio.sleep(0)
+    presence.left("alice")
+    await asyncio.sleep(0.2)
+    chats.gate.set()
+
+    assert [] == await asking
+
+
+async def test_a_user_is_read_once_however_often_they_are_asked_for(presence, chats):
+    """All that comes before the trip makes one of it; what comes during it makes one more."""
+    presence.came("alice")
+    chats.gate.clear()
+    presence.on_events([message("alice", "bob")] * 5)
+    await chats.asked.wait()
+    presence.on_events([message("alice", "bob")] * 5)
+    chats.gate.set()
+    await asyncio.sleep(0.2)
+
+    assert ["alice"] * 2 == chats.read
+
+
+async def test_after_a_stop_the_word_of_another_node_is_passed_over(bus, heard, chats):
+    """Those who watched are gone."""
+    presence = Presence(bus, chats, is_shared=True)
+    presence.may_watch = lambda *_: True
+    presence.start()
+    presence.came("alice")
+    await presence.watch("alice", ["bob"])
+    await presence.stop()
+    before = len(heard.ephemeral)
+
+    assert presence.on_ephemeral(NODES, {"node": "x", "kind": "here", "users": ["bob"], "digest": 1})
+    assert not presence.is_online("bob")
+    presence._on_gone_elsewhere({"bob"}, is_late=True)
+    assert before == len(heard.ephemeral)
+
+
+@pytest.mark.parametrize("wake", [True, False], ids=["wake", "gap"])
+async def test_what_nobody_told_is_read_again(presence, chats, heard, wake):
+    """A block and a first message that came by a wake-up alone, or while the bus was away."""
+
+    def hint():
+        if wake:
+            presence.on_wake([StreamKey("alice", "/chat")])
+        else:
+            presence.on_gap()
+
+    presence.came("alice")
+    presence.came("bob")
+    await read(presence, "alice", "bob")
+    chats.partners = {"alice": ["bob"], "bob": ["alice"]}
+    hint()
+    await eventually(lambda: {("alice", "user_online", "bob"), ("bob", "user_online", "alice")} == told(heard))
+    heard.ephemeral.clear()
+    chats.partners = {}
+    hint()
+    await eventually(lambda: {("alice", "user_offline", "bob"), ("bob", "user_offline", "alice")} == told(heard))
+
+
+@pytest.mark.parametrize("wake", [True, False], ids=["wake", "gap"])
+async def test_a_watch_ends_at_a_block_of_which_nobody_told(presence, chats, heard, wake, monkeypatch):
+    """It is looked at again, for as long as the database has no time."""
+    monkeypatch.setattr(presence_sight, "AGAIN_S", 0.05)
+    presence.may_watch = lambda *_: True
+    presence.came("alice")
+    presence.came("bob")
+    presence.came("eve")
+    await read(presence, "alice", "bob", "eve")
+    await presence.watch("alice", ["bob", "eve"])
+    chats.blocked = [{"alice", "bob"}]
+    refusals = 2
+
+    async def may_write(one, other):
+        nonlocal refusals
+        refusals -= 1
+        if refusals >= 0:
+            raise Overloaded("too many reads are waiting", retry_after_s=1.0)
+        return {one, other} not in chats.blocked
+
+    chats.may_write = may_write
+    if wake:
+        presence.on_wake([StreamKey("bob", "/chat")])
+    else:
+        presence.on_gap()
+    await eventually(lambda: {("alice", "user_offline", "bob")} == told(heard))
+
+    assert {"eve"} == set(presence._watches.watched_by("alice"))
+
+
+async def test_who_has_just_come_is_read_before_what_is_read_again(presence, chats):
+    """After an outage there is much to look at, and a page waits."""
+    users = [f"u{n}" for n in range(300)]
+    for user_id in users:
+        presence.came(user_id)
+    await eventually(lambda: 300 == len(chats.read))
+    chats.read.clear()
+    presence.on_gap()
+    presence.came("alice")
+    await eventually(lambda: chats.read)
+
+    assert "alice" == chats.read[0]
+    await eventually(lambda: 301 == len(chats.read))

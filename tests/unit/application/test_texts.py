@@ -35,7 +35,7 @@ def test_words_are_kept_for_what_a_user_is_told_of():
     """Each event of posts and orders has words, and so has a message; presence has none."""
     published = {kind.name for kind in REGISTRY if kind.publishable and kind.durable}
 
-    assert published | {"message_received"} == EVENTS
+    assert published | {"message_received", "digest"} == EVENTS
     assert text_of("user_online", {}) is None
 
 

@@ -8,7 +8,7 @@ from tocsin.domain.errors import TocsinError
 KINDS = [
     kind
     for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, TocsinError) and kind is not TocsinError
+    if isinstance(kind, type) and issubclass(kind, TocsinError) and kind not in {TocsinError, errors.AlreadyClaimed}
 ]
 
 
@@ -38,3 +38,12 @@ def test_codes_are_unique():
 def test_a_known_wait_is_told():
     """``retry_after_s`` stands in the problem where it is known."""
     assert 1.5 == errors.Overloaded("busy", retry_after_s=1.5).problem()["retry_after_s"]
+
+
+def test_who_claimed_first_is_part_of_the_problem():
+    """And the code tells it from other conflicts."""
+    claim = {"claimed_by": 7, "claimed_at": "2026-11-27T12:00:00.000Z"}
+    problem = errors.AlreadyClaimed(claim).problem()
+
+    assert (409, "already_claimed") == (problem["status"], problem["code"])
+    assert claim == {name: problem[name] for name in claim}

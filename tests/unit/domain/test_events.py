@@ -56,13 +56,16 @@ def test_what_may_be_missed_is_ephemeral():
     """Presence, typing, and what tells of a thing that is kept elsewhere; all else stands in streams."""
     ephemeral = {kind.name for kind in REGISTRY if not kind.durable}
 
-    assert {"user_online", "user_offline", "user_typing", "to_device", "devices_changed"} == ephemeral
+    assert {"user_online", "user_offline", "user_typing", "to_device", "devices_changed", "unread_count"} | {
+        "preferences_changed"
+    } == ephemeral
 
 
 def test_no_payload_claims_a_field_of_the_stream():
     """event_id, seq and epoch are put in by the server."""
     for kind in REGISTRY:
-        assert not get_type_hints(kind.payload).keys() & {"event_id", "seq", "epoch"}
+        stamps = {"event_id", "seq", "epoch"} if kind.durable else {"event_id", "epoch"}
+        assert not get_type_hints(kind.payload).keys() & stamps
 
 
 @pytest.mark.parametrize(

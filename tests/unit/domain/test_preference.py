@@ -87,3 +87,77 @@ def test_what_breaks_a_rule_is_refused(body):
     """In words."""
     with pytest.raises(Invalid):
         Preferences.read(body)
+
+
+def digest(kind, zone, hour=None):
+    return Preferences.read({"categories": {"likes": {"digest": kind}}, "time_zone": zone, "digest_hour": hour})
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour", "now", "due"),
+    [
+        ("Asia/Seoul", 9, "2026-11-27T23:59:59+00:00", "2026-11-28T00:00:00+00:00"),
+        ("Asia/Seoul", 9, "2026-11-28T00:00:00+00:00", "2026-11-29T00:00:00+00:00"),
+        # The night in which Berlin's clock goes forward is an hour shorter, the other an hour longer.
+        ("Europe/Berlin", 9, "2026-03-28T09:00:00+01:00", "2026-03-29T07:00:00+00:00"),
+        ("Europe/Berlin", 9, "2026-10-24T09:00:00+02:00", "2026-10-25T08:00:00+00:00"),
+        # There is no 02:00 on that day, and two of them on this one: it comes once.
+        ("Europe/Berlin", 2, "2026-03-28T12:00:00+01:00", "2026-03-29T01:00:00+00:00"),
+        ("Europe/Berlin", 2, "2026-10-25T00:30:00+02:00", "2026-10-25T00:00:00+00:00"),
+        ("Europe/Berlin", 2, "2026-10-25T00:00:00+00:00", "2026-10-26T01:00:00+00:00"),
+    ],
+)
+def test_a_daily_digest_comes_at_its_hour_of_the_users_day(zone, hour, now, due):
+    """Over changes of the clock, too."""
+    found = digest("daily", zone, hour).digest_at("likes", at(now))
+
+    assert due == datetime.fromtimestamp(found / 1000, UTC).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "due"),
+    [
+        ("UTC", "2026-11-27T12:00:00+00:00", "2026-11-27T13:00:00+00:00"),
+        ("UTC", "2026-11-27T12:59:59.999+00:00", "2026-11-27T13:00:00+00:00"),
+        ("Asia/Kolkata", "2026-11-27T12:00:00+00:00", "2026-11-27T12:30:00+00:00"),
+        ("Europe/Berlin", "2026-10-25T00:30:00+00:00", "2026-10-25T01:00:00+00:00"),
+    ],
+)
+def test_an_hourly_digest_comes_at_the_full_hour(zone, now, due):
+    """Of the user's clock, which may stand at half past elsewhere."""
+    found = digest("hourly", zone).digest_at("likes", at(now))
+
+    assert due == datetime.fromtimestamp(found / 1000, UTC).isoformat()
+
+
+def test_other_categories_wait_for_no_digest():
+    """Nor does anything without preferences."""
+    assert digest("daily", "UTC").digest_at("news", 0) is None
+    assert Preferences().digest_at("likes", 0) is None
+
+
+def test_to_be_muted_lasts_into_the_quiet_hours():
+    """What ends in the middle of the night ends in the morning."""
+    muted = Preferences.read(
+        {
+            "mute_until": "2026-11-27T23:00:00Z",
+            "quiet_hours": {"from": "22:00", "until": "07:00", "time_zone": "UTC"},
+        }
+    )
+
+    assert "2026-11-28T07:00:00+00:00" == end_of(muted, "2026-11-27T12:00:00+00:00")
+    assert end_of(muted, "2026-11-28T07:00:00+00:00") is None
+
+
+def test_ones_own_word_stands_above_the_defaults():
+    """And a category above every category."""
+    own = Preferences.read({"categories": {"*": {"sound": False}, "news": {"toast": False}}})
+    defaults = Preferences.read(
+        {"categories": {"*": {"fcm": False, "sound": "ding"}, "news": {"sound": "bell", "fcm": True}}, "locale": "ko"}
+    )
+    both = own.over(defaults)
+
+    news, other = both.rule("news"), both.rule("other")
+    assert (False, False, True) == (news.sound, news.toast, news.fcm)
+    assert (False, True, False) == (other.sound, other.toast, other.fcm)
+    assert "ko" == both.locale

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from tocsin.adapters.sql.chat_store import SqlChat
 from tocsin.adapters.sql.sqlite import SqliteStore
+from tocsin.domain.conversation import PageQuery
 from tocsin.domain.errors import Invalid
 from tocsin.domain.message import ADOPTED_MS, MessageDraft
 from tocsin.domain.timestamp import now_ms
@@ -30,6 +32,11 @@ async def store(path, clock) -> AsyncIterator[SqliteStore]:
     await store.start()
     yield store
     await store.stop()
+
+
+@pytest.fixture
+def chats(store):
+    return SqlChat(store)
 
 
 def save(session, message="Hi", to=9, **more):
@@ -129,6 +136,67 @@ async def test_a_claim_with_an_id_is_found_again_by_it(session, log, store):
     assert 1 == log.count("tocsin_message")
 
 
+@pytest.mark.parametrize("change", ["edit", "delete"])
+async def test_the_broadcast_of_one_that_was_changed_meanwhile_is_still_that_one(session, log, store, chats, change):
+    """What was edited or taken back is not said again; a second broadcast of the same text is a message."""
+    saved = save(session)
+    if change == "edit":
+        await chats.edit("7", saved.id, "Hello")
+    else:
+        await chats.delete("7", saved.id)
+    before = len(log.events())
+    sent = [await store.send_message(broadcast(client_msg_id="c-1")) for _ in range(2)]
+
+    assert [saved.id] * 2 == [one.id for one in sent]
+    assert {"edit": "Hello", "delete": ""}[change] == sent[0].message
+    assert before == len(log.events())
+    assert saved.id != (await store.send_message(broadcast())).id
+
+
+async def test_each_changed_one_is_claimed_once(session, log, store, chats):
+    """The oldest change first; one that is said as it is now goes before."""
+    saved = [save(session) for _ in range(3)]
+    for one in saved[:2]:
+        await chats.delete("7", one.id)
+    sent = [await store.send_message(broadcast()) for _ in range(4)]
+
+    assert [saved[2].id, saved[0].id, saved[1].id] == [one.id for one in sent[:3]]
+    assert 4 == log.count("tocsin_message")
+
+
+async def test_what_one_was_edited_to_is_another_message(session, log, store, chats):
+    """The host says it anew, and means it."""
+    saved = save(session)
+    await chats.edit("7", saved.id, "Hello")
+    sent = await store.send_message(broadcast(message="Hello"))
+
+    assert saved.id != sent.id
+
+
+@pytest.mark.parametrize("ahead", [ADOPTED_MS + 1_000, -3_600_000], ids=["later", "clock set back"])
+async def test_a_changed_one_is_claimed_for_a_minute_only(session, store, chats, clock, ahead):
+    """As one that was not."""
+    saved = save(session)
+    await chats.delete("7", saved.id)
+    clock.ahead = ahead
+
+    assert saved.id != (await store.send_message(broadcast())).id
+
+
+async def test_one_stands_where_it_arrived(session, store, chats):
+    """However long before the host made it: ids are the order of a conversation."""
+    early = ChatMessage(from_user_id=7, to_user_id=9, message="made first")
+    assert early.id is None
+    sent = await store.send_message(broadcast("sent first"))
+    session.add(early)
+    session.commit()
+
+    page = await chats.page("9", PageQuery("7"))
+    assert [sent.id, early.id] == [one.id for one in page.messages]
+    (listed,) = (await chats.conversations("9", None, 10)).conversations
+    assert early.id == listed.last_message.id
+
+
 async def test_a_broadcast_without_a_saved_one_is_a_message(log, store):
     """It need not have been saved."""
     await store.send_message(broadcast())
@@ -172,6 +240,26 @@ def test_text_can_not_change_and_no_message_is_deleted(session, log):
         session.commit()
     session.rollback()
     assert 2 == len(log.events())
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("attachments", [{"url": "javascript:alert(1)"}], "must be an https URL"),
+        ("attachments", [{"url": "https://x.example/1"}] * 11, "at most 10 attachments"),
+        ("ciphertext", {"body": "x"}, "no text and no attachments"),
+    ],
+)
+def test_what_is_set_later_is_checked_too(session, log, field, value, told):
+    """At the flush, before anybody hears of it."""
+    saved = ChatMessage(from_user_id=7, to_user_id=9, message="Hi")
+    setattr(saved, field, value)
+    session.add(saved)
+
+    with pytest.raises(Invalid, match=told):
+        session.commit()
+    session.rollback()
+    assert [] == log.events()
 
 
 def test_an_empty_text_is_refused_at_the_call():

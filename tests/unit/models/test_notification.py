@@ -28,7 +28,7 @@ def test_adding_one_stores_it_and_tells_its_user(session, log):
     session.commit()
 
     assert [("7", "/notifications", 1, "notification")] == log.events()
-    assert [notification.to_dict()] == log.payloads()
+    assert [{**notification.to_dict(), "unread_count": 1}] == log.payloads()
     assert 1 == log.count("tocsin_notification")
 
 
@@ -115,7 +115,7 @@ def test_reading_is_told(session, stored, log):
     session.commit()
 
     assert ("7", "/notifications", 2, "notification_read") == log.events()[-1]
-    assert {"id": stored.id, "read_at": stored.to_dict()["read_at"]} == log.payloads()[-1]
+    assert {"id": stored.id, "read_at": stored.to_dict()["read_at"], "unread_count": 0} == log.payloads()[-1]
     assert stored.read_at == stored.seen_at > datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -125,7 +125,7 @@ def test_seeing_is_told(session, stored, log):
     session.commit()
 
     assert "notification_updated" == log.events()[-1][-1]
-    assert {"ids": [stored.id], "seen_at": stored.to_dict()["seen_at"]} == log.payloads()[-1]
+    assert {"ids": [stored.id], "seen_at": stored.to_dict()["seen_at"], "unread_count": 1} == log.payloads()[-1]
     assert stored.read_at is None
 
 

@@ -1,20 +1,21 @@
 /**
  * `<tocsin-chat with="8" name="Mina">`: the conversation with one user.
  *
- * The class alone; `/js/chat.js` defines the element. Its style goes by parts (`head`, `name`, `presence`, `block`, `messages`,
- * `message`, `own`, `status`) and custom properties (`--tocsin-chat-…`), and is a constructed sheet: a page's policy
+ * The class alone; `/js/chat.js` defines the element. Its style goes by parts (`head`, `name`, `presence`, `lock`, `block`,
+ * `encryption`, `messages`, `message`, `own`, `notice`, `status`) and custom properties (`--tocsin-chat-…`), and is a constructed sheet: a page's policy
  * needs no `unsafe-inline`.
  */
 
 import type { WebSocketClient } from "../client/client.js";
 import { TocsinError } from "../client/problem.js";
 import { fetchIsBlocked, fetchMessages, setBlocked } from "./api.js";
+import { Frame } from "./frame.js";
 import { drawMessage, drawPending } from "./message.js";
-import { part, Rows } from "./rows.js";
+import { Rows } from "./rows.js";
+import { drawLock, Sealing } from "./sealing.js";
 import type { Attachment, Conversation, Message, Pending, UserId } from "./state.js";
 import * as chat from "./state.js";
-import { STYLE } from "./style.js";
-import { isKorean, type Texts, tellPresence, tellStatus, textsOf } from "./texts.js";
+import { isKorean, type Texts, tellStatus, textsOf } from "./texts.js";
 
 export type ChatClient = Pick<
   WebSocketClient,
@@ -32,23 +33,14 @@ export type Upload = (file: File) => Promise<Attachment>;
 export class TocsinChat extends Base {
   static readonly observedAttributes = ["with", "name", "lang"];
 
-  private readonly head = part("header", "head");
-  private readonly nameLine = part("span", "name");
-  private readonly presence = part("span", "presence");
-  private readonly block = part("button", "block") as HTMLButtonElement;
-  private readonly attach = document.createElement("button");
-  private readonly picker = document.createElement("input");
-  private readonly list = part("div", "messages");
-  private readonly top = document.createElement("div");
-  private readonly empty = document.createElement("p");
-  private readonly status = part("p", "status");
-  private readonly form = document.createElement("form");
-  private readonly input = document.createElement("textarea");
-  private readonly send = document.createElement("button");
-  private readonly cancel = document.createElement("button");
+  private readonly frame = new Frame(this.attachShadow({ mode: "open" }));
   private readonly rows = new Rows();
   private own: ChatClient | undefined;
   private uploads: Upload | null = null;
+  private sealing: Sealing | null = null;
+  /** Resolves when it is known whether what is written is to be encrypted. */
+  private ready = Promise.resolve();
+  private isReady = () => {};
   private state: Conversation = chat.EMPTY;
   private editing: Message | null = null;
   private problem: keyof Texts | null = null;
@@ -59,43 +51,22 @@ export class TocsinChat extends Base {
 
   constructor() {
     super();
-    const root = this.attachShadow({ mode: "open" });
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(STYLE);
-    root.adoptedStyleSheets = [sheet];
-    this.presence.setAttribute("role", "status");
-    this.status.setAttribute("role", "status");
-    this.list.setAttribute("role", "log");
-    // Whoever has no mouse scrolls it by the arrow keys.
-    this.list.tabIndex = 0;
-    this.top.className = "top";
-    this.empty.className = "empty";
-    this.list.append(this.top, this.empty);
-    this.list.addEventListener("scroll", () => this.list.scrollTop < NEAR_PX && void this.loadOlder());
-    this.input.rows = 1;
-    this.input.maxLength = 8000;
-    this.input.dir = "auto";
-    this.input.addEventListener("input", () => this.client?.setTyping(this.peer, this.input.value !== ""));
-    this.input.addEventListener("blur", () => this.client?.setTyping(this.peer, false));
-    this.input.addEventListener("keydown", (event) => this.onKey(event));
-    this.cancel.type = "button";
-    this.cancel.className = "plain";
-    this.cancel.addEventListener("click", () => this.stopEditing());
-    this.block.type = this.attach.type = "button";
-    this.block.addEventListener("click", () => void this.toggleBlock());
-    this.attach.className = "plain";
-    this.attach.textContent = "＋";
-    this.attach.addEventListener("click", () => this.picker.click());
-    this.picker.type = "file";
-    this.picker.hidden = true;
-    this.picker.addEventListener("change", () => void this.sendFile());
-    this.form.append(this.picker, this.attach, this.input, this.cancel, this.send);
-    this.form.addEventListener("submit", (event) => {
+    const { frame } = this;
+    frame.list.addEventListener("scroll", () => frame.list.scrollTop < NEAR_PX && void this.loadOlder());
+    frame.input.addEventListener("input", () => this.client?.setTyping(this.peer, frame.input.value !== ""));
+    frame.input.addEventListener("blur", () => this.client?.setTyping(this.peer, false));
+    frame.input.addEventListener("keydown", (event) => this.onKey(event));
+    frame.cancel.addEventListener("click", () => this.stopEditing());
+    frame.block.addEventListener("click", () => void this.toggleBlock());
+    frame.lock.addEventListener("click", () => this.sealing?.press());
+    frame.encrypt.addEventListener("click", () => void this.sealing?.turnOn());
+    frame.writeClear.addEventListener("click", () => this.sealing?.turnOff());
+    frame.attach.addEventListener("click", () => frame.picker.click());
+    frame.picker.addEventListener("change", () => void this.sendFile());
+    frame.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.submit();
     });
-    this.head.append(this.nameLine, this.presence, this.block);
-    root.append(this.head, this.list, this.status, this.form);
   }
 
   /** Set by a host that keeps files: a button to attach one is shown then. */
@@ -134,7 +105,7 @@ export class TocsinChat extends Base {
     // What was begun for one is not sent to another.
     this.editing = null;
     this.problem = null;
-    this.input.value = "";
+    this.frame.input.value = "";
     if (client !== undefined && this.getAttribute("with")) {
       for (const event of chat.EVENTS)
         this.unbind.push(
@@ -150,6 +121,13 @@ export class TocsinChat extends Base {
       const tellRead = () => this.tellRead();
       document.addEventListener("visibilitychange", tellRead);
       this.unbind.push(() => document.removeEventListener("visibilitychange", tellRead));
+      const words = () => ({ name: this.getAttribute("name") ?? String(this.peer), lang: this.language });
+      const sealing = new Sealing(client, this.peer, words, () => this.render());
+      this.sealing = sealing;
+      this.unbind.push(() => sealing.end());
+      this.ready = new Promise((resolve) => {
+        this.isReady = resolve;
+      });
       void this.load();
       void this.look();
     }
@@ -159,6 +137,8 @@ export class TocsinChat extends Base {
   disconnectedCallback(): void {
     for (const unbind of this.unbind) unbind();
     this.unbind = [];
+    this.sealing = null;
+    this.frame.encryption.replaceChildren();
   }
 
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
@@ -183,11 +163,12 @@ export class TocsinChat extends Base {
       return;
     }
     if (!this.isLoaded) void this.load();
+    this.sealing?.comeBack();
   }
 
   private async load(): Promise<void> {
     await this.fetch();
-    this.list.scrollTop = this.list.scrollHeight;
+    this.frame.list.scrollTop = this.frame.list.scrollHeight;
   }
 
   /** What came meanwhile may be more than a page: begin anew. */
@@ -200,32 +181,34 @@ export class TocsinChat extends Base {
   private async loadOlder(): Promise<void> {
     const first = this.state.messages[0];
     if (this.isLoading || !this.state.hasBefore || first === undefined) return;
-    const fromEnd = this.list.scrollHeight - this.list.scrollTop;
+    const fromEnd = this.frame.list.scrollHeight - this.frame.list.scrollTop;
     await this.fetch(first.id);
     // What was looked at stays where it was.
-    this.list.scrollTop = this.list.scrollHeight - fromEnd;
+    this.frame.list.scrollTop = this.frame.list.scrollHeight - fromEnd;
   }
 
   private async fetch(before?: string): Promise<void> {
-    const { peer } = this;
+    const { peer, sealing, isReady } = this;
     this.isLoading = true;
     try {
       const token = await this.client?.getToken();
       if (!token) throw new Error("signed out");
+      sealing?.begin(token);
+      if (sealing?.isChosen) isReady();
       const isFirst = !this.isLoaded;
       const [page, isBlocked] = await Promise.all([
         fetchMessages(peer, token, before),
         isFirst ? fetchIsBlocked(peer, token) : null,
       ]);
-      if (peer !== this.peer) return;
+      if (sealing !== this.sealing) return;
       this.isLoaded = true;
       this.problem = null;
       // Events have gone on meanwhile: only what they don't tell is taken from the answers.
       const more = isFirst || before !== undefined ? { hasBefore: page.has_before } : {};
       this.update({ ...chat.merge(this.state, page.messages), ...more, ...(isBlocked === null ? {} : { isBlocked }) });
+      isReady();
     } catch (error) {
-      this.problem = error instanceof TocsinError && error.code !== "unauthenticated" ? "unreachable" : "signIn";
-      this.render();
+      this.tell(peer, error instanceof TocsinError && error.code !== "unauthenticated" ? "unreachable" : "signIn");
     } finally {
       this.isLoading = false;
     }
@@ -251,48 +234,71 @@ export class TocsinChat extends Base {
   }
 
   private submit(): void {
-    const text = this.input.value.trim();
+    const text = this.frame.input.value.trim();
     if (text === "") return;
+    if (this.mustChoose) {
+      this.frame.encrypt.focus();
+      return;
+    }
+    if (this.sealing?.isHeld) {
+      this.problem = "held";
+      this.sealing.panel?.focus();
+      this.render();
+      return;
+    }
     const { editing } = this;
-    this.input.value = "";
+    this.frame.input.value = "";
     this.client?.setTyping(this.peer, false);
     if (editing === null) void this.write(text);
     else {
       this.stopEditing();
-      void this.ask("edit_message", { message_id: editing.id, message: text });
+      const { sealing } = this;
+      if (editing.ciphertext === undefined) void this.ask("edit_message", { message_id: editing.id, message: text });
+      // The unchanged message holds what it was made of.
+      else void sealing?.edit(editing, text).catch(() => {});
     }
   }
 
+  /** Others have encrypted here, and nobody has said how this browser goes on: nothing is sent in clear by itself. */
+  private get mustChoose(): boolean {
+    return this.sealing?.isChosen === false && this.state.messages.some((one) => one.ciphertext !== undefined);
+  }
+
   private async write(text: string): Promise<void> {
-    const { peer } = this;
-    const key = crypto.getRandomValues(new Uint32Array(2)).join("-");
+    const { peer, client, sealing, ready } = this;
+    const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
     this.update(chat.write(this.state, key, text));
-    this.list.scrollTop = this.list.scrollHeight;
+    this.frame.list.scrollTop = this.frame.list.scrollHeight;
     try {
-      await this.client?.sendMessage(peer, text);
-      this.problem = null;
+      await ready;
+      if (sealing?.isOn) await sealing.send(key, text);
+      else if (this.mustChoose) throw new Error("to be asked");
+      else await client?.sendMessage(peer, text);
+      this.tell(peer, null);
     } catch (error) {
       if (peer !== this.peer) return;
+      this.state = chat.fail(this.state, key);
       // By its code: the class of another script is another class.
-      this.problem = (error as { code?: string }).code === "forbidden" ? "refused" : null;
-      this.update(chat.fail(this.state, key));
+      this.tell(peer, (error as { code?: string }).code === "forbidden" ? "refused" : null);
     }
   }
 
   private async sendFile(): Promise<void> {
-    const { peer, client } = this;
-    const [file] = this.picker.files ?? [];
+    const { peer, client, sealing, ready } = this;
+    const [file] = this.frame.picker.files ?? [];
     if (file === undefined || this.uploads === null) return;
-    this.picker.value = "";
+    this.frame.picker.value = "";
     try {
       const attachments = [await this.uploads(file)];
       const client_msg_id = crypto.getRandomValues(new Uint32Array(4)).join("-");
-      await client?.emitWithAck("chat", "send_message", { to_user_id: peer, client_msg_id, attachments });
-      this.problem = null;
+      await ready;
+      if (sealing?.isOn) await sealing.send(client_msg_id, "", attachments);
+      else if (this.mustChoose) throw new Error("to be asked");
+      else await client?.emitWithAck("chat", "send_message", { to_user_id: peer, client_msg_id, attachments });
+      this.tell(peer, null);
     } catch {
-      this.problem = "notAttached";
+      this.tell(peer, "notAttached");
     }
-    this.render();
   }
 
   private async toggleBlock(): Promise<void> {
@@ -305,32 +311,38 @@ export class TocsinChat extends Base {
       this.problem = null;
       this.update({ ...this.state, isBlocked });
     } catch {
-      this.problem = "unreachable";
-      this.render();
+      this.tell(peer, "unreachable");
     }
   }
 
   private async ask(event: string, data: object): Promise<void> {
+    const { peer } = this;
     try {
       await this.client?.emitWithAck("chat", event, data);
-      this.problem = null;
+      this.tell(peer, null);
     } catch {
-      this.problem = "unreachable";
+      this.tell(peer, "unreachable");
     }
+  }
+
+  /** Say how something ended, unless another conversation is shown by then. */
+  private tell(peer: UserId, problem: typeof this.problem): void {
+    if (peer !== this.peer) return;
+    this.problem = problem;
     this.render();
   }
 
   private startEditing(message: Message): void {
     this.editing = message;
-    this.input.value = message.message;
-    this.input.focus();
+    this.frame.input.value = message.message;
+    this.frame.input.focus();
     this.render();
   }
 
   private stopEditing(): void {
     this.editing = null;
-    this.input.value = "";
-    this.input.focus();
+    this.frame.input.value = "";
+    this.frame.input.focus();
     this.render();
   }
 
@@ -354,29 +366,18 @@ export class TocsinChat extends Base {
     const { state, language: lang } = this;
     const texts = textsOf(lang);
     const name = this.getAttribute("name") ?? String(this.peer);
-    this.nameLine.textContent = name;
-    this.list.setAttribute("aria-label", texts.chatWith(name));
-    this.presence.classList.toggle("online", state.isOnline === true);
-    this.presence.textContent = tellPresence(state, texts, lang);
-    this.empty.textContent = this.isLoaded ? texts.empty : "";
-    this.empty.hidden = state.messages.length + state.pending.length > 0;
     const told = this.problem ?? (this.editing === null ? null : "editing");
-    this.status.textContent = tellStatus(state, told, texts, name);
-    this.input.placeholder = texts.messageTo(name);
-    this.input.setAttribute("aria-label", texts.messageTo(name));
-    this.send.textContent = this.editing === null ? texts.send : texts.save;
-    this.cancel.textContent = texts.cancel;
-    this.block.textContent = state.isBlocked ? texts.unblock : texts.block;
-    this.block.hidden = !this.isLoaded;
-    this.attach.hidden = this.uploads === null || this.editing !== null;
-    this.attach.title = texts.attach;
-    this.attach.setAttribute("aria-label", texts.attach);
-    this.cancel.hidden = this.editing === null;
+    const sealed = this.sealing === null ? "" : drawLock(this.frame, this.sealing, texts, this.mustChoose);
+    const problem = sealed || (told === null ? "" : String(texts[told]));
+    this.frame.status.textContent = tellStatus(state, problem, texts, name);
+    const { isLoaded, uploads, editing } = this;
+    this.frame.show(state, { texts, lang, name, isLoaded, isEditing: editing !== null, takesFiles: uploads !== null });
     this.renderList(texts);
   }
 
   private renderList(texts: Texts): void {
-    const { state, list, language: lang, peer } = this;
+    const { state, language: lang, peer } = this;
+    const { list, empty } = this.frame;
     const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_PX;
     const actions = {
       edit: (one: Message) => this.startEditing(one),
@@ -386,9 +387,11 @@ export class TocsinChat extends Base {
         void this.write(one.text);
       },
     };
-    const drawing = this.rows.begin(this.empty, lang);
-    for (const one of state.messages)
+    const drawing = this.rows.begin(empty, lang);
+    for (const message of state.messages) {
+      const one = this.sealing?.view(message) ?? message;
       drawing.place(one.id, one, (row) => drawMessage(row, one, { peer, texts, lang, actions }));
+    }
     for (const one of state.pending) drawing.place(`… ${one.key}`, one, (row) => drawPending(row, one, texts, actions));
     drawing.end();
     if (isAtEnd) list.scrollTop = list.scrollHeight;

@@ -18,10 +18,13 @@ export function drawMessage(
   const mine = isMine(one, peer);
   const isGone = one.deleted_at !== undefined;
   row.setAttribute("part", mine ? "message own" : "message");
-  // It is for the devices of both: this element holds no keys.
-  const isSealed = one.ciphertext !== undefined;
-  row.classList.toggle("gone", isGone || isSealed);
+  // It is for the devices of both: without encryption there is no key here.
+  const isShut = !isGone && one.ciphertext !== undefined && one.seal?.isOpen !== true;
+  row.classList.toggle("gone", isGone || isShut);
   const meta: (Node | string)[] = [time(one.timestamp, lang)];
+  if (one.seal?.isOpen) meta.unshift(mark("🔒", texts.encrypted));
+  if (one.seal?.isOpen && !one.seal.isFromKnownDevice) meta.push(span(texts.unknownDevice, "failed"));
+  if (one.isClear) meta.push(span(texts.clear, "clear"));
   if (one.edited_at !== undefined && !isGone) meta.push(texts.edited);
   if (mine && !isGone) {
     const state = one.read_at !== null ? "read" : one.delivered_at !== undefined ? "delivered" : "sent";
@@ -30,7 +33,8 @@ export function drawMessage(
     meta.push(button(texts.takeBack, () => actions.takeBack(one)));
   }
   const files = isGone ? [] : (one.attachments ?? []).map(link).filter((file) => file !== null);
-  row.replaceChildren(text(isGone ? texts.deleted : isSealed ? texts.sealed : one.message), ...files, line(meta));
+  const shut = one.seal?.note ? `🔒 ${one.seal.note}` : texts.sealed;
+  row.replaceChildren(text(isGone ? texts.deleted : isShut ? shut : one.message), ...files, line(meta));
 }
 
 /** Draw what waits for the server, or was refused by it. */
@@ -62,6 +66,15 @@ function span(content: string, name = ""): HTMLElement {
   const element = document.createElement("span");
   element.textContent = content;
   element.className = name;
+  return element;
+}
+
+/** A picture with a name. */
+function mark(picture: string, name: string): HTMLElement {
+  const element = span(picture, "mark");
+  element.setAttribute("role", "img");
+  element.setAttribute("aria-label", name);
+  element.title = name;
   return element;
 }
 

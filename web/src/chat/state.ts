@@ -23,6 +23,18 @@ export interface Message {
   attachments?: readonly Attachment[];
   /** What only the users' devices can read; the text is empty then. */
   ciphertext?: object;
+  /** What this page made of a ciphertext; never the server's. */
+  seal?: Seal;
+  /** The server can read it, in a conversation that is encrypted; this page's word. */
+  isClear?: boolean;
+}
+
+export interface Seal {
+  /** `message` and `attachments` are what was sealed; else the note says why there are none. */
+  isOpen: boolean;
+  note: string;
+  /** False: it comes from a device that nobody has looked at. */
+  isFromKnownDevice: boolean;
 }
 
 export interface Pending {
@@ -141,7 +153,12 @@ export function latestUnread(state: Conversation, peer: UserId): Message | undef
 }
 
 function arrive(state: Conversation, message: Message): Conversation {
-  const waiting = state.pending.find((one) => one.text === message.message && !one.isFailed);
+  // What was encrypted here comes back under the id that it was given.
+  const isSame = (one: Pending) =>
+    message.ciphertext === undefined
+      ? one.text === message.message && !one.isFailed
+      : one.key === message.client_msg_id;
+  const waiting = state.pending.find(isSame);
   return waiting === undefined ? state : settle(state, waiting.key);
 }
 

@@ -14,12 +14,13 @@ export const STYLE = `
 }
 [part="head"] { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .75rem; padding: .25rem .25rem .5rem; }
 [part="name"] { font-weight: 650; }
-[part="block"] { margin-inline-start: auto; padding: 0; border: 0; background: none; color: var(--muted); font: inherit; font-size: .8125em;
+[part="lock"] { margin-inline-start: auto; }
+[part="lock"], [part="block"] { padding: 0; border: 0; background: none; color: var(--muted); font: inherit; font-size: .8125em;
   text-decoration: underline; cursor: pointer; }
 [part="presence"] { font-size: .8125em; color: var(--muted); }
 [part="presence"].online::before { content: ""; display: inline-block; width: .5rem; height: .5rem; margin-inline-end: .375rem;
   border-radius: 50%; background: var(--good); }
-[part="messages"] { flex: 1; min-height: 0; display: flex; flex-direction: column; gap: .375rem; padding: .75rem; overflow-y: auto;
+[part="messages"] { flex: 1 0 5rem; min-height: 5rem; display: flex; flex-direction: column; gap: .375rem; padding: .75rem; overflow-y: auto;
   overscroll-behavior: contain; border-radius: var(--tocsin-chat-radius, .75rem); background: var(--tocsin-chat-sunken, var(--sunken)); }
 [part="messages"]:focus-visible { outline: 2px solid var(--tocsin-chat-accent, var(--accent)); outline-offset: -2px; }
 .top { margin-top: auto; }
@@ -34,6 +35,15 @@ export const STYLE = `
 .meta .read { color: var(--tocsin-chat-accent, var(--accent)); }
 .meta button { padding: 0; border: 0; background: none; color: inherit; font: inherit; text-decoration: underline; cursor: pointer; }
 .file { display: block; overflow-wrap: anywhere; color: var(--tocsin-chat-accent, var(--accent)); }
+[part="encryption"] { flex: 0 1 auto; min-height: 0; overflow-y: auto; }
+[part="encryption"].open { flex: 1 1 auto; }
+.open + [part="messages"] { flex: 0 1 0; min-height: 0; padding-block: 0; }
+[part="head"], [part="notice"], [part="status"], form { flex: none; }
+[part="notice"] { display: flex; flex-wrap: wrap; gap: .375rem .75rem; align-items: center; margin-top: .375rem; padding: .5rem .75rem;
+  border: 1px solid var(--edge); border-radius: .5rem; }
+[part="notice"] p { margin: 0; font-weight: 600; }
+[part="notice"] button { padding: 0; border: 0; background: none; color: inherit; font: inherit; text-decoration: underline; cursor: pointer; }
+.meta .clear { font-weight: 600; }
 [part="status"] { margin: 0; min-height: 1.5rem; padding: .125rem .25rem; font-size: .8125em; color: var(--muted); }
 form { display: flex; gap: .5rem; align-items: flex-end; }
 textarea { flex: 1; min-width: 0; min-height: 2.75rem; max-height: 9rem; box-sizing: border-box; padding: .625rem .75rem; font: inherit; resize: none;
@@ -43,6 +53,6 @@ form button { min-height: 2.75rem; padding: .5rem 1rem; font: inherit; font-weig
 form button.plain { color: inherit; border-color: var(--edge); background: none; }
 textarea:focus-visible, button:focus-visible, a:focus-visible { outline: 2px solid var(--tocsin-chat-accent, var(--accent)); outline-offset: 2px; }
 [hidden] { display: none !important; }
-@media (pointer: coarse) { .meta button { padding: .375rem 0; } }
+@media (pointer: coarse) { .meta button, [part="head"] button, [part="notice"] button { padding: .375rem 0; } }
 @media (forced-colors: active) { [part~="own"] { border-color: Highlight; } }
 `;

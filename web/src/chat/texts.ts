@@ -24,6 +24,19 @@ export interface Texts {
   readonly edited: string;
   readonly deleted: string;
   readonly sealed: string;
+  readonly encrypted: string;
+  readonly clear: string;
+  readonly unknownDevice: string;
+  readonly lockOff: string;
+  readonly lockOn: string;
+  readonly lockOffName: string;
+  readonly lockOnName: string;
+  readonly opening: string;
+  readonly isSealed: string;
+  readonly encrypt: string;
+  readonly writeClear: string;
+  readonly held: string;
+  readonly notLoaded: string;
   readonly empty: string;
   readonly block: string;
   readonly unblock: string;
@@ -57,6 +70,19 @@ const ENGLISH: Texts = {
   edited: "edited",
   deleted: "This message was taken back",
   sealed: "🔒 Encrypted message",
+  encrypted: "encrypted",
+  clear: "not encrypted",
+  unknownDevice: "from a device that nobody has looked at",
+  lockOff: "🔓 Encrypt",
+  lockOn: "🔒 Encrypted",
+  lockOffName: "Not encrypted: turn encryption on",
+  lockOnName: "Encrypted: devices, safety number, turn off",
+  opening: "Encryption is being loaded…",
+  isSealed: "This conversation is encrypted.",
+  encrypt: "Turn encryption on",
+  writeClear: "Write without encryption",
+  held: "Look at the new device first.",
+  notLoaded: "Encryption could not be loaded.",
   empty: "No messages yet. Say hello!",
   block: "Block",
   unblock: "Unblock",
@@ -90,6 +116,19 @@ const KOREAN: Texts = {
   edited: "수정됨",
   deleted: "삭제된 메시지입니다",
   sealed: "🔒 암호화된 메시지",
+  encrypted: "암호화됨",
+  clear: "암호화되지 않음",
+  unknownDevice: "확인하지 않은 기기에서 보냄",
+  lockOff: "🔓 암호화하기",
+  lockOn: "🔒 암호화됨",
+  lockOffName: "암호화되지 않음: 암호화 켜기",
+  lockOnName: "암호화됨: 기기, 안전 번호, 끄기",
+  opening: "암호화를 불러오는 중…",
+  isSealed: "암호화된 대화입니다.",
+  encrypt: "암호화 켜기",
+  writeClear: "암호화하지 않고 쓰기",
+  held: "먼저 새 기기를 확인해 주세요.",
+  notLoaded: "암호화를 불러오지 못했습니다.",
   empty: "아직 메시지가 없습니다. 인사를 건네 보세요!",
   block: "차단",
   unblock: "차단 해제",
@@ -125,11 +164,11 @@ export function tellPresence(
 /** The line below the messages: a block, else what is wrong or being done, else whether the other is writing. */
 export function tellStatus(
   { isBlocked, isTyping }: Pick<Conversation, "isBlocked" | "isTyping">,
-  told: keyof Texts | null,
+  told: string,
   texts: Texts,
   name: string,
 ): string {
   if (isBlocked) return texts.blocked;
-  if (told !== null) return String(texts[told]);
+  if (told !== "") return told;
   return isTyping ? texts.typing(name) : "";
 }

@@ -8,7 +8,14 @@ import type { ChatClient } from "./encryption.js";
 import type { DeviceIdentity, Machine } from "./machine.js";
 import { roomOf } from "./names.js";
 import type { Queue } from "./queue.js";
-import { type ConversationMessage, MESSAGE_TYPE, type Reader, type SealedText } from "./reading.js";
+import {
+  type ConversationMessage,
+  links,
+  MESSAGE_TYPE,
+  type Reader,
+  type SealedAttachment,
+  type SealedText,
+} from "./reading.js";
 import { safetyNumber } from "./safety.js";
 import type { KeyServer, StoredMessage } from "./server.js";
 import type { Vault } from "./vault.js";
@@ -18,6 +25,8 @@ export interface ConversationEvents {
   message: ConversationMessage;
   /** Keys changed: show it where nobody overlooks it. */
   "key-change": KeyChange;
+  /** What `keyChanges`, `isVerified` or `devices` tell has changed. */
+  devices: null;
 }
 
 /** The devices of both sides, this one included. */
@@ -37,6 +46,16 @@ export interface ConversationParts {
   readonly reader: Reader;
   /** Ask for devices anew, and tell every conversation that it concerns. */
   readonly refresh: (users: readonly string[]) => Promise<Map<string, readonly DeviceIdentity[]>>;
+}
+
+/** What `send` takes beside the text. */
+export interface SendOptions {
+  /** Links to files, sealed with the text; it may be empty then. */
+  readonly attachments?: readonly SealedAttachment[];
+  /** The `client_msg_id`: what is sent again under the same one is stored once. */
+  readonly id?: string;
+  /** Any key change that nobody has accepted stops sending, not only one after the safety number was compared. */
+  readonly isStrict?: boolean;
 }
 
 const MAX_TEXT = 8_000;
@@ -87,16 +106,44 @@ export class Conversation {
    * Rejects with `no_devices` when the other does not encrypt, with `key_changed` when a device has come
    * since the safety number was compared: the text was not sent then.
    */
-  async send(text: string): Promise<{ id: string; client_msg_id: string; created_at: string }> {
-    if (text === "" || text.length > MAX_TEXT) throw failure("invalid", `A message has 1 to ${MAX_TEXT} characters`);
-    const sealed: SealedText = { id: newIdentifier(), text };
-    const ciphertext = await this.parts.queue.run(() => this.seal(sealed));
+  async send(
+    text: string,
+    { attachments = [], id: own = newIdentifier(), isStrict = false }: SendOptions = {},
+  ): Promise<{ id: string; client_msg_id: string; created_at: string }> {
+    if ((text === "" && attachments.length === 0) || text.length > MAX_TEXT)
+      throw failure("invalid", `A message has 1 to ${MAX_TEXT} characters`);
+    if (links(attachments).length !== attachments.length)
+      throw failure("invalid", "An attachment is a link by https or a path of the site, ten at most");
+    const sealed: SealedText = { id: own, text, ...(attachments.length === 0 ? {} : { attachments }) };
+    const ciphertext = await this.parts.queue.run(() => this.seal(sealed, isStrict));
     const message = { to_user_id: this.user_id, message: "", client_msg_id: sealed.id, ciphertext };
     const { id, created_at } = (await this.parts.client.emitWithAck("chat", "send_message", message)) as {
       id: string;
       created_at: string;
     };
     return { id, client_msg_id: sealed.id, created_at };
+  }
+
+  /**
+   * Change the text of an own message that this device has read; its links stay. Resolves when the server has it.
+   *
+   * Rejects as `send` does, and with `conflict` when the message was deleted.
+   */
+  async edit(
+    message: Pick<ConversationMessage, "id" | "client_msg_id" | "version" | "attachments">,
+    text: string,
+    { isStrict = false }: Pick<SendOptions, "isStrict"> = {},
+  ): Promise<void> {
+    if (text === "" || text.length > MAX_TEXT) throw failure("invalid", `A message has 1 to ${MAX_TEXT} characters`);
+    const { id, client_msg_id, version, attachments } = message;
+    const sealed: SealedText = { id: client_msg_id ?? "", text, attachments, version: version + 1 };
+    const ciphertext = await this.parts.queue.run(() => this.seal(sealed, isStrict));
+    await this.parts.client.emitWithAck("chat", "edit_message", { message_id: id, message: "", ciphertext });
+  }
+
+  /** Read a message that a page has from elsewhere, as from an event; `on("message")` tells when its key has come. */
+  read(message: StoredMessage): Promise<ConversationMessage> {
+    return this.parts.queue.run(() => this.open(message));
   }
 
   /** A page of what was written, the oldest message first; `before` is the first id that is known. */
@@ -107,7 +154,7 @@ export class Conversation {
     const page = await this.parts.server.history(this.peer, before, limit);
     return await this.parts.queue.run(async () => {
       const messages: ConversationMessage[] = [];
-      for (const message of page.messages) messages.push(await this.read(message));
+      for (const message of page.messages) messages.push(await this.open(message));
       return { messages, has_before: page.has_before };
     });
   }
@@ -151,9 +198,9 @@ export class Conversation {
 
   /** Called by the encryption: a message of this conversation came. Runs in the queue. */
   async receive(message: StoredMessage): Promise<void> {
-    let shown = await this.read(message);
+    let shown = await this.open(message);
     try {
-      if (shown.state === "unreadable" && (await this.parts.machine.receive()) > 0) shown = await this.read(message);
+      if (shown.state === "unreadable" && (await this.parts.machine.receive()) > 0) shown = await this.open(message);
     } finally {
       this.listeners.dispatch(HERE, "message", shown);
     }
@@ -162,7 +209,7 @@ export class Conversation {
   /** Called by the encryption: keys came. Runs in the queue. */
   async retry(): Promise<void> {
     for (const message of [...this.waiting.values()]) {
-      const shown = await this.read(message);
+      const shown = await this.open(message);
       if (shown.state !== "unreadable") this.listeners.dispatch(HERE, "message", shown);
     }
   }
@@ -170,8 +217,10 @@ export class Conversation {
   /** Called by the encryption: a user's devices as they are now, and what nobody has accepted. Runs in the queue. */
   update(user: string, devices: readonly DeviceIdentity[], change: KeyChange | null): void {
     if (user !== this.own && user !== this.peer) return;
+    const before = JSON.stringify([this.present.get(user), this.changes.get(user)]);
     this.present.set(user, devices);
     this.note(user, change);
+    if (JSON.stringify([devices, this.changes.get(user)]) !== before) this.listeners.dispatch(HERE, "devices", null);
   }
 
   private get own(): string {
@@ -194,16 +243,16 @@ export class Conversation {
     return safetyNumber([this.own, this.peer].map((user) => ({ user, devices: found.get(user) ?? [] })));
   }
 
-  private async seal(sealed: SealedText): Promise<object> {
+  private async seal(sealed: SealedText, isStrict: boolean): Promise<object> {
     const found = await this.parts.refresh([this.own, this.peer]);
     if ((found.get(this.peer) ?? []).length === 0)
       throw failure("no_devices", "This user has no device that can read encrypted messages");
-    if (this.keyChanges.some(({ wasVerified }) => wasVerified))
-      throw failure("key_changed", "Keys have changed since the safety number was compared: look at them first");
+    if (this.keyChanges.some(({ wasVerified }) => wasVerified || isStrict))
+      throw failure("key_changed", "Keys have changed: somebody has to look at them first");
     return await this.parts.machine.encrypt(this.room, [this.own, this.peer], MESSAGE_TYPE, sealed);
   }
 
-  private async read(message: StoredMessage): Promise<ConversationMessage> {
+  private async open(message: StoredMessage): Promise<ConversationMessage> {
     const shown = await this.parts.reader.read(message);
     this.waiting.delete(message.id);
     if (shown.state === "unreadable" && this.waiting.size < MAX_WAITING) this.waiting.set(message.id, message);

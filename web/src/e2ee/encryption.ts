@@ -18,6 +18,7 @@ import { Queue } from "./queue.js";
 import { Reader } from "./reading.js";
 import { KeyServer, type StoredMessage } from "./server.js";
 import { eraseAll, eraseKeys, keyStoreName, Vault } from "./vault.js";
+import { findWasm } from "./wasm.js";
 
 /** The part of `WebSocketClient` that is used. */
 export type ChatClient = Pick<WebSocketClient, "getToken" | "on" | "emitWithAck">;
@@ -29,7 +30,7 @@ export interface EncryptionOptions {
   deviceName?: string;
   /** Encrypts the keys in this browser's storage; without it whoever has the browser has the keys. */
   passphrase?: string;
-  /** Where the WebAssembly part lies; `e2ee.wasm` beside this module by default. */
+  /** Where the WebAssembly part lies; by default `e2ee.wasm` beside `/js/e2ee.js`, in a bundle where the library has it. */
   wasm?: URL | string;
 }
 
@@ -71,7 +72,7 @@ export async function enableEncryption(client: ChatClient, options: EncryptionOp
 }
 
 async function openDevice(user: string, server: KeyServer, options: EncryptionOptions) {
-  const { deviceName, passphrase, wasm = new URL("./e2ee.wasm", import.meta.url) } = options;
+  const { deviceName, passphrase, wasm = findWasm() } = options;
   const vault = await Vault.open(user);
   const open = (deviceId: string) => {
     const store = keyStoreName(user, deviceId);
@@ -116,6 +117,11 @@ export class Encryption {
   ) {
     this.contacts = new Contacts(vault);
     this.reader = new Reader(machine, this.contacts, vault, async (user) => void (await this.refresh([user])));
+  }
+
+  /** Whose device this is. */
+  get user(): string {
+    return this.machine.user;
   }
 
   /** The id of this device. */
@@ -185,6 +191,9 @@ export class Encryption {
     this.removers = [
       client.on("chat", "message_received", (message) => this.take(String(message.from_user_id), message)),
       client.on("chat", "message_sent", (message) => this.take(String(message.to_user_id), message)),
+      client.on("chat", "message_edited", (message) => {
+        for (const user of [message.from_user_id, message.to_user_id]) this.take(String(user), message);
+      }),
       client.on("chat", "to_device", ({ device_id }) => {
         if (device_id === this.deviceId) this.later(() => this.pull());
       }),

@@ -1,7 +1,7 @@
 /** The module `/js/e2ee.js`: end-to-end encryption of chat, loaded by a page when it is used. Nothing acts by being imported. */
 
 export type { KeyChange } from "./contacts.js";
-export type { Conversation, ConversationDevices, ConversationEvents } from "./conversation.js";
+export type { Conversation, ConversationDevices, ConversationEvents, SendOptions } from "./conversation.js";
 export {
   type ChatClient,
   type Encryption,
@@ -10,5 +10,8 @@ export {
   enableEncryption,
 } from "./encryption.js";
 export type { DeviceIdentity } from "./machine.js";
-export type { ConversationMessage } from "./reading.js";
-export { explain, type Reason } from "./texts.js";
+export type { Panel } from "./panel.js";
+export type { ConversationMessage, SealedAttachment } from "./reading.js";
+export { openSealedChat, type SealedChat, type SealedChatOptions } from "./sealed_chat.js";
+export { sharedEncryption } from "./shared.js";
+export { explain, explainFailure, type Reason } from "./texts.js";

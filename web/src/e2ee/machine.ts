@@ -14,7 +14,6 @@ import {
   DeviceId,
   DeviceLists,
   EncryptionSettings,
-  initAsync,
   type KeysClaimRequest,
   type KeysQueryRequest,
   type KeysUploadRequest,
@@ -31,6 +30,7 @@ import { failure } from "../client/problem.js";
 import { matrixUser, userOf } from "./names.js";
 import type { KeyCounts, KeyServer } from "./server.js";
 import type { Reason } from "./texts.js";
+import { loadWasm } from "./wasm.js";
 
 /** A device with its identity; `fingerprint` is its public Ed25519 key. */
 export interface DeviceIdentity {
@@ -71,7 +71,7 @@ export class Machine {
    * when the device was removed: then it is a device no more.
    */
   static async open(options: {
-    wasm: URL | string;
+    wasm: URL | string | undefined;
     server: KeyServer;
     user: string;
     deviceId: string;
@@ -79,7 +79,7 @@ export class Machine {
     store: string;
     passphrase?: string | undefined;
   }): Promise<Machine> {
-    await initAsync(options.wasm);
+    await loadWasm(options.wasm);
     const { user, deviceId, server } = options;
     const olm = await openKeys(user, deviceId, options.store, options.passphrase);
     // Nobody is asked for old keys: a new device says openly what it can't read.
@@ -135,7 +135,14 @@ export class Machine {
     await this.perform(this.olm.queryKeysForUsers(users.map(named)));
     await this.flush();
     const found = new Map<string, readonly DeviceIdentity[]>();
-    for (const user of users) found.set(user, await this.each(user, async (device) => identity(device)));
+    for (const user of users) {
+      const devices = await this.each(user, async (device) => identity(device));
+      // The library has them in another order each time.
+      found.set(
+        user,
+        devices.sort((one, other) => (one.device_id < other.device_id ? -1 : 1)),
+      );
+    }
     return found;
   }
 

@@ -33,3 +33,36 @@ const KOREAN: Readonly<Record<Reason, string>> = {
 export function explain(reason: Reason, language = "en"): string {
   return (language.toLowerCase().startsWith("ko") ? KOREAN : ENGLISH)[reason];
 }
+
+const FAILURES: Readonly<Record<string, readonly [english: string, korean: string]>> = {
+  unsupported: [
+    "Encryption needs a page that came by https, and a browser that stores keys.",
+    "암호화에는 https로 연 페이지와 키를 저장할 수 있는 브라우저가 필요합니다.",
+  ],
+  in_use: [
+    "Encryption is open in another tab of this browser. It goes on here when that is closed.",
+    "이 브라우저의 다른 탭에서 암호화를 사용 중입니다. 그 탭을 닫으면 여기에서 이어집니다.",
+  ],
+  no_devices: [
+    "Not sent: the other has no device yet that can read encrypted messages.",
+    "보내지 않음: 상대방에게 암호화된 메시지를 읽을 수 있는 기기가 아직 없습니다.",
+  ],
+  key_changed: ["Not sent: look at the new device first.", "보내지 않음: 먼저 새 기기를 확인해 주세요."],
+  conflict: [
+    "You have as many devices as there can be. Remove one first.",
+    "등록할 수 있는 기기 수를 넘었습니다. 먼저 기기 하나를 제거해 주세요.",
+  ],
+  keys_unreadable: ["The keys in this browser can't be opened.", "이 브라우저에 저장된 키를 열 수 없습니다."],
+  not_found: [
+    "This device was removed. Reload to add it as a new one.",
+    "이 기기는 제거되었습니다. 새로고침하면 새 기기로 추가됩니다.",
+  ],
+  user_changed: ["Somebody else has signed in.", "다른 사용자가 로그인했습니다."],
+};
+const OTHER = ["Encryption can't be used here now.", "지금은 여기에서 암호화를 사용할 수 없습니다."] as const;
+
+/** Why encryption, or sending, did not work: of the `code` of a TocsinError, in English or Korean. */
+export function explainFailure(code: string, language = "en"): string {
+  const [english, korean] = FAILURES[code] ?? OTHER;
+  return language.toLowerCase().startsWith("ko") ? korean : english;
+}

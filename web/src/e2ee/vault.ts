@@ -19,6 +19,12 @@ export interface Contact {
   readonly wasVerified: boolean;
 }
 
+/** Where a sealed message stands, and the latest of its versions. */
+interface Seen {
+  readonly place: string;
+  readonly version: number;
+}
+
 const STORES = ["device", "contacts", "seen"] as const;
 type StoreName = (typeof STORES)[number];
 
@@ -57,20 +63,21 @@ export class Vault {
   }
 
   /**
-   * Whether a sealed message stands in one place only: the first that this browser saw it in.
+   * Whether a sealed message stands in one place only, the first that this browser saw it in, and is no earlier
+   * version of it than was seen.
    *
    * Its `inner` id is inside of what was sealed; `place` is the id that the server gave it.
    */
-  async isFirst(room: string, sender: string, inner: string, place: string): Promise<boolean> {
+  async isFirst(room: string, sender: string, inner: string, place: string, version: number): Promise<boolean> {
     const key = JSON.stringify([room, sender, inner]);
     const transaction = this.database.transaction("seen", "readwrite");
     const store = transaction.objectStore("seen");
-    const known = (await done(store.get(key))) as string | undefined;
-    if (known === undefined) {
-      await done(store.put(place, key));
-      return true;
-    }
-    return known === place;
+    const known = (await done(store.get(key))) as string | Seen | undefined;
+    // Before texts could be changed the place alone was kept.
+    const seen = typeof known === "string" ? { place: known, version: 0 } : known;
+    if (seen !== undefined && (seen.place !== place || seen.version > version)) return false;
+    if (seen?.version !== version) await done(store.put({ place, version } satisfies Seen, key));
+    return true;
   }
 
   close(): void {

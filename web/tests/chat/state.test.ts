@@ -60,6 +60,13 @@ describe("a conversation", () => {
     expect(chat.fail(arrived, "2").pending).toEqual([{ key: "2", text: "hi", isFailed: true }]);
   });
 
+  it("knows what was encrypted here by its id, as it comes back without a text", () => {
+    const waiting = chat.write(chat.write(chat.EMPTY, "1", "hi"), "2", "hi");
+    const sealed = message("a", true, { message: "", ciphertext: { any: 1 }, client_msg_id: "2" });
+
+    expect(apply(waiting, "message_sent", sealed).pending.map((one) => one.key)).toEqual(["1"]);
+  });
+
   it("knows the latest that is to be read", () => {
     expect(chat.latestUnread(THREE, PEER)?.id).toBe("b");
     const read = apply(THREE, "message_read", { message_id: "b", from_user_id: "8", read_at: "1" });

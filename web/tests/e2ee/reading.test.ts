@@ -68,11 +68,32 @@ describe("reading a message", () => {
       timestamp: "2026-11-27T12:00:00Z",
       state: "encrypted",
       text: "<b>Hi</b>",
+      attachments: [],
+      version: 0,
       reason: null,
       device_id: "PHONE",
       isFromKnownDevice: true,
     });
     expect(asked).toEqual(["!7~8:tocsin 8"]);
+  });
+
+  it("takes links by https and paths of the site out of what was sealed, and no others", async () => {
+    const urls = [
+      "https://a.example/1",
+      "/files/5",
+      "javascript:alert(1)",
+      "//evil.example",
+      "/\\evil",
+      "http://a.example",
+      7,
+    ];
+    const attachments = [...urls.map((url) => ({ url, name: "a file", onclick: "x" })), null, "text"];
+    const { reader: reads } = reader(opened({ content: { id: "c-1", text: "", attachments } }));
+
+    expect((await reads.read(message())).attachments).toEqual([
+      { url: "https://a.example/1", name: "a file" },
+      { url: "/files/5", name: "a file" },
+    ]);
   });
 
   it("says of a text without ciphertext that it is plain", async () => {

@@ -31,6 +31,7 @@ def upgrade():
     op.add_column("tocsin_notification", sa.Column("digest_id", sa.Text()))
     op.add_column("tocsin_notification", sa.Column("digest_count", sa.Integer()))
     op.add_column("tocsin_stream", sa.Column("unread", sa.BigInteger()))
+    op.add_column("tocsin_fan_out", sa.Column("user_ids", sa.LargeBinary()))
     op.drop_index("ix_tocsin_notification_inbox", "tocsin_notification")
     op.drop_index("ix_tocsin_notification_unread", "tocsin_notification")
     op.create_index(
@@ -146,6 +147,7 @@ def downgrade():
         sqlite_where=sa.text("read_at IS NULL"),
         postgresql_where=sa.text("read_at IS NULL"),
     )
+    op.drop_column("tocsin_fan_out", "user_ids")
     op.drop_column("tocsin_stream", "unread")
     op.drop_column("tocsin_notification", "digest_count")
     op.drop_column("tocsin_notification", "digest_id")

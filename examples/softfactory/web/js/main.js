@@ -47,6 +47,8 @@ async function showShop() {
     find("chat-title").textContent = texts.chatWith(other.name);
     const { mountChat } = await import("/dist/chat.js");
     mountChat(find("chat-root"), {
+      userId: user.id,
+      lang: user.lang,
       recipientId: other.id,
       recipientName: other.name,
       texts,

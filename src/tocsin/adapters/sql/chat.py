@@ -10,14 +10,14 @@ from typing import Any
 
 import orjson
 
-from tocsin.adapters.sql import streams
+from tocsin.adapters.sql import chat_claims, streams
 from tocsin.adapters.sql.chat_statements import FIELDS
 from tocsin.adapters.sql.chat_statements import SQLITE as SQL
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.domain.conversation import MAX_BLOCKED
 from tocsin.domain.errors import Conflict, Forbidden, KeyReused, NotFound
 from tocsin.domain.identifier import new_id
-from tocsin.domain.message import ADOPTED_MS, Message, MessageDraft
+from tocsin.domain.message import Message, MessageDraft
 from tocsin.domain.stream import StreamKey
 from tocsin.domain.timestamp import iso, iso_or_none
 from tocsin.domain.user_id import UserId, user_id_json
@@ -43,7 +43,8 @@ def send(transaction: Transaction, draft: MessageDraft) -> Message:
             return _same(from_row(row), draft)
     if draft.is_by_user:
         _refuse_blocked(transaction, draft.from_user_id, draft.to_user_id)
-    return (draft.adopts_saved and _claim_saved(transaction, draft)) or _insert(transaction, draft)
+    saved = chat_claims.claim(transaction, draft) if draft.adopts_saved else None
+    return _insert(transaction, draft) if saved is None else from_row(saved)
 
 
 def _same(sent: Message, draft: MessageDraft) -> Message:
@@ -61,23 +62,6 @@ def _refuse_blocked(transaction: Transaction, from_user_id: UserId, to_user_id: 
         raise Forbidden("you have blocked this user: unblock them to write to them")
     if blockers:
         raise Forbidden("this user takes no messages from you")
-
-
-def _claim_saved(transaction: Transaction, draft: MessageDraft) -> Message | None:
-    row = transaction.row(
-        SQL.claim_message,
-        {
-            "from_user_id": draft.from_user_id,
-            "to_user_id": draft.to_user_id,
-            "message": draft.message,
-            "client_msg_id": draft.client_msg_id,
-            "now": transaction.now,
-            # After a clock was set back a message saved before is no younger than a minute.
-            "latest": transaction.now + ADOPTED_MS,
-            "limit": 1,
-        },
-    )
-    return None if row is None else from_row(row)
 
 
 def _insert(transaction: Transaction, draft: MessageDraft) -> Message:
@@ -158,6 +142,9 @@ def mark_delivered(transaction: Transaction, user_id: UserId, acked: int) -> Non
     """Note that a device has all messages to a user up to a seq of the stream, and tell their senders."""
     for row in transaction.rows(SQL.undelivered, {"to_user_id": user_id, "acked": acked}):
         from_user_id, message_id = UserId(row[0]), row[1]
+        # Between two of whom one has blocked the other nothing is told; it is when the block has ended.
+        if transaction.rows(SQL.blocks_between, {"user_id": from_user_id, "peer_id": user_id}):
+            continue
         values = {"id": message_id, "from_user_id": from_user_id, "to_user_id": user_id}
         transaction.execute(SQL.set_delivered_up_to, values | {"delivered_at": transaction.now})
         told = {
@@ -185,6 +172,7 @@ def edit(
         raise Conflict("an encrypted message stays encrypted, and one that is not stays so")
     if (text, ciphertext) == (message.message, message.ciphertext):
         return message
+    chat_claims.keep(transaction, message)
     message = replace(message, message=text, ciphertext=ciphertext, edited_at=transaction.now)
     row = _to_row(message)
     transaction.execute(SQL.edit_message, {name: row[name] for name in ("id", "message", "ciphertext", "edited_at")})
@@ -198,6 +186,7 @@ def delete(transaction: Transaction, sender_id: UserId, message_id: str) -> Mess
     message = _own(transaction, sender_id, message_id)
     if message.deleted_at is not None:
         return message
+    chat_claims.keep(transaction, message)
     message = replace(message, message="", attachments=(), ciphertext=None, deleted_at=transaction.now)
     transaction.execute(SQL.delete_message, {"id": message_id, "message": "", "deleted_at": transaction.now})
     users = (message.from_user_id, message.to_user_id)

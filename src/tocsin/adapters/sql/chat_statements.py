@@ -77,7 +77,12 @@ class ChatStatements:
             .where(message.c.id == _limited(saved).scalar_subquery())
             .returning(*FIELDS)
         )
-        # One that a host's session saved may be older than the latest by its id.
+        one = message.c.id == bindparam("id")
+        self.message_claimable_until = self._compile(select(message.c.claimable_until).where(one))
+        self.adopt_message = self._compile(
+            update(message).values(client_msg_id=client_msg_id).where(one).returning(*FIELDS)
+        )
+        # One of another process may be older than the latest by its id.
         first = self._upsert(conversation).values({c.name: bindparam(c.name) for c in conversation.c})
         newer = or_(
             conversation.c.last_message_id.is_(None), conversation.c.last_message_id < first.excluded.last_message_id
@@ -92,10 +97,11 @@ class ChatStatements:
         one = message.c.id == bindparam("id")
         self.find_message = self._compile(select(*FIELDS).where(one))
         text: dict[str, Any] = {name: bindparam(name) for name in ("message", "ciphertext", "edited_at")}
-        self.edit_message = self._compile(update(message).values(text).where(one))
+        changed: dict[str, Any] = {"claimable_until": null()}
+        self.edit_message = self._compile(update(message).values(text | changed).where(one))
         gone = {"message": bindparam("message"), "attachments": null(), "ciphertext": null()}
         self.delete_message = self._compile(
-            update(message).values(gone | {"deleted_at": bindparam("deleted_at"), "claimable_until": null()}).where(one)
+            update(message).values(gone | changed | {"deleted_at": bindparam("deleted_at")}).where(one)
         )
 
     def _receipts(self) -> None:

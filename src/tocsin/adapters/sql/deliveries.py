@@ -51,9 +51,9 @@ def end(transaction: Transaction, user_id: UserId, notification_id: str, reason:
     transaction.execute(SQL.end_delivery, values)
 
 
-def end_all(transaction: Transaction, user_id: UserId, category: str | None) -> None:
-    """Do so for all of a user's, or of one category, because they were read."""
-    values = {"user_id": user_id, "category": category, "reason": "read", "now": transaction.now}
+def end_all(transaction: Transaction, user_id: UserId, category: str | None, reason: Ending = "read") -> None:
+    """Do so for all of a user's, or of one category."""
+    values = {"user_id": user_id, "category": category, "reason": reason, "now": transaction.now}
     transaction.execute(SQL.end_all if category is None else SQL.end_category, values)
 
 

@@ -104,6 +104,11 @@ _DROP = tuple(_compiled(delete(table).where(_its(table))) for table in (device, 
 
 _INSERT_SEALED = _compiled(insert(to_device).values({column.name: bindparam(column.name) for column in to_device.c}))
 _DROP_OLD = _compiled(delete(to_device).where(_its(to_device), to_device.c.created_at < bindparam("cutoff")))
+# Ids sort by their time: the oldest stand first, whatever inbox they lie in.
+_oldest = select(to_device.c.id).order_by(to_device.c.id).limit(bindparam("limit")).offset(_OFFSET)
+_DROP_OLDEST = _compiled(
+    delete(to_device).where(to_device.c.id.in_(_oldest), to_device.c.created_at < bindparam("cutoff"))
+)
 _surplus = (
     select(to_device.c.id)
     .where(_its(to_device), to_device.c.from_user_id == bindparam("from_user_id"))
@@ -208,6 +213,11 @@ class SqlE2ee:
                 raise NotFound("there is no such device")
 
         await self._store.write(remove)
+
+
+def prune(transaction: Transaction, now: int, most: int) -> int:
+    """Drop what nobody has fetched for 90 days, a number at ``most``; return how many."""
+    return transaction.execute(_DROP_OLDEST, {"cutoff": now - KEPT_MS, "limit": most}).rowcount
 
 
 def _upload(transaction: Transaction, upload: KeyUpload) -> KeyCounts:

@@ -1,6 +1,7 @@
 """Jobs that notify the followers of a topic: rows, and the steps that make notifications."""
 
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -35,7 +36,7 @@ _one = fan_out.c.id == bindparam("id")
 _of_topic = topic_subscription.c.topic == bindparam("topic")
 _INSERT = _compiled(insert(fan_out).values({column.name: bindparam(column.name) for column in fan_out.c}))
 _FIND = _compiled(select(*(fan_out.c[name] for name in _FIELDS)).where(_one))
-_POSITION = _compiled(select(fan_out.c.draft, fan_out.c.last_user_id).where(_one))
+_POSITION = _compiled(select(fan_out.c.draft, fan_out.c.last_user_id, fan_out.c.user_ids).where(_one))
 _COUNT = _compiled(select(func.count()).select_from(topic_subscription).where(_of_topic))
 _FOLLOWERS = _compiled(
     select(topic_subscription.c.user_id)
@@ -73,6 +74,25 @@ class SqlFanOut:
             len(encoded),
         )
 
+    async def begin_list(
+        self, user_ids: Sequence[UserId], draft: NotificationDraft, once: Once | None = None
+    ) -> FanOutJob:
+        """Store a job for a list."""
+        encoded = orjson.dumps({**asdict(draft), "user_id": ""})
+        users = sorted(set(user_ids))
+        listed = orjson.dumps(users)
+
+        def start(transaction: Transaction) -> FanOutJob:
+            job = FanOutJob(
+                id=new_id(), topic="", state="running", total=len(users), done=0, created_at=transaction.now
+            )
+            return _insert(transaction, job, encoded, listed)
+
+        return await self._store.write(
+            lambda transaction: perform_once(transaction, once, start, asdict, lambda saved: FanOutJob(**saved)),
+            len(encoded) + len(listed),
+        )
+
     async def get(self, job_id: str) -> FanOutJob:
         """Return a job."""
 
@@ -101,7 +121,11 @@ def begin(transaction: Transaction, job_id: str, topic: str, draft: bytes) -> Fa
     """Store a job for all who follow a topic; whose ``user_id`` the encoded draft has means nothing."""
     (total,) = transaction.row(_COUNT, {"topic": topic})
     job = FanOutJob(id=job_id, topic=topic, state="running", total=total, done=0, created_at=transaction.now)
-    transaction.execute(_INSERT, {**asdict(job), "draft": draft, "last_user_id": ""})
+    return _insert(transaction, job, draft, None)
+
+
+def _insert(transaction: Transaction, job: FanOutJob, draft: bytes, user_ids: bytes | None) -> FanOutJob:
+    transaction.execute(_INSERT, {**asdict(job), "draft": draft, "last_user_id": "", "user_ids": user_ids})
     return job
 
 
@@ -109,10 +133,15 @@ def _step(transaction: Transaction, job_id: str, part: int, lang: Lang) -> FanOu
     job = _job(transaction.row(_FIND, {"id": job_id}))
     if job.state == "done":
         return job  # another process was faster
-    encoded, last_user_id = transaction.row(_POSITION, {"id": job_id})
+    encoded, last_user_id, listed = transaction.row(_POSITION, {"id": job_id})
     draft = orjson.loads(encoded)
-    wanted = {"topic": job.topic, "after": last_user_id, "limit": part}
-    followers = [UserId(row[0]) for row in transaction.rows(_FOLLOWERS, wanted)]
+    if listed is None:
+        wanted = {"topic": job.topic, "after": last_user_id, "limit": part}
+        followers = [UserId(row[0]) for row in transaction.rows(_FOLLOWERS, wanted)]
+    else:
+        users = orjson.loads(listed)
+        start = bisect_right(users, last_user_id)
+        followers = users[start : start + part]
     is_expired = draft["expires_at"] is not None and draft["expires_at"] <= transaction.now
     values = {"id": job_id, "state": "running", "total": max(job.total, job.done + len(followers)), "finished_at": None}
     if not followers or is_expired:

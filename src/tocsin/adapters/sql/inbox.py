@@ -120,7 +120,7 @@ def archive_all(transaction: Transaction, user_id: UserId, category: str | None,
         payload = {"all": True, "category": category, "archived_at": iso(now), "read_only": read_only}
         tell(transaction, user_id, "notification_updated", payload, -unread)
         if not read_only:
-            deliveries.end_all(transaction, user_id, category)
+            deliveries.end_all(transaction, user_id, category, "archived")
     return archived
 
 

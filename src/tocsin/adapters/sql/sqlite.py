@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 
 from tocsin.adapters import failpoint
 from tocsin.adapters.sql import acks as acks_of_clients
-from tocsin.adapters.sql import chat, deliveries, devices, inbox_clock, streams, web_push, writes
+from tocsin.adapters.sql import chat, deliveries, devices, e2ee, inbox_clock, streams, web_push, writes
 from tocsin.adapters.sql.connection import open_writer
 from tocsin.adapters.sql.forked import refuse_inherited
 from tocsin.adapters.sql.group_commit import GroupCommit, Operation
@@ -270,6 +270,7 @@ class SqliteStore(SqliteInbox):
             "notification": await self._repeat(lambda writing: inbox_clock.expire(writing, _ROWS_A_TURN)),
             "group_member": await self._repeat(lambda writing: inbox_clock.forget_groups(writing, _ROWS_A_TURN)),
             "delivery_attempt": await self._repeat(lambda writing: deliveries.prune(writing, now, _ROWS_A_TURN)),
+            "e2ee_to_device": await self._repeat(lambda writing: e2ee.prune(writing, now, _ROWS_A_TURN)),
             "idempotency_key": await self._repeat(
                 lambda transaction: (
                     transaction.execute(SQL.delete_old_keys, {"cutoff": now - KEPT_MS, "limit": _ROWS_A_TURN}).rowcount

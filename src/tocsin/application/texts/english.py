@@ -72,7 +72,10 @@ def _publish_failed(facts: Facts) -> Text:
 
 
 def _post_liked(facts: Facts) -> Text:
-    return Text("New like", f"{facts.name or 'Someone'} liked your post.")
+    if not facts.others:
+        return Text("New like", f"{facts.name or 'Someone'} liked your post.")
+    others = "1 other" if facts.others == 1 else f"{facts.others} others"
+    return Text("New likes", f"{facts.name or 'Someone'} and {others} liked your post.")
 
 
 def _post_commented(facts: Facts) -> Text:
@@ -110,6 +113,11 @@ def _message_received(facts: Facts) -> Text:
     return Text(title, cut(facts.message, MAX_MESSAGE))
 
 
+def _digest(facts: Facts) -> Text:
+    about = f" in {facts.category}" if facts.category else ""
+    return Text(f"{facts.number} notifications{about}", " · ".join(facts.titles))
+
+
 EVENTS: dict[str, Callable[[Facts], Text]] = {
     "publish_started": _publish_started,
     "publish_success": _publish_success,
@@ -120,4 +128,5 @@ EVENTS: dict[str, Callable[[Facts], Text]] = {
     "shipment_update": _shipment_update,
     "delivery_confirmed": _delivery_confirmed,
     "message_received": _message_received,
+    "digest": _digest,
 }

@@ -29,6 +29,9 @@ class Facts(NamedTuple):
         platforms: As they were given, each once.
         name: Of the user who liked, commented or wrote.
         status_key: The status in lower case with underscores, to look it up.
+        others: Who else did it, in a group.
+        number: For how many a digest stands.
+        titles: The latest of these.
     """
 
     platforms: tuple[str, ...]
@@ -42,6 +45,10 @@ class Facts(NamedTuple):
     location: str
     carrier: str
     tracking_number: str
+    others: int
+    number: int
+    category: str
+    titles: tuple[str, ...]
 
 
 def facts_of(data: Mapping[str, Any]) -> Facts:
@@ -62,6 +69,10 @@ def facts_of(data: Mapping[str, Any]) -> Facts:
         location=_name(data.get("location")),
         carrier=_name(data.get("carrier")),
         tracking_number=_name(data.get("tracking_number")),
+        others=_number(data.get("others")),
+        number=_number(data.get("count")),
+        category=_name(data.get("category")),
+        titles=tuple(filter(None, map(_name, titles))) if isinstance(titles := data.get("titles"), list) else (),
     )
 
 
@@ -85,6 +96,10 @@ def _text(value: object) -> str:
         return value
     is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < _TOO_LONG
     return str(value) if is_number else ""
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _TOO_LONG else 0
 
 
 def _line(value: object) -> str:

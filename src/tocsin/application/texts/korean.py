@@ -81,7 +81,8 @@ def _publish_failed(facts: Facts) -> Text:
 
 
 def _post_liked(facts: Facts) -> Text:
-    return Text("좋아요를 받았어요", f"{_who(facts)} 회원님의 게시물을 좋아해요.")
+    who = f"{honoured(facts.name)} 외 {facts.others}명이" if facts.name and facts.others else _who(facts)
+    return Text("좋아요를 받았어요", f"{who} 회원님의 게시물을 좋아해요.")
 
 
 def _post_commented(facts: Facts) -> Text:
@@ -122,6 +123,11 @@ def _message_received(facts: Facts) -> Text:
     return Text(title, cut(facts.message, MAX_MESSAGE))
 
 
+def _digest(facts: Facts) -> Text:
+    about = f"{facts.category}: " if facts.category else ""
+    return Text(f"{about}새 알림 {facts.number}개", " · ".join(facts.titles))
+
+
 EVENTS: dict[str, Callable[[Facts], Text]] = {
     "publish_started": _publish_started,
     "publish_success": _publish_success,
@@ -132,4 +138,5 @@ EVENTS: dict[str, Callable[[Facts], Text]] = {
     "shipment_update": _shipment_update,
     "delivery_confirmed": _delivery_confirmed,
     "message_received": _message_received,
+    "digest": _digest,
 }

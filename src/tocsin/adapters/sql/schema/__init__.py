@@ -9,7 +9,6 @@ Instants are milliseconds since 1970. JSON is stored as the bytes that go over
 the wire, so that an event is encoded once in its life.
 """
 
-from tocsin.adapters.sql.schema.base import VERSION_TABLE, metadata, version
 from tocsin.adapters.sql.schema.chat import (
     conversation,
     e2ee_device,
@@ -28,6 +27,7 @@ from tocsin.adapters.sql.schema.push import (
     vapid_key,
     web_push_subscription,
 )
+from tocsin.adapters.sql.schema.registry import VERSION_TABLE, metadata, version
 from tocsin.adapters.sql.schema.streams import idempotency_key, life, stream, stream_event
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
 
-from tocsin.adapters.sql.schema.base import metadata
+from tocsin.adapters.sql.schema.registry import metadata
 
 message = Table(
     "tocsin_message",

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, ColumnElement, Index, Integer, LargeBinary, Table, Text, and_
 
-from tocsin.adapters.sql.schema.base import metadata
+from tocsin.adapters.sql.schema.registry import metadata
 
 notification = Table(
     "tocsin_notification",
@@ -121,7 +121,7 @@ preference = Table(
     Column("updated_at", BigInteger, nullable=False),
 )
 
-# One notification to all who follow a topic, made in parts; ``last_user_id`` is where it stands.
+# One notification to all who follow a topic, or to a long list, made in parts; ``last_user_id`` is where it stands.
 fan_out = Table(
     "tocsin_fan_out",
     metadata,
@@ -134,5 +134,7 @@ fan_out = Table(
     Column("last_user_id", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
+    # Of a list instead: its users in ascending order, JSON, as bytes; the topic is empty.
+    Column("user_ids", LargeBinary),
 )
 Index("ix_tocsin_fan_out_state", fan_out.c.state)

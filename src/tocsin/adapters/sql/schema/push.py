@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, Table, Text
 
-from tocsin.adapters.sql.schema.base import metadata
+from tocsin.adapters.sql.schema.registry import metadata
 
 # An address for push. A token belongs to the user who registered it last.
 device = Table(

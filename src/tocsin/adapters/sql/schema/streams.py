@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, Table, Text
 
-from tocsin.adapters.sql.schema.base import metadata
+from tocsin.adapters.sql.schema.registry import metadata
 
 # The life of the streams: one row, whose epoch is part of every cursor.
 life = Table(

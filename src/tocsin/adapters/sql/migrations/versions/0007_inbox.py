@@ -50,6 +50,7 @@ def upgrade() -> None:
     op.add_column("tocsin_notification", sa.Column("digest_id", sa.Text()))
     op.add_column("tocsin_notification", sa.Column("digest_count", sa.Integer()))
     op.add_column("tocsin_stream", sa.Column("unread", sa.BigInteger()))
+    op.add_column("tocsin_fan_out", sa.Column("user_ids", sa.LargeBinary()))
     op.drop_index("ix_tocsin_notification_inbox", "tocsin_notification")
     op.drop_index("ix_tocsin_notification_unread", "tocsin_notification")
     for name, columns, where in _INDEXES:
