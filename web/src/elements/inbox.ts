@@ -7,7 +7,7 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
-import { isExpired, isUnread, linkOf, type Notification } from "../inbox/notification.js";
+import { isExpired, type Notification } from "../inbox/notification.js";
 import { select } from "../inbox/state.js";
 import { ALL, type InboxStore, type Snapshot } from "../inbox/store.js";
 import { keyOf, type Tab, type ViewName } from "../inbox/view.js";
@@ -183,8 +183,9 @@ export class TocsinInbox extends View {
     if (store === undefined) return;
     this.active = one.id;
     event.stopPropagation();
-    if (action === "open") this.open(one, event);
-    else if (action === "unfold") this.unfold(one);
+    if (action === "open") {
+      if ((event.target as HTMLElement).closest("button") === null) this.lead(one, event);
+    } else if (action === "unfold") this.unfold(one);
     else if (action === "snooze") this.snooze(one);
     else void this.carryOut(action, one).catch(() => {});
     this.changed();
@@ -202,18 +203,6 @@ export class TocsinInbox extends View {
       default:
         return one.read_at === null ? store.markRead(one.id) : store.markUnread(one.id);
     }
-  }
-
-  private open(one: Notification, event: Event): void {
-    const target = event.target as HTMLElement;
-    if (target.closest("button") !== null) return;
-    if (isUnread(one)) void this.store?.markRead(one.id).catch(() => {});
-    const { ctrlKey, metaKey, shiftKey } = event as MouseEvent;
-    // The browser opens it beside the page then.
-    if (target.closest("a") !== null && (ctrlKey || metaKey || shiftKey)) return;
-    event.preventDefault();
-    const link = linkOf(one);
-    if (this.emit("tocsin-open", one) && link !== null) location.assign(link);
   }
 
   private unfold(one: Notification): void {

@@ -108,12 +108,8 @@ export class TocsinToasts extends View {
   }
 
   private open(one: Notification, event: MouseEvent): void {
-    void this.store?.markRead(one.id).catch(() => {});
+    this.lead(one, event);
     this.close(one.id);
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    const link = linkOf(one);
-    if (this.emit("tocsin-open", one) && link !== null) location.assign(link);
   }
 
   protected override view(texts: Texts): TemplateResult {

@@ -1,6 +1,7 @@
 /** What the elements have in common: a client, a language, a style, and one drawing for all that a burst brings. */
 
 import { render, type TemplateResult } from "lit-html";
+import { isUnread, linkOf, type Notification } from "../inbox/notification.js";
 import { type InboxClient, type InboxStore, storeOf } from "../inbox/store.js";
 import { type Texts, textsOf } from "./texts.js";
 
@@ -83,8 +84,16 @@ export abstract class View extends Base {
     return navigator.language || "en";
   }
 
-  protected emit(name: string, detail: unknown): boolean {
-    return this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable: true }));
+  /** Read a notification and go where it leads, unless the page says otherwise. */
+  protected lead(one: Notification, event: Event): void {
+    if (isUnread(one)) void this.store?.markRead(one.id).catch(() => {});
+    const { ctrlKey, metaKey, shiftKey, target } = event as MouseEvent;
+    // The browser opens it beside the page then.
+    if ((ctrlKey || metaKey || shiftKey) && (target as Element).closest("a")) return;
+    event.preventDefault();
+    const asked = { detail: one, bubbles: true, composed: true, cancelable: true };
+    const link = linkOf(one);
+    if (this.dispatchEvent(new CustomEvent("tocsin-open", asked)) && link !== null) location.assign(link);
   }
 
   /** What a page has set before the script came hides our accessors. */

@@ -14,6 +14,7 @@ export type InboxEvent = (typeof EVENTS)[number];
 /** Fields of an event; which ones are there, docs/reference/events.md tells. */
 export interface EventData {
   readonly seq?: number;
+  readonly epoch?: string;
   readonly unread_count?: number;
   readonly id?: string;
   readonly ids?: readonly string[];

@@ -8,7 +8,7 @@
 import type { WebSocketClient } from "../client/client.js";
 import type { Cursor } from "../client/cursor.js";
 import { newIdentifier } from "../client/identifier.js";
-import { TocsinError } from "../client/problem.js";
+import { failure, TocsinError } from "../client/problem.js";
 import { findSubject } from "../client/token.js";
 import { isUnread, type Notification, type UserId } from "./notification.js";
 import { Overlays } from "./optimism.js";
@@ -57,7 +57,7 @@ export interface Arrival {
 export const ALL: ViewName = { tab: "all", category: null };
 const PAGE = 50;
 const MOST = 200;
-const RETRIES_MS = [500, 1_000, 2_000, 4_000];
+const RETRIES_MS = [500, 1_000, 2_000, 4_000] as const;
 type Loudness = { toast?: boolean; silent?: boolean; sound?: string | null; seq?: number };
 /** What is known before anything is. */
 export const NOTHING: Snapshot = { inbox: EMPTY, loading: new Set(), failed: new Set(), problem: null, owner: null };
@@ -81,6 +81,8 @@ export class InboxStore {
   private isLive = false;
   /** How far the client is: nothing before it will come any more. */
   private head: Cursor = { epoch: "", seq: 0 };
+  /** A log that the client did not know when it was last loaded: asked once more, and then believed. */
+  private distrusted = "";
   private unbind: (() => void)[] = [];
 
   constructor(readonly client: InboxClient) {}
@@ -234,7 +236,7 @@ export class InboxStore {
         if (namespace !== "notifications") return;
         this.isLive = true;
         this.head = { epoch, seq };
-        if (!this.isStale && this.isBehind()) this.reload();
+        if (!this.isStale && (epoch !== this.base.epoch || seq > this.base.seq)) this.reload();
       }),
       client.on("*", "state", ({ state }) => void (state === "connected" && this.identify())),
     );
@@ -253,7 +255,7 @@ export class InboxStore {
   /** Begin anew where somebody else has signed in, and load what could not be loaded. */
   private async identify(): Promise<void> {
     const token = await this.client.getToken().catch(() => null);
-    const owner = token ? (findSubject(token) ?? token) : null;
+    const owner = token ? ownerOf(token) : null;
     if (owner !== this.owner) {
       this.base = EMPTY;
       this.overlays.clear();
@@ -288,19 +290,22 @@ export class InboxStore {
     else this.reload();
   }
 
-  /** Events are missing that the client, which began after them, was never sent. */
+  /** Events are missing that the client, which began after them, was never sent; or the page is of another log. */
   private isBehind(): boolean {
     const { head, base } = this;
-    return head.epoch === base.epoch ? head.seq > base.seq : head.epoch !== "" && this.client.isConnected;
+    if (head.epoch === base.epoch) return head.seq > base.seq;
+    const isNews = head.epoch !== "" && this.distrusted !== base.epoch;
+    this.distrusted = base.epoch;
+    return isNews;
   }
 
   private receive(change: Change): void {
-    const { seq = 0, id } = change.data;
+    const { seq = 0, epoch = this.base.epoch, id } = change.data;
     if (this.loading.size > 0) this.recent.push(change);
     if (!this.isStale) {
-      if (seq <= this.base.seq) return;
+      if (epoch === this.base.epoch && seq <= this.base.seq) return;
       // A client without a cursor is sent what is live: what came between our page and that is missing.
-      if (seq > this.base.seq + 1) this.reload();
+      if (epoch !== this.base.epoch || seq > this.base.seq + 1) this.reload();
       else {
         const isUnknown = id !== undefined && !this.base.items.has(id);
         this.base = apply(this.base, change);
@@ -334,21 +339,24 @@ export class InboxStore {
   }
 
   private async callPatiently(call: Call): Promise<unknown> {
-    for (const pauseMs of RETRIES_MS) {
+    const { owner } = this;
+    for (const pauseMs of [...RETRIES_MS, null]) {
       try {
-        return await this.call(call);
+        return await this.call(call, owner);
       } catch (error) {
-        if (!(error instanceof TocsinError) || !error.problem.retryable) throw error;
+        if (pauseMs === null || !(error instanceof TocsinError) || !error.problem.retryable) throw error;
         const askedMs = (error.problem.retry_after_s ?? 0) * 1_000;
         await new Promise((resolve) => setTimeout(resolve, Math.max(pauseMs, askedMs)));
       }
     }
-    return await this.call(call);
+    return null;
   }
 
-  private async call(call: Call): Promise<unknown> {
+  /** Where an owner is given, only while that one is signed in. */
+  private async call(call: Call, owner?: string | null): Promise<unknown> {
     const token = await this.client.getToken();
-    if (!token) throw new TocsinError({ code: "unauthenticated", detail: "Nobody is signed in", retryable: false });
+    if (!token) throw failure("unauthenticated", "Nobody is signed in");
+    if (owner !== undefined && owner !== ownerOf(token)) throw failure("user_changed", "Somebody else has signed in");
     return await request(this.client.origin ?? "", token, call);
   }
 
@@ -371,6 +379,10 @@ export function storeOf(client: InboxClient): InboxStore {
 
 function update(data: EventData): Change {
   return { event: "notification_updated", data };
+}
+
+function ownerOf(token: string): string {
+  return findSubject(token) ?? token;
 }
 
 function inBulk(path: string, category: string | null): Call {
