@@ -27,6 +27,8 @@ const BUNDLES = [
   { entry: "src/client/browser.ts", out: "js/websocket.js", budget: 20_000 },
   { entry: "src/push/browser.ts", out: "js/push.js", budget: 6_000, target: "es2022" },
   { entry: "src/chat/browser.ts", out: "js/chat.js", budget: 10_500, target: "es2022", encryption: "./e2ee.js" },
+  { entry: "src/elements/browser.ts", out: "js/elements.js", budget: 25_000, target: "es2022" },
+  { entry: "src/shared/browser.ts", out: "js/shared.js", budget: 5_000, target: "es2022" },
   { entry: "src/push/worker.ts", out: "js/tocsin-sw.js", budget: 3_000, target: "es2022", sourcemap: "external" },
   // A module of its own, which a page imports when it encrypts.
   { entry: "src/e2ee/browser.ts", out: "js/e2ee.js", budget: 40_000, target: "es2022", format: "esm" },
@@ -57,6 +59,17 @@ const WASM = {
   budget: 2_200_000,
 };
 
+/** What esbuild leaves as it is: the white space inside the templates and style sheets of the elements. */
+const TIGHT = {
+  name: "tight",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /src\/(elements|chat)\/\w+\.ts$/ }, async ({ path }) => {
+      const lean = (await readFile(path, "utf8")).replace(/\n\s+/g, "\n");
+      const contents = path.endsWith("style.ts") ? lean.replace(/([{};:,])\s/g, "$1").replace(/\s([{}])/g, "$1") : lean;
+      return { contents, loader: "ts" };
+    }),
+};
+
 const version = await productVersion();
 for (const bundle of BUNDLES) await makeBundle(bundle);
 for (const { from, to } of COPIES) await copy(join(WEB, from), join(STATIC, to));
@@ -76,8 +89,8 @@ async function makeBundle({ entry, out, budget, target = "es2020", sourcemap = t
     format,
     platform: "browser",
     target,
-    plugins: encryption === undefined ? [] : [importedFrom(encryption)],
     banner: { js: banner(out), css: banner(out) },
+    plugins: [TIGHT, ...(encryption === undefined ? [] : [importedFrom(encryption)])],
     logLevel: "warning",
   });
   await writeFile(`${outfile}.LICENSE.txt`, await licenses(Object.keys(metafile.inputs)));
@@ -110,11 +123,17 @@ async function makePackage() {
   const exports = {
     ".": { types: "./client/index.d.ts", default: "./client/index.js" },
     "./chat": { types: "./chat/index.d.ts", default: "./chat/index.js" },
+    "./elements": { types: "./elements/index.d.ts", default: "./elements/index.js" },
+    "./inbox": { types: "./inbox/index.d.ts", default: "./inbox/index.js" },
+    "./react": { types: "./react/index.d.ts", default: "./react/index.js" },
+    "./shared": { types: "./shared/index.d.ts", default: "./shared/index.js" },
     "./e2ee": { types: "./e2ee/index.d.ts", default: "./e2ee/index.js" },
     "./push": { types: "./push/index.d.ts", default: "./push/index.js" },
   };
   const manifest = { name: "@tocsin/client", version, description, license, type: "module", sideEffects: false };
-  await writeFile(join(PACKAGE, "package.json"), JSON.stringify({ ...manifest, exports, dependencies }, null, 2));
+  const peers = { peerDependencies: { react: ">=18" }, peerDependenciesMeta: { react: { optional: true } } };
+  const whole = { ...manifest, exports, dependencies, ...peers };
+  await writeFile(join(PACKAGE, "package.json"), JSON.stringify(whole, null, 2));
   console.log(`${relative(WEB, PACKAGE)}: @tocsin/client ${version}`);
 }
 

@@ -54,6 +54,8 @@ _API = (
     "/js/websocket.js",
     "/js/push.js",
     "/js/chat.js",
+    "/js/elements.js",
+    "/js/shared.js",
     "/js/e2ee.js",
     "/js/e2ee.wasm",
     "/tocsin-sw.js",

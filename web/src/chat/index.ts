@@ -2,3 +2,4 @@
 
 export { type ChatClient, TocsinChat } from "./element.js";
 export * as state from "./state.js";
+export { type ConversationSnapshot, ConversationStore } from "./store.js";

@@ -64,7 +64,8 @@ const MAX_WAITING_EMITS = 256;
  * reported as an uncaught error and keeps nothing else from happening.
  */
 export class WebSocketClient {
-  private readonly listeners = new Listeners();
+  /** Who hears what; the sharing of tabs listens in. */
+  readonly listeners = new Listeners();
   private readonly tokens: TokenSource;
   private readonly cursors: CursorStore;
   private readonly feeds: ReadonlyMap<NamespaceName, Feed>;
@@ -74,7 +75,8 @@ export class WebSocketClient {
     if (this.sockets.chat.connected) this.sockets.chat.emit("typing", { to_user_id: to, is_typing: isTyping });
   });
   private readonly typingIn = new TypingIn((event) => this.listeners.dispatch("chat", "user_typing", event));
-  private readonly origin: string;
+  /** Where the server is; empty for the page's own. */
+  readonly origin: string;
   /** Who is signed in: the token's subject, or the token itself where that can't be read. */
   private user: string | null = null;
   private subject: string | null = null;

@@ -1,0 +1,74 @@
+/**
+ * What the user has done and the stream has not told yet, laid over what is known.
+ *
+ * A change stays until an event has brought it, or the server refuses it: then it is as if it had never been. An event
+ * that comes after the answer and says otherwise wins, for it is newer.
+ */
+
+import type { Notification } from "./notification.js";
+import { type Change, type Inbox, transform } from "./state.js";
+
+/** A change of the notifications named by its `ids`. */
+export interface Overlay {
+  readonly change: Change & { readonly data: { readonly ids: readonly string[] } };
+  /** An event has brought it, though another may have followed. */
+  isSeen: boolean;
+  isAnswered: boolean;
+}
+
+export class Overlays {
+  private all: Overlay[] = [];
+
+  add(change: Overlay["change"], base: Inbox): Overlay {
+    const overlay = { change, isSeen: isIn(base, change), isAnswered: false };
+    this.all.push(overlay);
+    return overlay;
+  }
+
+  /** The server has taken the change. */
+  answered(overlay: Overlay): void {
+    overlay.isAnswered = true;
+    this.all = this.all.filter((one) => one !== overlay || !one.isSeen);
+  }
+
+  /** The server refuses the change, or nobody waits for it any more. */
+  drop(overlay: Overlay): void {
+    this.all = this.all.filter((one) => one !== overlay);
+  }
+
+  /** The base was loaded anew: what had been answered is in it. */
+  rebase(): void {
+    this.all = this.all.filter((one) => !one.isAnswered);
+  }
+
+  clear(): void {
+    this.all = [];
+  }
+
+  /** An event was applied to the base. */
+  heard({ data }: Change, base: Inbox): void {
+    this.all = this.all.filter((one) => {
+      one.isSeen ||= isIn(base, one.change);
+      const { ids } = one.change.data;
+      const isTouched = data.all === true || ids.some((id) => id === data.id || data.ids?.includes(id));
+      return !(one.isAnswered && (one.isSeen || isTouched));
+    });
+  }
+
+  over(base: Inbox): Inbox {
+    return this.all.reduce((state, { change }) => transform(state, change), base);
+  }
+}
+
+/** Whether the state is as the change wants it; instants are the server's, so only whether there is one counts. */
+function isIn(state: Inbox, { event, data }: Overlay["change"]): boolean {
+  return data.ids.every((id) => {
+    const one = state.items.get(id);
+    if (one === undefined || event === "notification_deleted") return one === undefined;
+    return Object.entries(data).every(([name, value]) => name === "ids" || isSet(one, name) === (value !== null));
+  });
+}
+
+function isSet(one: Notification, name: string): boolean {
+  return name === "claim" ? (one.claim?.claimed_by ?? null) !== null : (one[name] ?? null) !== null;
+}

@@ -1,0 +1,123 @@
+/** What a user wants to be told, and how: kept by the server, shown here, saved as it is changed. */
+
+import type { TocsinError } from "../client/problem.js";
+import { type Call, request } from "./rest.js";
+import type { InboxClient } from "./store.js";
+
+export interface CategoryPreferences {
+  readonly inbox?: boolean;
+  readonly toast?: boolean;
+  /** A name or URL that the page knows, "default", or false for silence. */
+  readonly sound?: string | false;
+  readonly fcm?: boolean;
+  readonly webpush?: boolean;
+  readonly channels?: boolean;
+  readonly digest?: "off" | "hourly" | "daily";
+}
+
+/** Times of day as `22:00`. */
+export interface QuietHours {
+  readonly from: string;
+  readonly until: string;
+  readonly time_zone: string;
+}
+
+export interface Preferences {
+  /** By category; `*` stands for each that has no own. */
+  readonly categories?: Readonly<Record<string, CategoryPreferences>>;
+  readonly quiet_hours?: QuietHours | null;
+  readonly mute_until?: string | null;
+  readonly digest_hour?: number;
+  readonly locale?: "en" | "ko" | null;
+  readonly time_zone?: string;
+}
+
+export interface PreferencesAnswer {
+  /** The user's own, over the host's defaults. */
+  readonly preferences: Preferences;
+  readonly defaults: Preferences;
+  readonly effective: Preferences;
+  readonly categories: readonly string[];
+}
+
+export interface PreferencesSnapshot {
+  readonly answer: PreferencesAnswer | null;
+  readonly problem: TocsinError | null;
+  readonly hasSaved: boolean;
+}
+
+/** The preferences of a client's user; changes are shown at once and taken back when they are refused. */
+export class PreferencesStore {
+  snapshot: PreferencesSnapshot = { answer: null, problem: null, hasSaved: false };
+  /** As the server has them. */
+  private saved: PreferencesAnswer | null = null;
+  private saving: Promise<void> = Promise.resolve();
+  private waiting = 0;
+
+  constructor(
+    private readonly client: InboxClient,
+    private readonly changed: () => void,
+  ) {}
+
+  /** Load them, and again whenever another device changes them or the client comes back. Returns what ends it. */
+  follow(): () => void {
+    const load = () => void this.load();
+    const listen = this.client.on as (namespace: string, event: string, callback: (data: never) => void) => () => void;
+    const unbind = [
+      listen.call(this.client, "notifications", "preferences_changed", load),
+      this.client.on("*", "state", ({ state }) => state === "connected" && load()),
+    ];
+    load();
+    return () => {
+      for (const each of unbind) each();
+    };
+  }
+
+  /** Save what a change makes of the user's own preferences; one after the other. */
+  change(make: (own: Preferences) => Preferences): void {
+    const { answer } = this.snapshot;
+    if (answer === null) return;
+    const preferences = make(answer.preferences);
+    this.show({ ...answer, preferences, effective: laidOver(answer.effective, preferences) }, null, false);
+    this.waiting += 1;
+    this.saving = this.saving.then(() => this.save(preferences));
+  }
+
+  private async save(preferences: Preferences): Promise<void> {
+    try {
+      this.saved = (await this.call({ method: "PUT", path: "preferences", body: preferences })) as PreferencesAnswer;
+      this.waiting -= 1;
+      // What was changed meanwhile is newer than this answer.
+      if (this.waiting === 0) this.show(this.saved, null, true);
+    } catch (error) {
+      this.waiting -= 1;
+      if (this.waiting === 0) this.show(this.saved, error as TocsinError, false);
+    }
+  }
+
+  private async load(): Promise<void> {
+    try {
+      const found = (await this.call({ method: "GET", path: "preferences" })) as PreferencesAnswer;
+      this.saved = found;
+      if (this.waiting === 0) this.show(found, null, this.snapshot.hasSaved);
+    } catch (error) {
+      if (this.snapshot.answer === null) this.show(null, error as TocsinError, false);
+    }
+  }
+
+  private show(answer: PreferencesAnswer | null, problem: TocsinError | null, hasSaved: boolean): void {
+    this.snapshot = { answer, problem, hasSaved };
+    this.changed();
+  }
+
+  private async call(call: Call): Promise<unknown> {
+    return await request(this.client.origin ?? "", (await this.client.getToken()) ?? "", call);
+  }
+}
+
+/** What holds until the server has said so: the user's own over what held before. */
+function laidOver(effective: Preferences, own: Preferences): Preferences {
+  const categories = { ...effective.categories };
+  for (const [name, each] of Object.entries(own.categories ?? {})) categories[name] = { ...categories[name], ...each };
+  return { ...effective, ...own, categories };
+}

@@ -1,0 +1,345 @@
+/**
+ * A client for every tab of one user, over the connection of one of them.
+ *
+ * The tab that holds the lock has the connection and passes on what comes. Each tab keeps its own place in the streams:
+ * it drops what it has had, and reads in the log what it has missed. When the tab with the connection goes, the next one
+ * connects from its own place, so nothing is lost or doubled in any.
+ */
+
+import type { EventsOf, WebSocketClient } from "../client/client.js";
+import type { ConnectionState, StateEvent } from "../client/connection.js";
+import type { Cursor, KeyValueStorage } from "../client/cursor.js";
+import { Feed, type ResyncEvent, type SyncEvent } from "../client/feed.js";
+import { newIdentifier } from "../client/identifier.js";
+import { type Listener, Listeners } from "../client/listeners.js";
+import { NAMESPACES, type NamespaceName, namespaceName, streamItem } from "../client/namespace.js";
+import type { SentMessage } from "../client/outbox.js";
+import { failure, TocsinError } from "../client/problem.js";
+import { findSubject } from "../client/token.js";
+import type { UserId } from "../client/typing.js";
+import { type Call, type Channel, type Cursors, type Message, openChannel } from "./channel.js";
+import { readLog } from "./log.js";
+
+interface Pending {
+  readonly call: Call;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: TocsinError) => void;
+}
+
+/** Makes a client that keeps its cursors in this storage. */
+export type MakeClient = (storage: KeyValueStorage | null) => WebSocketClient;
+
+/** As `WebSocketClient`, but for `sockets`: they are in one tab alone. */
+export class SharedClient {
+  private readonly listeners = new Listeners();
+  private readonly feeds: ReadonlyMap<NamespaceName, Feed>;
+  private readonly client: WebSocketClient;
+  private readonly name = newIdentifier();
+  private channel: Channel | null = null;
+  private isLeader = false;
+  /** Another tab has said that it has the connection. */
+  private hasLeader = false;
+  private current: ConnectionState = "disconnected";
+  private readonly pending = new Map<number, Pending>();
+  private asked = 0;
+  private stop: (() => void) | null = null;
+
+  constructor(make: MakeClient, storage: KeyValueStorage | null = pageStorage()) {
+    this.feeds = new Map(NAMESPACES.map((namespace) => [namespace, this.feed(namespace)]));
+    this.client = make(this.withOwnPlace(storage));
+    const { listeners } = this.client;
+    const dispatch = listeners.dispatch.bind(listeners);
+    // All that the connection brings comes by here, whatever its name.
+    listeners.dispatch = (namespace, event, data) => {
+      dispatch(namespace, event, data);
+      this.channel?.say({ kind: "event", namespace, event, data });
+      this.receive(namespace, event, data);
+    };
+  }
+
+  get isConnected(): boolean {
+    return this.current === "connected";
+  }
+
+  get state(): ConnectionState {
+    return this.current;
+  }
+
+  get origin(): string {
+    return this.client.origin;
+  }
+
+  /** Whether this tab has the connection. */
+  get hasConnection(): boolean {
+    return this.isLeader;
+  }
+
+  getToken(): Promise<string | null> {
+    return this.client.getToken();
+  }
+
+  lastSeq(namespace: NamespaceName): number {
+    return this.feeds.get(namespaceName(namespace))?.cursor?.seq ?? 0;
+  }
+
+  on<N extends NamespaceName | "*", E extends keyof EventsOf<N> & string>(
+    namespace: N,
+    event: E,
+    callback: (data: EventsOf<N>[E]) => void,
+  ): () => void {
+    return this.listeners.add(named(namespace), event, callback as Listener);
+  }
+
+  off<N extends NamespaceName | "*", E extends keyof EventsOf<N> & string>(
+    namespace: N,
+    event: E,
+    callback: ((data: EventsOf<N>[E]) => void) | null = null,
+  ): void {
+    this.listeners.remove(named(namespace), event, callback as Listener | null);
+  }
+
+  /** Share the connection of the user's other tabs, or make one; harmless when that is under way. */
+  connect(): void {
+    if (this.stop !== null) {
+      if (this.isLeader) this.client.connect();
+      return;
+    }
+    const { locks } = navigator;
+    const controller = new AbortController();
+    this.stop = () => controller.abort();
+    // The other tabs of an older browser have their own.
+    if (locks === undefined || globalThis.BroadcastChannel === undefined) void this.lead(controller.signal);
+    else void this.share(locks, controller.signal);
+  }
+
+  /** Leave until `connect`. Where another tab is open, it goes on. */
+  disconnect(): void {
+    this.stop?.();
+    this.stop = null;
+    this.channel?.close();
+    this.channel = null;
+    this.hasLeader = false;
+    this.settle(() => false);
+    this.changed({ state: "disconnected", problem: null, retryInMs: null });
+  }
+
+  emit(namespace: NamespaceName, event: string, data?: object): boolean {
+    void this.ask({ method: "emit", args: [namespace, event, data] }).catch(() => {});
+    return true;
+  }
+
+  emitWithAck(
+    namespace: NamespaceName,
+    event: string,
+    data?: object,
+    options?: { timeoutMs?: number },
+  ): Promise<Record<string, unknown>> {
+    const isMessage = namespaceName(namespace) === "chat" && event === "send_message";
+    const given = isMessage ? { client_msg_id: newIdentifier(), ...data } : data;
+    const args = [namespace, event, given, options];
+    return this.ask({ method: "emitWithAck", args }) as Promise<Record<string, unknown>>;
+  }
+
+  sendMessage(to: UserId, text: string): Promise<SentMessage> {
+    const sent: Promise<unknown> = this.emitWithAck("chat", "send_message", { to_user_id: to, message: text });
+    return sent as Promise<SentMessage>;
+  }
+
+  setTyping(to: UserId, isTyping: boolean): void {
+    void this.ask({ method: "setTyping", args: [to, isTyping] }).catch(() => {});
+  }
+
+  private async share(locks: LockManager, signal: AbortSignal): Promise<void> {
+    const token = await this.getToken().catch(() => null);
+    if (signal.aborted) return;
+    const user = token === null ? "" : (findSubject(token) ?? token);
+    const name = `tocsin:tabs:${this.origin}:${user}`;
+    this.channel = openChannel(name, (message) => this.hear(message));
+    this.changed({ state: "connecting", problem: null, retryInMs: null });
+    this.channel.say({ kind: "hello", from: this.name });
+    // A tab that slept has missed what was said.
+    const wake = () => document.visibilityState === "visible" && this.channel?.say({ kind: "hello", from: this.name });
+    document.addEventListener("visibilitychange", wake, { signal });
+    addEventListener("pageshow", wake, { signal });
+    await locks.request(name, { signal }, () => this.lead(signal)).catch(() => {});
+  }
+
+  /** Hold the connection until this tab leaves. */
+  private async lead(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    this.isLeader = true;
+    this.client.connect();
+    this.channel?.say({ kind: "leads", to: null, state: this.client.state, cursors: this.cursors() });
+    this.settle(() => true);
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    this.isLeader = false;
+    this.client.disconnect();
+  }
+
+  private hear(message: Message): void {
+    switch (message.kind) {
+      case "hello":
+        if (this.isLeader)
+          this.channel?.say({ kind: "leads", to: message.from, state: this.current, cursors: this.cursors() });
+        break;
+      case "leads":
+        if (message.to === null || message.to === this.name)
+          this.follow(message.state, message.cursors, message.to === null);
+        break;
+      case "event":
+        this.receive(message.namespace, message.event, message.data);
+        break;
+      case "ask":
+        if (this.isLeader) void this.answer(message.from, message.id, message.call);
+        break;
+      case "answer":
+        if (message.to === this.name) this.answered(message.id, message.value, message.problem);
+    }
+  }
+
+  /** Another tab has the connection; where it stands, this one stands too, or catches up. */
+  private follow(state: ConnectionState, cursors: Cursors, isNew: boolean): void {
+    const isFirst = !this.hasLeader;
+    this.hasLeader = true;
+    // What the last one was asked it may have done; only messages are known by their id, and are asked again.
+    if (isFirst || isNew) this.settle((call) => isFirst || isRepeatable(call));
+    this.changed({ state, problem: null, retryInMs: null });
+    for (const [namespace, cursor] of Object.entries(cursors) as [NamespaceName, Cursor][]) {
+      const feed = this.feeds.get(namespace) as Feed;
+      if (feed.cursor === null) feed.begin(cursor);
+      // One that has just begun to lead may stand behind this one.
+      if (feed.cursor?.epoch !== cursor.epoch || cursor.seq >= feed.cursor.seq) feed.synced(cursor);
+    }
+  }
+
+  private receive(namespace: string, event: string, data: unknown): void {
+    if (namespace === "*") this.receiveOwn(event, data);
+    else {
+      const item = streamItem(event, data);
+      const feed = this.feeds.get(namespace as NamespaceName);
+      if (item !== null && feed !== undefined) feed.receive(item);
+      else this.listeners.dispatch(namespace, event, data);
+    }
+  }
+
+  private receiveOwn(event: string, data: unknown): void {
+    if (event === "state") this.changed(data as StateEvent);
+    else if (event === "sync") {
+      const { namespace, epoch, seq } = data as SyncEvent;
+      this.feeds.get(namespace)?.synced({ epoch, seq });
+    } else if (event === "resync") {
+      const { namespace, epoch, seq } = data as ResyncEvent;
+      this.feeds.get(namespace)?.begin({ epoch, seq });
+      this.listeners.dispatch("*", event, data);
+    }
+  }
+
+  private changed(event: StateEvent): void {
+    if (event.state === this.current && event.problem === null && event.retryInMs === null) return;
+    this.current = event.state;
+    this.listeners.dispatch("*", "state", event);
+  }
+
+  private ask(call: Call): Promise<unknown> {
+    if (this.isLeader) return this.perform(call);
+    if (this.stop === null) return Promise.reject(failure("disconnected", "the client is not connected"));
+    return new Promise((resolve, reject) => {
+      this.asked += 1;
+      this.pending.set(this.asked, { call, resolve, reject });
+      if (this.hasLeader) this.channel?.say({ kind: "ask", from: this.name, id: this.asked, call });
+    });
+  }
+
+  private async perform({ method, args }: Call): Promise<unknown> {
+    return await (this.client[method] as (...given: readonly unknown[]) => unknown).apply(
+      this.client,
+      args as unknown[],
+    );
+  }
+
+  private async answer(to: string, id: number, call: Call): Promise<void> {
+    const done = { kind: "answer", to, id } as const;
+    try {
+      this.channel?.say({ ...done, value: (await this.perform(call)) ?? null, problem: null });
+    } catch (error) {
+      // By its problem: the class of another script is another class.
+      const { problem } = (error as Partial<TocsinError>).problem
+        ? (error as TocsinError)
+        : failure("disconnected", `${error}`);
+      this.channel?.say({ ...done, value: null, problem });
+    }
+  }
+
+  private answered(id: number, value: unknown, problem: TocsinError["problem"] | null): void {
+    const asked = this.pending.get(id);
+    this.pending.delete(id);
+    if (problem === null) asked?.resolve(value);
+    else asked?.reject(new TocsinError(problem));
+  }
+
+  /** There is another connection, or none: ask it what may be asked, and give up the rest. */
+  private settle(mayAsk: (call: Call) => boolean): void {
+    for (const [id, { call, resolve, reject }] of [...this.pending]) {
+      if (!mayAsk(call)) {
+        this.pending.delete(id);
+        reject(failure("disconnected", "the connection was closed before the answer"));
+      } else if (this.isLeader) {
+        this.pending.delete(id);
+        this.perform(call).then(resolve, reject);
+      } else this.channel?.say({ kind: "ask", from: this.name, id, call });
+    }
+  }
+
+  private cursors(): Cursors {
+    const known = [...this.feeds].map(([namespace, { cursor }]) => [namespace, cursor] as const);
+    return Object.fromEntries(known.filter(([, cursor]) => cursor !== null)) as Cursors;
+  }
+
+  private feed(namespace: NamespaceName): Feed {
+    const feed: Feed = new Feed(namespace, {
+      // The tab with the connection tells the server for all.
+      isJoined: () => false,
+      send: () => {},
+      request: async (_, { after }) => {
+        const { epoch, seq, items } = await readLog(this.origin, (await this.getToken()) ?? "", namespace, after);
+        for (const item of items) feed.receive(item);
+        feed.synced({ epoch, seq });
+      },
+      refetch: () => Promise.reject(failure("not_here", "the page fetches by itself")),
+      deliver: ({ event, payload }) => this.listeners.dispatch(namespace, event, payload),
+      announce: (event, detail) => this.listeners.dispatch("*", event, detail),
+      save: () => {},
+    });
+    return feed;
+  }
+
+  /** What this tab has had is where its connection begins, wherever the storage is. */
+  private withOwnPlace(storage: KeyValueStorage | null): KeyValueStorage {
+    return {
+      getItem: (key) => {
+        const namespace = /^tocsin:cursor:.*:(\w+)$/.exec(key)?.[1] as NamespaceName | undefined;
+        const cursor = namespace === undefined ? null : (this.feeds.get(namespace)?.cursor ?? null);
+        return cursor === null ? (storage?.getItem(key) ?? null) : JSON.stringify(cursor);
+      },
+      setItem: (key, value) => storage?.setItem(key, value),
+      removeItem: (key) => storage?.removeItem(key),
+    };
+  }
+}
+
+function isRepeatable({ method, args }: Call): boolean {
+  return method === "emitWithAck" && args[1] === "send_message";
+}
+
+function named(namespace: string): string {
+  return namespace === "*" ? namespace : namespaceName(namespace);
+}
+
+function pageStorage(): KeyValueStorage | null {
+  try {
+    return globalThis.localStorage ?? null;
+  } catch {
+    // Reading the property itself throws where the page may not store anything.
+    return null;
+  }
+}
