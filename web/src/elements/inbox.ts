@@ -6,18 +6,18 @@
  */
 
 import { html, nothing, type TemplateResult } from "lit-html";
-import { repeat } from "lit-html/directives/repeat.js";
 import { isExpired, type Notification } from "../inbox/notification.js";
 import { select } from "../inbox/state.js";
-import { ALL, type InboxStore, type Snapshot } from "../inbox/store.js";
+import { ALL, type InboxStore, NOTHING, type Snapshot } from "../inbox/store.js";
 import { keyOf, type Tab, type ViewName } from "../inbox/view.js";
 import { empty, failure, type HeaderActs, header, problemText, skeleton } from "./inbox_parts.js";
 import { STYLE as OWN } from "./inbox_style.js";
+import { Keyed } from "./keyed.js";
 import { SnoozeMenu } from "./menu.js";
 import { type Action, row } from "./row.js";
 import { type Range, RowHeights } from "./rows.js";
 import { STYLE } from "./style.js";
-import type { Texts } from "./texts.js";
+import { type Texts, textsOf } from "./texts.js";
 import { dayOf } from "./time.js";
 import { everyHalfMinute, View } from "./view.js";
 
@@ -36,6 +36,7 @@ export class TocsinInbox extends View {
 
   private shown: readonly Notification[] = [];
   private readonly heights = new RowHeights();
+  private readonly rows = new Keyed();
   private range: Range = { from: 0, to: 0, before: 0, after: 0 };
   private readonly unfolded = new Set<string>();
   private readonly menu = new SnoozeMenu();
@@ -80,8 +81,7 @@ export class TocsinInbox extends View {
   protected override draw(): void {
     const { store, list, name } = this;
     const inbox = store?.snapshot.inbox;
-    const scrolled = list?.scrollTop ?? 0;
-    const where = this.heights.hold(scrolled);
+    const where = this.heights.hold(list?.scrollTop ?? 0);
     const loaded = inbox && select(inbox, name);
     const now = Date.now();
     const before = this.shown;
@@ -89,18 +89,32 @@ export class TocsinInbox extends View {
     this.shown = (loaded ?? []).filter((one) => !isExpired(one, now));
     this.heights.list(this.shown.map((one) => one.id));
     this.keepActive(before, hadFocus);
+    this.paint(where, hadFocus, loaded === undefined);
+  }
+
+  /** Draw the rows that are near what is looked at; `where` tells how far down that is by then. */
+  private paint(where: () => number, hadFocus: boolean, isFirst = false): void {
+    const scrolled = this.list?.scrollTop ?? 0;
     this.drawRange();
     if (this.measure()) this.drawRange();
+    const { list } = this;
     // What is looked at stays where it is, whatever comes above it; who is at the top looks at what is new.
     if (list !== null && scrolled > 0 && Math.abs(where() - scrolled) >= 1) list.scrollTop = where();
     this.putFocus(hadFocus);
-    this.loadMore(loaded === undefined);
+    this.loadMore(isFirst);
   }
 
   private drawRange(): void {
     const { list } = this;
     this.range = this.heights.range(list?.scrollTop ?? 0, list?.clientHeight ?? 0);
     super.draw();
+    const feed = this.root.querySelector("[role=feed]");
+    this.rows.draw(
+      feed,
+      feed?.firstElementChild ?? null,
+      this.shown.slice(this.range.from, this.range.to),
+      this.rowView(),
+    );
   }
 
   /** Take the heights of the rows as they are; returns whether any was not known. */
@@ -114,9 +128,9 @@ export class TocsinInbox extends View {
     if (list === null) return;
     const next = this.heights.range(list.scrollTop, list.clientHeight);
     const isFar = Math.abs(next.from - range.from) > 2 || Math.abs(next.to - range.to) > 2;
-    if (isFar || next.from === 0 || next.to === this.shown.length) {
-      if (next.from !== range.from || next.to !== range.to) this.draw();
-    }
+    const isAtEnd = next.from === 0 || next.to === this.shown.length;
+    if ((isFar || isAtEnd) && (next.from !== range.from || next.to !== range.to))
+      this.paint(this.heights.hold(list.scrollTop), list.contains(this.root.activeElement));
   }
 
   private onResize(): void {
@@ -227,7 +241,7 @@ export class TocsinInbox extends View {
     return html`<section part="inbox" aria-label=${texts.notifications}>
       ${this.store && snapshot ? header(texts, name, snapshot, this.headerActs) : nothing}
       <div id="list" part="list" role="tabpanel" aria-label=${texts[name.tab]} tabindex="-1" @scroll=${() => this.onScroll()}>
-        ${this.rowsView(texts, lang, now)} ${snapshot === undefined ? nothing : this.stateView(texts, snapshot)}
+        ${this.feedView(texts)} ${snapshot === undefined ? nothing : this.stateView(texts, snapshot)}
       </div>
       <p class="problem" part="problem" role="status">${problemText(texts, snapshot?.problem ?? null)}</p>
       ${this.menu.view(texts, lang, now)}
@@ -235,33 +249,45 @@ export class TocsinInbox extends View {
     </section>`;
   }
 
-  private rowsView(texts: Texts, lang: string, now: number): TemplateResult | typeof nothing {
-    const { shown, range, store } = this;
-    if (store === undefined || shown.length === 0) return nothing;
-    const { inbox, owner, loading } = store.snapshot;
-    const key = keyOf(this.name);
-    const size = inbox.views.get(key)?.cursor === null ? shown.length : -1;
+  /** Where the rows are drawn, with the room of those that are not. */
+  private feedView(texts: Texts): TemplateResult | typeof nothing {
+    const { range, store } = this;
+    if (this.shown.length === 0) return nothing;
+    const isBusy = store?.snapshot.loading.has(keyOf(this.name));
+    return html`<div role="feed" aria-label=${texts.notifications} aria-busy=${isBusy} aria-describedby="keys">
+      <div .style="height: ${range.before}px"></div>
+      <div .style="height: ${range.after}px"></div>
+    </div>`;
+  }
+
+  private rowView(): (one: Notification, index: number) => TemplateResult {
+    const { shown, range, store, language: lang } = this;
+    const { inbox, owner } = store?.snapshot ?? NOTHING;
+    const now = Date.now();
+    const size = inbox.views.get(keyOf(this.name))?.cursor === null ? shown.length : -1;
     const drawn = shown.slice(range.from, range.to);
     const active = drawn.some((one) => one.id === this.active) ? this.active : (drawn[0]?.id ?? null);
     const unfolded = new Map([...this.unfolded].map((id) => [id, select(inbox, { ...ALL, digest: id })]));
-    const context = { texts, lang, now, owner, active, unfolded, size, nameOf: this.nameOf, act: this.act };
+    const context = {
+      texts: textsOf(lang),
+      lang,
+      now,
+      owner,
+      active,
+      unfolded,
+      size,
+      nameOf: this.nameOf,
+      act: this.act,
+    };
     const dayAt = (index: number) => {
       const one = shown[index];
       return one === undefined ? null : dayOf(new Date(one.timestamp), now, lang);
     };
-    return html`<div role="feed" aria-label=${texts.notifications} aria-busy=${loading.has(key)} aria-describedby="keys">
-      <div .style="height: ${range.before}px"></div>
-      ${repeat(
-        drawn,
-        (one) => one.id,
-        (one, index) => {
-          const place = range.from + index;
-          const day = dayAt(place) === dayAt(place - 1) ? null : dayAt(place);
-          return row(one, { ...context, day, place: place + 1 });
-        },
-      )}
-      <div .style="height: ${range.after}px"></div>
-    </div>`;
+    return (one, index) => {
+      const place = range.from + index;
+      const day = dayAt(place) === dayAt(place - 1) ? null : dayAt(place);
+      return row(one, { ...context, day, place: place + 1 });
+    };
   }
 
   private stateView(texts: Texts, { loading, failed, inbox }: Snapshot): TemplateResult | typeof nothing {

@@ -2,6 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { TocsinError } from "../client/problem.js";
+import type { Inbox } from "../inbox/state.js";
 import type { Snapshot } from "../inbox/store.js";
 import type { Tab, ViewName } from "../inbox/view.js";
 import { type Icon, icon } from "./icons.js";
@@ -27,7 +28,7 @@ export function header(
   { inbox }: Snapshot,
   acts: HeaderActs,
 ): TemplateResult {
-  const found = new Set([...inbox.items.values()].map((one) => one.category).filter((name) => name !== null));
+  const found = categoriesOf(inbox.items);
   if (category !== null) found.add(category);
   const choose = (event: Event) => acts.category((event.target as HTMLSelectElement).value || null);
   return html`<header part="header">
@@ -56,6 +57,17 @@ export function header(
       )}
     </div>
   </header>`;
+}
+
+let counted: readonly [Inbox["items"], ReadonlySet<string>] | undefined;
+
+/** The categories of what is known; found once for each state. */
+function categoriesOf(items: Inbox["items"]): Set<string> {
+  if (counted?.[0] !== items) {
+    const names = [...items.values()].map((one) => one.category);
+    counted = [items, new Set(names.filter((name) => name !== null))];
+  }
+  return new Set(counted[1]);
 }
 
 /** Right and left are the tabs'; down leads into the list. */

@@ -7,14 +7,14 @@
  */
 
 import { html, nothing, type TemplateResult } from "lit-html";
-import { repeat } from "lit-html/directives/repeat.js";
 import { isExpired, isUnread, linkOf, type Notification } from "../inbox/notification.js";
 import type { Arrival } from "../inbox/store.js";
 import { avatar } from "./card.js";
 import { icon } from "./icons.js";
+import { Keyed } from "./keyed.js";
 import { ring } from "./sound.js";
 import { STYLE } from "./style.js";
-import type { Texts } from "./texts.js";
+import { type Texts, textsOf } from "./texts.js";
 import { STYLE as OWN } from "./toasts_style.js";
 import { View } from "./view.js";
 
@@ -37,6 +37,8 @@ export class TocsinToasts extends View {
   /** Newest last. */
   private toasts: Toast[] = [];
   private isHeld = false;
+  /** What interrupts, and what waits until a screen reader has time. */
+  private readonly regions = [new Keyed(), new Keyed()] as const;
 
   constructor() {
     super(STYLE, OWN);
@@ -113,29 +115,34 @@ export class TocsinToasts extends View {
   }
 
   protected override view(texts: Texts): TemplateResult {
-    const urgent = this.toasts.filter(({ one }) => one.priority === "urgent");
-    const others = this.toasts.filter(({ one }) => one.priority !== "urgent");
     // Both regions are there before what they tell.
     return html`<section part="toasts" aria-label=${texts.newOnes}>
-      <div aria-live="assertive">${this.toastsView(texts, urgent)}</div>
-      <div aria-live="polite">${this.toastsView(texts, others)}</div>
+      <div aria-live="assertive"></div>
+      <div aria-live="polite"></div>
     </section>`;
   }
 
-  private toastsView(texts: Texts, toasts: readonly Toast[]): unknown {
-    return repeat(
-      toasts,
-      ({ one }) => one.id,
-      ({ one }) => html`<div class="toast" part="toast" data-id=${one.id}>
-        ${avatar(one)}
-        <div class="body">
-          <div class="title" dir="auto">${one.priority === "urgent" ? html`<span class="unseen">${texts.urgent}: </span>` : nothing}
-            <a href=${linkOf(one) ?? "#"} @click=${(event: MouseEvent) => this.open(one, event)}>${one.title}</a></div>
-          <p dir="auto">${one.message}</p>
-        </div>
-        <button class="quiet" type="button" aria-label="${texts.dismiss}: ${one.title}" title=${texts.dismiss}
-          @click=${() => this.close(one.id)}>${icon("close")}</button>
-      </div>`,
-    );
+  protected override draw(): void {
+    super.draw();
+    const texts = textsOf(this.language);
+    const all = this.toasts.map(({ one }) => one);
+    for (const [index, rows] of this.regions.entries()) {
+      const region = this.root.querySelectorAll("[aria-live]")[index] ?? null;
+      const shown = all.filter((one) => (one.priority === "urgent") === (index === 0));
+      rows.draw(region, null, shown, (one) => this.toastView(texts, one));
+    }
+  }
+
+  private toastView(texts: Texts, one: Notification): TemplateResult {
+    return html`<div class="toast" part="toast" data-id=${one.id}>
+      ${avatar(one)}
+      <div class="body">
+        <div class="title" dir="auto">${one.priority === "urgent" ? html`<span class="unseen">${texts.urgent}: </span>` : nothing}
+          <a href=${linkOf(one) ?? "#"} @click=${(event: MouseEvent) => this.open(one, event)}>${one.title}</a></div>
+        <p dir="auto">${one.message}</p>
+      </div>
+      <button class="quiet" type="button" aria-label="${texts.dismiss}: ${one.title}" title=${texts.dismiss}
+        @click=${() => this.close(one.id)}>${icon("close")}</button>
+    </div>`;
   }
 }

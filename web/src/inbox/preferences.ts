@@ -53,6 +53,8 @@ export class PreferencesStore {
   private saved: PreferencesAnswer | null = null;
   private saving: Promise<void> = Promise.resolve();
   private waiting = 0;
+  /** How often they were changed here. */
+  private changes = 0;
 
   constructor(
     private readonly client: InboxClient,
@@ -80,6 +82,7 @@ export class PreferencesStore {
     const preferences = make(answer.preferences);
     this.show({ ...answer, preferences, effective: laidOver(answer.effective, preferences) }, null, false);
     this.waiting += 1;
+    this.changes += 1;
     this.saving = this.saving.then(() => this.save(preferences));
   }
 
@@ -96,10 +99,13 @@ export class PreferencesStore {
   }
 
   private async load(): Promise<void> {
+    const { changes } = this;
     try {
       const found = (await this.call({ method: "GET", path: "preferences" })) as PreferencesAnswer;
+      // What was asked before a change is older than it; its own event has it asked again.
+      if (changes !== this.changes) return;
       this.saved = found;
-      if (this.waiting === 0) this.show(found, null, this.snapshot.hasSaved);
+      this.show(found, null, this.snapshot.hasSaved);
     } catch (error) {
       if (this.snapshot.answer === null) this.show(null, error as TocsinError, false);
     }

@@ -1,0 +1,61 @@
+import { afterEach, expect, it, vi } from "vitest";
+import { PreferencesStore } from "../../src/inbox/preferences.js";
+import type { InboxClient } from "../../src/inbox/store.js";
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+function answer(preferences: object) {
+  return { preferences, defaults: {}, effective: preferences, categories: ["*"] };
+}
+
+/** A store over a server that answers when a test says so. */
+function open() {
+  const waiting: { method: string; body: string | null; done: (response: Response) => void }[] = [];
+  vi.stubGlobal("fetch", (_: string, { method, body }: { method: string; body: string | null }) => {
+    return new Promise((done) => waiting.push({ method, body, done }));
+  });
+  const client = { on: () => () => {}, getToken: async () => "t", isConnected: true, emit: () => true };
+  const store = new PreferencesStore(client as unknown as InboxClient, () => {});
+  store.follow();
+  const settle = () => new Promise((resolve) => setTimeout(resolve));
+  const next = async (response: Response) => {
+    await settle();
+    const call = waiting.shift();
+    call?.done(response);
+    await settle();
+    return [call?.method, call?.body];
+  };
+  return { store, next };
+}
+
+it("forgets what was asked before a change and comes after it", async () => {
+  const { store, next } = open();
+  await next(Response.json(answer({})));
+  store.follow();
+  await Promise.resolve();
+  store.change((own) => ({ ...own, digest_hour: 9 }));
+  await next(Response.json(answer({})));
+
+  const during = store.snapshot.answer?.preferences;
+  const saved = await next(Response.json(answer({ digest_hour: 9 })));
+
+  expect(during).toEqual({ digest_hour: 9 });
+  expect(saved).toEqual(["PUT", '{"digest_hour":9}']);
+  expect(store.snapshot).toMatchObject({ hasSaved: true, answer: { preferences: { digest_hour: 9 } } });
+});
+
+it("saves one after the other, each over the one before, and takes the last back when it is refused", async () => {
+  const { store, next } = open();
+  await next(Response.json(answer({})));
+  store.change((own) => ({ ...own, digest_hour: 9 }));
+  store.change((own) => ({ ...own, locale: "ko" }));
+
+  await next(Response.json(answer({ digest_hour: 9 })));
+  const second = await next(Response.json({ code: "invalid", detail: "no" }, { status: 422 }));
+
+  expect(second).toEqual(["PUT", '{"digest_hour":9,"locale":"ko"}']);
+  expect(store.snapshot.answer?.preferences).toEqual({ digest_hour: 9 });
+  expect(store.snapshot.problem?.code).toBe("invalid");
+});
