@@ -53,8 +53,8 @@ export class PreferencesStore {
   private saved: PreferencesAnswer | null = null;
   private saving: Promise<void> = Promise.resolve();
   private waiting = 0;
-  /** How often they were changed here. */
-  private changes = 0;
+  /** Counts what happened here: changes, and their answers. */
+  private turn = 0;
 
   constructor(
     private readonly client: InboxClient,
@@ -82,13 +82,14 @@ export class PreferencesStore {
     const preferences = make(answer.preferences);
     this.show({ ...answer, preferences, effective: laidOver(answer.effective, preferences) }, null, false);
     this.waiting += 1;
-    this.changes += 1;
+    this.turn += 1;
     this.saving = this.saving.then(() => this.save(preferences));
   }
 
   private async save(preferences: Preferences): Promise<void> {
     try {
       this.saved = (await this.call({ method: "PUT", path: "preferences", body: preferences })) as PreferencesAnswer;
+      this.turn += 1;
       this.waiting -= 1;
       // What was changed meanwhile is newer than this answer.
       if (this.waiting === 0) this.show(this.saved, null, true);
@@ -99,11 +100,12 @@ export class PreferencesStore {
   }
 
   private async load(): Promise<void> {
-    const { changes } = this;
+    const { turn } = this;
     try {
       const found = (await this.call({ method: "GET", path: "preferences" })) as PreferencesAnswer;
-      // What was asked before a change is older than it; its own event has it asked again.
-      if (changes !== this.changes) return;
+      // What was asked before or during a change may be older than it; the answer to a change is the newest there is.
+      if (this.waiting > 0) return;
+      if (turn !== this.turn) return await this.load();
       this.saved = found;
       this.show(found, null, this.snapshot.hasSaved);
     } catch (error) {

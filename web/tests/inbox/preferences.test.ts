@@ -46,6 +46,22 @@ it("forgets what was asked before a change and comes after it", async () => {
   expect(store.snapshot).toMatchObject({ hasSaved: true, answer: { preferences: { digest_hour: 9 } } });
 });
 
+it("takes nothing that was asked for during a change, and asks again", async () => {
+  const { store, next } = open();
+  await next(Response.json(answer({})));
+  store.change((own) => ({ ...own, digest_hour: 9 }));
+  await Promise.resolve();
+  store.follow();
+
+  await next(Response.json(answer({ digest_hour: 9 })));
+  await next(Response.json(answer({})));
+  const late = store.snapshot.answer?.preferences;
+  const again = await next(Response.json(answer({ digest_hour: 9, locale: "ko" })));
+
+  expect([late, again[0]]).toEqual([{ digest_hour: 9 }, "GET"]);
+  expect(store.snapshot.answer?.preferences).toEqual({ digest_hour: 9, locale: "ko" });
+});
+
 it("saves one after the other, each over the one before, and takes the last back when it is refused", async () => {
   const { store, next } = open();
   await next(Response.json(answer({})));
