@@ -290,11 +290,12 @@ export class TocsinInbox extends View {
     };
   }
 
-  private stateView(texts: Texts, { loading, failed, inbox }: Snapshot): TemplateResult | typeof nothing {
+  private stateView(texts: Texts, { loading, failed, inbox, owner }: Snapshot): TemplateResult | typeof nothing {
     const { name, shown } = this;
     const key = keyOf(name);
     if (failed.has(key)) return failure(texts, () => void this.store?.load(name));
     if (shown.length > 0) return loading.has(key) ? html`<p class="more">${texts.loading}</p>` : nothing;
+    if (owner === null) return nothing;
     return inbox.views.has(key) ? empty(texts, name.tab) : skeleton(texts);
   }
 
