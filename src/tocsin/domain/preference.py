@@ -200,6 +200,10 @@ class Preferences:
         return next_at_hour(now, _MORNING if self.digest_hour is None else self.digest_hour, zone)
 
 
+NOTHING_SAID = Preferences()
+"""Of whoever has said nothing, where the back end has not either."""
+
+
 @lru_cache(maxsize=4096)
 def _whole(rule: Rule, every: Rule) -> Rule:
     # Asked for each notification.

@@ -330,6 +330,12 @@ class ScheduledView(BaseModel):
     created_at: str
 
 
+class ScheduledList(BaseModel):
+    """What will be delivered later, one a user, or one for a topic."""
+
+    scheduled: list[ScheduledView]
+
+
 class ScheduledQuery(Strict):
     """Which page of what waits."""
 

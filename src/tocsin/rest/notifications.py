@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from tocsin.domain.errors import Forbidden, Invalid
 from tocsin.domain.timestamp import now_ms
-from tocsin.rest.answers import JOB, ONCE, Responses, api_router, json_response, no_content, problems
+from tocsin.rest.answers import ONCE, Responses, api_router, json_response, no_content, problems
 from tocsin.rest.callers import Caller, OnceKey, Publisher, uses
 from tocsin.rest.inbox_models import (
     ArchiveAll,
@@ -20,10 +20,12 @@ from tocsin.rest.inbox_models import (
     NotificationChange,
     NotificationView,
     ReadAll,
+    ScheduledList,
     ScheduledPage,
     ScheduledQuery,
     StatsView,
 )
+from tocsin.rest.models import JobView
 from tocsin.rest.uses import Uses
 
 router = api_router("notifications")
@@ -39,12 +41,14 @@ _CREATED: Responses = {
     }
 }
 
+_LATER: Responses = {202: {"model": JobView | ScheduledList, "description": "Accepted"}}
+
 
 @router.post(
     "/api/notifications",
     status_code=201,
     response_model=NotificationView,
-    responses=_CREATED | JOB | problems(415),
+    responses=_CREATED | _LATER | problems(415),
     openapi_extra=ONCE,
 )
 async def create_notification(app: App, _: Publisher, body: NewNotification, once: OnceKey) -> Response:

@@ -22,7 +22,7 @@ from tocsin.application.texts import Lang
 from tocsin.domain.delivery import Ending
 from tocsin.domain.identifier import derived_id, new_id
 from tocsin.domain.notification import MAX_ACTORS, Notification, NotificationDraft
-from tocsin.domain.preference import Preferences, Rule
+from tocsin.domain.preference import NOTHING_SAID, Preferences, Rule
 from tocsin.domain.stream import StreamEvent, StreamKey
 from tocsin.domain.user_id import UserId, user_id_json
 
@@ -97,7 +97,8 @@ class Arrivals:
             is_news = self._take_place(draft, made)
         if draft.template is not None:
             self._word(prepared, made, wanted)
-        settle(made, wanted, transaction.now)
+        if wanted is not NOTHING_SAID:
+            settle(made, wanted, transaction.now)
         is_listed = not (made["archived_at"] or made["snoozed_until"])
         key = StreamKey(draft.user_id, NAMESPACE)
         made["seq"], unread = streams.count(transaction, key, int(is_listed))
@@ -206,6 +207,8 @@ def told(
         payload["data"] = orjson.Fragment(data)
     if notification.archived_at is not None or notification.snoozed_until is not None:
         return "notification_updated", payload
+    if wanted is NOTHING_SAID and is_news:
+        return "notification", payload
     rule: Rule = wanted.rule(notification.category)
     is_quiet = notification.priority != "urgent" and wanted.quiet_until_after(now) is not None
     if rule.sound is not None:

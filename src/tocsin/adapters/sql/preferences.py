@@ -15,12 +15,11 @@ from tocsin.adapters.sql.schema import preference as table
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.application.preferences import Said
 from tocsin.domain.errors import Invalid
-from tocsin.domain.preference import Preferences
+from tocsin.domain.preference import NOTHING_SAID, Preferences
 from tocsin.domain.user_id import UserId
 
 # No user has this id: it has no character.
 DEFAULTS: Final = UserId("")
-_NOBODYS = Preferences()
 _KNOWN = "preferences"
 
 _log = logging.getLogger(__name__)
@@ -43,12 +42,12 @@ def effective(transaction: Transaction, user_id: UserId) -> Preferences:
     # Looked up once for all that share the transaction: where nobody has any, it costs next to nothing.
     if _KNOWN not in transaction.known:
         transaction.known[_KNOWN] = bool(transaction.row(_ANY, {})[0])
-    return _found(transaction.rows(_FIND, {"user_id": user_id})) if transaction.known[_KNOWN] else _NOBODYS
+    return _found(transaction.rows(_FIND, {"user_id": user_id})) if transaction.known[_KNOWN] else NOTHING_SAID
 
 
 def combine(own: bytes | None, defaults: bytes | None) -> Preferences:
     """Return what holds, of saved bodies."""
-    return _NOBODYS if own is None and defaults is None else _combined(own, defaults)
+    return NOTHING_SAID if own is None and defaults is None else _combined(own, defaults)
 
 
 @lru_cache(maxsize=4096)
@@ -64,13 +63,13 @@ def _found(rows: Any) -> Preferences:
 
 def _read(body: bytes | None) -> Preferences:
     if body is None:
-        return _NOBODYS
+        return NOTHING_SAID
     try:
         return Preferences.read(orjson.loads(body))
     except Invalid as error:
         # A zone that this machine does not know must not hold everybody's pushes back.
         _log.warning("the preferences of a user can't be read, and are passed over: %s", error.detail)
-        return _NOBODYS
+        return NOTHING_SAID
 
 
 class SqlPreferences:
