@@ -33,6 +33,8 @@ const BUNDLES = [
   // A module of its own, which a page imports when it encrypts.
   { entry: "src/e2ee/browser.ts", out: "js/e2ee.js", budget: 40_000, target: "es2022", format: "esm" },
   { entry: "demo/main.ts", out: "demo/demo.js", budget: 16_000, encryption: "../js/e2ee.js" },
+  { entry: "demo/inbox.ts", out: "demo/inbox.js", budget: 5_000 },
+  { entry: "demo/inbox.css", out: "demo/inbox.css", budget: 4_000 },
   { entry: "demo/theme.ts", out: "demo/theme.js", budget: 2_000 },
   { entry: "demo/demo.css", out: "demo/demo.css", budget: 5_000 },
 ];
@@ -49,6 +51,7 @@ const COPIES = [
   { from: "node_modules/swagger-ui-dist/NOTICE", to: "docs/NOTICE.txt" },
   { from: "src/docs/init.js", to: "docs/init.js" },
   { from: "demo/index.html", to: "demo/index.html" },
+  { from: "demo/inbox.html", to: "demo/inbox.html" },
   { from: "demo/icon.svg", to: "demo/icon.svg" },
 ];
 

@@ -36,7 +36,10 @@ export function useGuide({ before, after }) {
     });
     await until(async () => {
       if (process_.exitCode !== null) throw new Error("the guide's application ended");
-      return await fetch(`${guide.url}/healthz`).then((answer) => answer.ok, () => false);
+      return await fetch(`${guide.url}/healthz`).then(
+        (answer) => answer.ok,
+        () => false,
+      );
     }, 60_000);
     guide.browser = await launch();
   });

@@ -9,7 +9,10 @@ import { useGuide, visit } from "./guide.mjs";
 
 const EXAMPLE = new URL("../../examples/softfactory/", import.meta.url);
 const CHAT = new URL("../acceptance/guide/pages/chat.jsx", import.meta.url);
-const OLD_CLIENT = new URL("../acceptance/node/node_modules/socket.io-client-4-5/dist/socket.io.min.js", import.meta.url);
+const OLD_CLIENT = new URL(
+  "../acceptance/node/node_modules/socket.io-client-4-5/dist/socket.io.min.js",
+  import.meta.url,
+);
 
 describe("the guide", () => {
   const guide = useGuide({ before, after });
@@ -19,7 +22,11 @@ describe("the guide", () => {
     await settles(() => page.evaluate(() => window.ws.isConnected), true);
 
     await guide.call("services.sns.publish_post_to_platforms", [123, 11, ["instagram"]]);
-    await guide.call("websocket_server.broadcast_order_event", ["order_updated", 11, { order_id: 5, status: "packed" }]);
+    await guide.call("websocket_server.broadcast_order_event", [
+      "order_updated",
+      11,
+      { order_id: 5, status: "packed" },
+    ]);
     await guide.call("services.chat.send_message", [12, 11, "안녕 <b>"]);
 
     await settles(
@@ -77,7 +84,9 @@ describe("the guide", () => {
     const { page, close } = await visit(guide, "/pages/quick_start.html", 41);
     await settles(() => page.evaluate(() => window.ws.isConnected), true);
 
-    const sockets = await page.evaluate(() => Object.entries(window.ws.sockets).map(([name, { connected }]) => [name, connected]));
+    const sockets = await page.evaluate(() =>
+      Object.entries(window.ws.sockets).map(([name, { connected }]) => [name, connected]),
+    );
     await page.evaluate(() => window.ws.disconnect());
     const afterwards = await page.evaluate(() => window.ws.isConnected);
     await page.evaluate(() => window.ws.connect());

@@ -20,13 +20,14 @@ from tocsin.domain.errors import NotFound, Overloaded
 from tocsin.domain.events import NAMESPACES
 from tocsin.domain.message import MessageDraft
 from tocsin.domain.notification import NotificationDraft
+from tocsin.domain.preference import Locale, Preferences
 from tocsin.domain.principal import Principal
 from tocsin.domain.stream import StreamKey
 from tocsin.domain.user_id import UserId, parse_user_id, user_id_json
 
 MINA = UserId("1")
 JUNHO = UserId("2")
-USERS = {MINA: ("Mina", "en"), JUNHO: ("준호 (Junho)", "ko")}
+USERS: dict[UserId, tuple[str, Locale]] = {MINA: ("Mina", "en"), JUNHO: ("준호 (Junho)", "ko")}
 BACK_END = UserId("demo-back-end")
 
 TOKEN_TTL_S = 3600.0
@@ -160,6 +161,7 @@ class DemoHost:
                 user_id=user, type="welcome", title="Welcome to Tocsin 👋", message="Pull the plug and lose nothing."
             )
             await service.notifications.create(draft)
+            await service.preferences.save(user, Preferences(locale=USERS[user][1]))
         tea = {"order_id": "T-1042", "item": "Celadon teapot"}
         oranges = {"order_id": "T-1043", "item": "제주 감귤 5 kg 🍊"}
         parcel = {"status": "shipped", "location": "Jeju port", "carrier": "Hanjin", "tracking_number": "HJ1043"}

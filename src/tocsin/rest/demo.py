@@ -76,6 +76,13 @@ def check_local(request: Incoming) -> None:
 Local = Annotated[None, Depends(check_local)]
 
 
+def _page(name: str) -> Response:
+    path = DEMO / name
+    if not path.is_file():
+        raise NotFound("the browser part is not built: run `make demo`, or `npm ci && npm run build` in web/")
+    return demo_page(path)
+
+
 def demo_routes(demo: Demo) -> list[BaseRoute]:
     """Return the routes, the page's files last; they go before all others, because ``/`` is theirs."""
     router = APIRouter(route_class=Endpoint, include_in_schema=False)
@@ -83,10 +90,12 @@ def demo_routes(demo: Demo) -> list[BaseRoute]:
     @router.get("/")
     async def front(_: Local) -> Response:
         """Show the page."""
-        path = DEMO / "index.html"
-        if not path.is_file():
-            raise NotFound("the browser part is not built: run `make demo`, or `npm ci && npm run build` in web/")
-        return demo_page(path)
+        return _page("index.html")
+
+    @router.get("/demo/inbox")
+    async def inbox(_: Local) -> Response:
+        """Show the page of the inbox's elements."""
+        return _page("inbox.html")
 
     @router.get("/demo/session")
     async def session(_: Local) -> Response:
