@@ -109,7 +109,8 @@ def test_templates_speak_the_users_language(inbox):
     assert ("Invoice 7", "In 3 days") == (english["title"], english["message"])
     assert ("청구서 7", "<b>") == (korean["title"], korean["message"])
     assert 204 == inbox.server.http.delete(path, headers=inbox.publisher).status_code
-    assert "invoice" == inbox.publish(**words)["title"]
+    refused = inbox.post(**words)
+    assert (422, True) == (refused.status_code, "no template 'invoice'" in refused.json()["detail"])
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tocsin.domain.errors import Invalid
 from tocsin.domain.notification import MAX_MESSAGE, MAX_TITLE
-from tocsin.domain.text import check_text, cut
+from tocsin.domain.text import check_text, cut, storable
 from tocsin.domain.timestamp import iso
 
 MAX_NAME = 64
@@ -101,7 +101,7 @@ def render(template: Template, values: Mapping[str, Any]) -> tuple[str, str] | N
     except Exception as error:  # noqa: BLE001 whatever a value does to a filter
         _log.warning("template '%s' (%s) can't be filled in: %s", template.name, template.locale, error)
         return None
-    return cut(" ".join(title.split()), MAX_TITLE), cut(message.strip(), MAX_MESSAGE)
+    return cut(" ".join(storable(title).split()), MAX_TITLE), cut(storable(message).strip(), MAX_MESSAGE)
 
 
 @lru_cache(maxsize=512)

@@ -58,6 +58,8 @@ async def create_notification(app: App, _: Publisher, body: NewNotification, onc
     The answer comes after the notification and its event are committed together. Of a topic, or of more than
     1,000 users, the job is committed, and they get theirs one after another: see `/api/jobs/{id}`.
     """
+    if body.template is not None:
+        await app.templates.require(body.template)
     drafts = body.drafts()
     deliver_at = body.deliver_at_ms
     if deliver_at is not None and deliver_at > now_ms():
