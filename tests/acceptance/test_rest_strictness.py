@@ -44,7 +44,7 @@ def assert_problem(answer, *statuses):
         {"user_id": None, "user_ids": []},
         {"user_id": None, "user_ids": [True]},
         {"user_id": None, "user_ids": "7"},
-        {"user_id": None, "user_ids": list(range(1001))},
+        {"user_id": None, "user_ids": list(range(50_001))},
         {"type": ""},
         {"type": 1},
         {"type": None},

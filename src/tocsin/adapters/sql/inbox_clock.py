@@ -63,7 +63,8 @@ def _bring_back(transaction: Transaction, snoozed: Notification, wanted: Prefere
     encoded = with_unread(payload, unread)
     streams.put_events(transaction, [streams.stamped(transaction, key, seq, event, encoded)])
     # Its ladder begins anew: what was pushed when it came first has been taken back.
-    deliveries.add(transaction, [replace(back, created_at=transaction.now)])
+    if back.claimed_by is None:
+        deliveries.add(transaction, [replace(back, created_at=transaction.now)])
 
 
 def _digest(transaction: Transaction, digest_id: str, lang: Lang) -> None:
@@ -81,6 +82,8 @@ def _digest(transaction: Transaction, digest_id: str, lang: Lang) -> None:
     transaction.execute(SQL.archive_digested, {"digest_id": digest_id, "archived_at": now})
     gone = {"digest": {"id": digest_id, "count": None}, "snoozed_until": None, "archived_at": iso(now)}
     tell(transaction, first.user_id, "notification_updated", gone)
+    if wanted.rule(first.category).inbox is False:
+        return  # its user wants none of it meanwhile
     values = {"count": count, "category": first.category, "titles": [one.title for one in latest]}
     title, message = words(transaction, "digest", values, wanted.locale, lang) or (str(count), "")
     key = StreamKey(first.user_id, NAMESPACE)

@@ -84,6 +84,7 @@ class InboxStatements:
         self.set_marks = self._compile(
             update(notification).values({name: bindparam(name) for name in MARKS}).where(_one)
         )
+        self.leave_digest = self._compile(update(notification).values(digest_id=_NOTHING).where(_one))
         self.set_content = self._compile(
             update(notification).values({name: bindparam(name) for name in CONTENT}).where(_one)
         )
@@ -114,6 +115,7 @@ class InboxStatements:
         waits = or_(_n.snoozed_until.is_(None), _n.digest_id.is_not(None))
         joinable = and_(_mine, _n.group_key == bindparam("group_key"), _n.read_at.is_(None), _n.archived_at.is_(None))
         self.find_group = self._compile(newest.where(joinable, waits))
+        self.set_actors = self._compile(update(notification).values(group_actors=bindparam("group_actors")).where(_one))
         member = self._upsert(group_member).values({c.name: bindparam(c.name) for c in group_member.c})
         self.insert_member = self._compile(member.on_conflict_do_nothing())
         orphan = ~select(_n.id).where(_n.group_id == group_member.c.group_id).exists()
@@ -125,6 +127,8 @@ class InboxStatements:
     def _claims(self) -> None:
         siblings = _n.claim_id == bindparam("claim_id")
         self.siblings = self._compile(select(_n.id, _n.user_id).where(siblings).order_by(_n.user_id))
+        taken = and_(siblings, _n.claimed_by.is_not(None))
+        self.find_claimed = self._compile(select(_n.claimed_by, _n.claimed_at).where(taken).limit(_ONE).offset(_ZERO))
         won: dict[str, Any] = {name: bindparam(name) for name in ("claimed_by", "claimed_at")}
         self.claim = self._compile(update(notification).values(won).where(siblings, _n.claimed_by.is_(None)))
 
