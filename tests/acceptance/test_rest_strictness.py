@@ -85,6 +85,8 @@ def assert_problem(answer, *statuses):
         {"group": {"key": "likes", "actor": {"name": "Mina"}}},
         {"deliver_at": "tomorrow"},
         {"claimable": 1},
+        {"claimable": True, "collapse_key": "k"},
+        {"claimable": True, "group": {"key": "k"}},
         {"claimed_by": 7},
         {"snoozed_until": "2099-01-01T00:00:00Z"},
         {"template": ""},

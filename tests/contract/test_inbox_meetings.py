@@ -147,3 +147,34 @@ async def test_push_after_a_snooze_though_it_was_pushed_before(store, clock, dra
     clock.now += 5000
     (due,) = await deliveries.claim(10, 1000)
     assert [] == [a.outcome for a in due.attempts if a.target == target], "Dispatch._pending sends nothing"
+
+
+async def test_what_is_read_while_it_waits_for_a_digest_is_not_news(opened, clock, draft):
+    """Neither alone nor in the card: it goes to the archive."""
+    store = opened.store
+    await prefer(store, digest="hourly")
+    first, second, third = [(await store.create_notifications([draft(category="likes")]))[0] for _ in range(3)]
+    await store.change_notification(ALICE, first.id, Change(read=True))
+    await store.change_notification(ALICE, second.id, Change(read=True))
+    clock.forward(hours=1)
+    await store.change_by_time(100)
+    assert [third.id] == [one.id for one in await listed(store)]
+    assert {first.id, second.id} == {one.id for one in await listed(store, place="archive")}
+
+    (fourth,) = await store.create_notifications([draft(category="likes")])
+    await store.change_notification(ALICE, fourth.id, Change(read=True))
+    opened.take()
+    clock.forward(hours=1)
+    await store.change_by_time(100)
+    assert ["notification_updated"] == [event.event for event in opened.take()]
+    assert await store.next_change() is None
+
+
+async def test_an_edited_priority_is_that_of_its_push(store, draft):
+    """And its category, for those who are asked by category."""
+    await store.register_device(DeviceDraft(user_id=ALICE, token="t-1", platform="android"), 20)
+    (one,) = await store.create_notifications([draft(category="news")])
+    await store.edit_notification(one.id, {"category": "alerts", "priority": "urgent"})
+    (due,) = await SqlDeliveries(store).claim(10, 1000)
+
+    assert ("alerts", "urgent") == (due.delivery.category, due.delivery.priority)

@@ -186,7 +186,8 @@ class Preferences:
 
     def allows(self, category: str | None, channel: str) -> bool:
         """Return whether a category may use a channel: ``fcm``, ``webpush`` or ``channels``."""
-        return bool(getattr(self.rule(category), channel))
+        rule = self.rule(category)
+        return rule.inbox is not False and bool(getattr(rule, channel))
 
     def quiet_until_after(self, now: int) -> int | None:
         """Return when a noise may be made again, or None when it may be now; in milliseconds since 1970."""

@@ -61,8 +61,10 @@ class QuietHours:
         if not is_quiet:
             return None
         day = here.date() + timedelta(days=1) if over_night and clock >= self.start else here.date()
-        end = int(datetime.combine(day, self.end, here.tzinfo).timestamp() * 1000)
-        return max(end, now + 1)
+        # Where the clock strikes the hour twice, it is the second time once the first is over.
+        ends = (datetime.combine(day, self.end.replace(fold=fold), here.tzinfo) for fold in (0, 1))
+        instants = [int(end.timestamp() * 1000) for end in ends]
+        return next((instant for instant in instants if instant > now), now + 1)
 
 
 def next_hour(now: int, time_zone: str) -> int:

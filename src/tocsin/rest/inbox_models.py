@@ -81,6 +81,8 @@ class NewNotification(ToUsers):
             raise ValueError("message is required, or a template")
         if self.claimable and self.topic is not None:
             raise ValueError("claimable needs user_id or user_ids: a topic has no end of followers")
+        if self.claimable and (self.group is not None or self.collapse_key is not None):
+            raise ValueError("claimable can't be grouped or replaced: whoever has claimed it would lose it")
         if self.is_bulk and (self.claimable or self.deliver_at is not None):
             raise ValueError(f"claimable and deliver_at take at most {rules.MAX_RECIPIENTS} users")
         return self

@@ -90,8 +90,9 @@ class DeliveryStatements:
         self.end_delivery = self._compile(end.where(delivery.c.notification_id == bindparam("id")))
         self.end_acked = self._compile(end.where(delivery.c.seq <= bindparam("acked")))
         self.end_all = self._compile(end)
-        expiry = update(delivery).values(expires_at=bindparam("expires_at"))
-        self.set_expiry = self._compile(expiry.where(delivery.c.notification_id == bindparam("id")))
+        amended: dict[str, Any] = {name: bindparam(name) for name in ("category", "priority", "expires_at")}
+        amend: Executable = update(delivery).values(amended).where(delivery.c.notification_id == bindparam("id"))
+        self.amend_delivery = self._compile(amend)
         self.end_category = self._compile(end.where(delivery.c.category == bindparam("category")))
 
     def _work(self) -> None:

@@ -17,7 +17,7 @@ from tocsin.adapters.sql.inbox_statements import CONTENT, MARKS
 from tocsin.adapters.sql.inbox_statements import SQLITE as SQL
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.domain.delivery import Ending
-from tocsin.domain.errors import AlreadyClaimed, Conflict, NotFound
+from tocsin.domain.errors import AlreadyClaimed, Conflict, Invalid, NotFound
 from tocsin.domain.notification import Change, Notification
 from tocsin.domain.timestamp import iso, iso_or_none
 from tocsin.domain.user_id import UserId
@@ -72,6 +72,9 @@ def change(transaction: Transaction, user_id: UserId, notification_id: str, want
     """
     before = own(transaction, user_id, notification_id)
     now = transaction.now
+    # Here, where a retry of what was accepted in time does not come any more.
+    if wanted.snoozed_until and wanted.snoozed_until <= now:
+        raise Invalid("snoozed_until must lie in the future")
     after = _changed(before, wanted, now)
     if after == before:
         return before
@@ -144,8 +147,7 @@ def edit(transaction: Transaction, notification_id: str, fields: dict[str, Any])
     after = replace(after, updated_at=transaction.now)
     values = {name: getattr(after, name) for name in CONTENT}
     transaction.execute(SQL.set_content, {"id": after.id, **values, "data": orjson.dumps(after.data)})
-    if after.expires_at != before.expires_at:
-        deliveries.set_expiry(transaction, after.id, after.expires_at)
+    deliveries.amend(transaction, after)
     shown = after.json()
     told = {name: shown[name] for name in (*fields, "updated_at")}
     tell(transaction, after.user_id, "notification_updated", {"id": after.id, **told})

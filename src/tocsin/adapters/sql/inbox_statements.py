@@ -140,8 +140,9 @@ class InboxStatements:
         back = {"snoozed_until": _NOTHING, "read_at": _NOTHING, "seen_at": _NOTHING, "digest_id": _NOTHING}
         self.bring_back = self._compile(update(notification).values({**back, "seq": bindparam("seq")}).where(_one))
         held = and_(_n.digest_id == bindparam("digest_id"), snoozed.is_not(None))
-        self.digested = self._compile(_limited(select(notification).where(held).order_by(_n.seq.desc())))
-        self.count_digested = self._compile(select(func.count()).select_from(notification).where(held))
+        news = and_(held, _n.read_at.is_(None))
+        self.digested = self._compile(_limited(select(notification).where(news).order_by(_n.seq.desc())))
+        self.count_digested = self._compile(select(func.count()).select_from(notification).where(news))
         gone = {"archived_at": bindparam("archived_at"), "snoozed_until": _NOTHING}
         self.archive_digested = self._compile(update(notification).values(gone).where(held))
         self.due_expired = self._compile(
