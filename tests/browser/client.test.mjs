@@ -49,7 +49,15 @@ describe("a page with the browser client", () => {
     await page.evaluate(() => window.ws.off("notifications", "notification", null));
     assert.equal(await notify("second"), 201);
 
-    await settles(() => visitor.mina.items.first().locator("strong").textContent(), "second");
+    await settles(
+      () =>
+        visitor.mina.toasts
+          .last()
+          .locator(".title")
+          .textContent()
+          .then((title) => title.trim()),
+      "second",
+    );
     assert.deepEqual(await page.evaluate(() => window.heard), ["first 🔔"]);
   });
 
