@@ -129,6 +129,15 @@ async def test_an_inbox_is_changed_over_the_socket(shared_server):
     ]
 
 
+async def test_the_badge_after_synced_is_none_of_the_events_that_a_cursor_counts(shared_server):
+    """A client that takes whatever has a seq for an event must not take the badge for the next one."""
+    namespace = "/notifications"
+    for _ in range(2):
+        create_notification(shared_server, "29")
+    async with connected(shared_server.url, namespace, shared_server.mint(29)) as user:
+        assert {"unread_count": 2, "as_of": 2} == await user.payload(namespace, "unread_count")
+
+
 @pytest.mark.parametrize("event", ["mark_read", "delete"])
 async def test_a_foreign_notification_answers_as_a_missing_one(shared_server, event):
     """Nobody learns that another user's notification is there, nor touches it."""

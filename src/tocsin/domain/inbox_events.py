@@ -133,7 +133,7 @@ class UnreadCount(TypedDict):
     """How many are unread as of ``seq``; after ``synced``. Every event of the stream has it, too."""
 
     unread_count: int
-    seq: int
+    as_of: int
 
 
 class PreferencesChanged(TypedDict):

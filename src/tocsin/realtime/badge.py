@@ -15,9 +15,10 @@ _log = logging.getLogger(__name__)
 
 class Badges:
     """
-    Emits ``unread_count {unread_count, seq}`` after ``synced``. Belongs to the event loop's thread.
+    Emits ``unread_count {unread_count, as_of}`` after ``synced``. Belongs to the event loop's thread.
 
     Those that come together are asked for together. A count that can't be read is left out: every event has one.
+    ``as_of`` is the seq of the newest event that is counted, and isn't called ``seq``: only what a cursor counts has that.
     """
 
     def __init__(self, store: Store) -> None:
@@ -46,7 +47,7 @@ class Badges:
                 heads = await self._store.heads([key for _, key in batch])
                 for (socket, _), head in zip(batch, heads, strict=True):
                     if socket.connected and (head.unread is not None or not head.seq):
-                        socket.emit("unread_count", {"unread_count": head.unread or 0, "seq": head.seq})
+                        socket.emit("unread_count", {"unread_count": head.unread or 0, "as_of": head.seq})
         except TocsinError as error:
             _log.warning("badges are not told: %s", error.code)
         finally:

@@ -285,7 +285,7 @@ export interface NotificationUpdated {
 /** How many are unread as of `seq`; after `synced`. Every event of the stream has it, too. */
 export interface UnreadCount {
   unread_count: number;
-  seq: number;
+  as_of: number;
   [field: string]: unknown;
 }
 

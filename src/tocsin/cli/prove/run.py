@@ -17,7 +17,7 @@ from pathlib import Path
 import jwt
 
 from tocsin.cli.prove.checker import Verdict, check_folder
-from tocsin.cli.prove.client import Client, ProtocolError
+from tocsin.cli.prove.client import Client
 from tocsin.cli.prove.http import Http
 from tocsin.cli.prove.journal import Journal
 from tocsin.cli.prove.producer import Producer
@@ -142,11 +142,12 @@ class Proof:
             self._say(f"{len(clients)} clients of {len(self._users)} users connected")
             yield clients
         finally:
+            gone = [task for task in tasks if task.done()]
             for task in tasks:
                 task.cancel()
-            for end in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(end, ProtocolError):
-                    self._say(f"a client gave up: {end}")
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for task in gone:
+                self._say(f"a client gave up: {'cancelled' if task.cancelled() else repr(task.exception())}")
             for journal in journals:
                 journal.close()
 
