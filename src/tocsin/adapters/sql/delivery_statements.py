@@ -129,7 +129,9 @@ class DeliveryStatements:
             table.c.outcome == bindparam("outcome"),
             table.c.reason == bindparam("reason"),
         )
-        values: dict[str, Any] = {name: bindparam(name) for name in names} | {"user_id": subscribed.c.user_id}
+        values: dict[str, Any] = {name: bindparam(name, type_=table.c[name].type) for name in names} | {
+            "user_id": subscribed.c.user_id
+        }
         proof = select(*values.values()).where(subscribed.c.id == bindparam("target"), ~proven)
         self.owner_of_subscription = compiled(select(subscribed.c.user_id).where(subscribed.c.id == bindparam("id")))
         self.insert_proof = compiled(insert(table).from_select(list(values), proof))

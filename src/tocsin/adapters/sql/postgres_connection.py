@@ -35,8 +35,9 @@ SELECT set_config('lock_timeout', '10s', false),
 """
 
 
-class CannotWrite(psycopg.OperationalError):
-    """The server is a standby."""
+class _Number(Int8Dumper):
+    # Sent without a type, like text and NULL: else each mix of numbers and NULLs would be a statement to prepare.
+    oid = 0
 
 
 def server_of(database_url: str) -> str:
@@ -63,8 +64,7 @@ def connect(url: str) -> Connection:
     """
     wanted = {name: value for name, value in _LINK.items() if name not in conninfo.conninfo_to_dict(url)}
     connection = psycopg.connect(url, autocommit=True, **wanted)  # type: ignore[arg-type]
-    # Else the size of a number would choose its type, and each mix of types be a statement to prepare.
-    connection.adapters.register_dumper(int, Int8Dumper)
+    connection.adapters.register_dumper(int, _Number)
     connection.prepared_max = _PREPARED
     connection.execute(_SETTINGS)
     return connection
