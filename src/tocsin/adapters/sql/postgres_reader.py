@@ -1,16 +1,25 @@
 """A connection to PostgreSQL that reads, as queries written for SQLite see it."""
 
+from collections.abc import Sequence
+
 import psycopg
 from psycopg import Connection
 from psycopg.pq import TransactionStatus
 
 from tocsin.adapters.sql.dialects import for_postgres, pair
 from tocsin.adapters.sql.postgres_connection import Patience, connect
-from tocsin.adapters.sql.transaction import Found, Values
+from tocsin.adapters.sql.transaction import Found, Reader, Values
+from tocsin.domain.stream import Head, StreamKey
 
-# What ``connection.snapshot`` says.
+# What ``connection.snapshot`` says, and ``heads`` below.
 pair("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 pair("ROLLBACK", "ROLLBACK")
+_HEADS = pair(
+    "heads",
+    "SELECT coalesce(seq, 0), coalesce(pruned, 0), coalesce(acked, 0), unread"
+    " FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS asked (user_id, namespace, place)"
+    " LEFT JOIN tocsin_stream USING (user_id, namespace) ORDER BY place",
+)
 
 
 class PostgresReader:
@@ -53,3 +62,9 @@ class PostgresReader:
         """Close it."""
         if self._connection is not None:
             self._connection.close()
+
+
+def heads(connection: Reader, keys: Sequence[StreamKey]) -> list[Head]:
+    """Return the heads of one instant, in the order asked."""
+    users, namespaces = [key.user_id for key in keys], [key.namespace for key in keys]
+    return [Head(*row) for row in connection.execute(_HEADS, (users, namespaces))]

@@ -87,7 +87,7 @@ class SqlStore(SqlInbox):
         writing = self._writing = await asyncio.to_thread(self._open_writer)
         self._writer = GroupCommit(writing, self._pass_on, self._clock, failpoint.from_environment())
         self._readers = Readers(self._open_reader, self._refusal)
-        self._heads = HeadReader(self._readers, streams.heads)
+        self._heads = HeadReader(self._readers, self._read_heads)
         try:
             self.epoch, self._data_version = await self._writer.run(_begin_life)
         except BaseException:
@@ -101,6 +101,10 @@ class SqlStore(SqlInbox):
     @abstractmethod
     def _open_reader(self) -> OpenReader:
         """Open a connection that can't write."""
+
+    def _read_heads(self, connection: Reader, keys: Sequence[StreamKey]) -> list[Head]:
+        """Return the heads of one instant, in the order asked."""
+        return streams.heads(connection, keys)
 
     @abstractmethod
     def _refusal(self, error: Exception) -> TocsinError | None:
