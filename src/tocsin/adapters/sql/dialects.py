@@ -56,4 +56,5 @@ def _postgres(paramstyle: str) -> Dialect:
 def _compile(statement: Executable, dialect: Dialect, fields: Sequence[str] | None = None) -> str:
     made = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
     assert fields is None or list(fields) == made.positiontup, f"{made} does not take {fields}"
+    assert not any(made.params.values()), f"{made} has a value that nobody would bind"
     return str(made)

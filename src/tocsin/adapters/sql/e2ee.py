@@ -38,6 +38,8 @@ def _its(table: Any) -> Any:
 
 
 _OFFSET: ColumnElement[int] = literal_column("0")
+# SQLite takes -1 as well, PostgreSQL does not.
+_NO_LIMIT: ColumnElement[int] = literal_column(str(2**63 - 1))
 _free = one_time_key.c.claimed_at.is_(None)
 _next_key = (
     select(one_time_key.c.key_id)
@@ -105,6 +107,7 @@ _surplus = (
     select(to_device.c.id)
     .where(_its(to_device), to_device.c.from_user_id == bindparam("from_user_id"))
     .order_by(to_device.c.id.desc())
+    .limit(_NO_LIMIT)
     .offset(bindparam("most"))
 )
 _DROP_SURPLUS = compiled(delete(to_device).where(to_device.c.id.in_(_surplus)))
