@@ -84,6 +84,7 @@ def test_archiving_all_may_spare_the_unread(inbox):
     [
         {},
         {"read": "yes"},
+        {"seen": False},
         {"snoozed_until": "2020-01-01T00:00:00Z"},
         {"snoozed_until": "2099-01-01"},
         {"archived": True, "snoozed_until": "2099-01-01T00:00:00Z"},
@@ -186,14 +187,15 @@ def test_a_group_counts_each_actor_once(inbox):
 
 
 async def test_who_is_counted_already_makes_no_noise(inbox):
-    """The card moves up, silently."""
+    """The card says what is new, silently, and stays where it is."""
     group = {"key": "likes", "actor": {"id": 1, "name": "Mina"}}
     inbox.publish(group=group)
     async with inbox.open() as device:
-        inbox.publish(group=group)
-        again = await device.payload(NAMESPACE, "notification")
+        again = inbox.publish(group=group, title="Once more")
+        told = await device.payload(NAMESPACE, "notification_updated")
 
-    assert (False, True, 1) == (again["toast"], again["silent"], again["group"]["count"])
+    assert (again["id"], "Once more", 1) == (told["id"], told["title"], told["group"]["count"])
+    assert [again] == inbox.listed()["notifications"]
 
 
 def test_a_read_card_is_left_alone(inbox):
@@ -319,3 +321,16 @@ async def test_a_long_list_is_a_job_with_progress(inbox):
     assert 1_500 == done["done"]
     assert ["All of you"] == Inbox(inbox.server, users[-1]).titles()
     assert 422 == inbox.post(user_ids=users, claimable=True).status_code
+
+
+async def test_a_retry_after_its_time_gets_the_first_answer(inbox):
+    """And nothing is delivered twice; a time that has passed is now."""
+    headers = inbox.publisher | {"Idempotency-Key": f"{inbox.user_id} late"}
+    body = {"user_id": inbox.user_id, "type": "t", "title": "T", "message": "", "deliver_at": soon(0.2)}
+    first = inbox.server.http.post(INBOX, headers=headers, json=body)
+    await eventually(lambda: inbox.titles() == ["T"])
+    again = inbox.server.http.post(INBOX, headers=headers, json=body)
+    inbox.publish(title="Late", deliver_at="2020-01-01T00:00:00Z")
+
+    assert (202, first.json()) == (again.status_code, again.json())
+    await eventually(lambda: inbox.titles() == ["Late", "T"])

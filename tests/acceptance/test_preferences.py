@@ -75,6 +75,7 @@ def test_defaults_of_the_back_end_stand_beneath(shared_server, inbox):
         {"digest_hour": 24},
         {"locale": "tlh"},
         {"mute_until": "later"},
+        {"mute_until": "9999-12-29T23:59:59Z"},
         {"muted": True},
     ],
     ids=str,
@@ -109,7 +110,8 @@ def test_templates_speak_the_users_language(inbox):
     assert ("Invoice 7", "In 3 days") == (english["title"], english["message"])
     assert ("청구서 7", "<b>") == (korean["title"], korean["message"])
     assert 204 == inbox.server.http.delete(path, headers=inbox.publisher).status_code
-    assert "invoice" == inbox.publish(**words)["title"]
+    refused = inbox.post(**words)
+    assert (422, True) == (refused.status_code, "no template 'invoice'" in refused.json()["detail"])
 
 
 @pytest.mark.parametrize(
@@ -123,6 +125,13 @@ def test_templates_speak_the_users_language(inbox):
         "{{ open",
         "{% include 'x' %}",
         "{{ '%1000000000d' % 1 }}",
+        "{{ " + "(" * 1_500 + "1" + ")" * 1_500 + " }}",
+        "{{ " + "not " * 900 + "1 }}",
+        "{% if a is nonsense %}b{% endif %}",
+        "{{ 5|round(-12000000) }}",
+        "{{ l|join(l|join(s)) }}",
+        "{{ l|join('xx')|join('xx') }}",
+        "{{ l|join(s) }}",
     ],
 )
 def test_a_template_that_could_do_harm_is_refused(inbox, title):
@@ -132,3 +141,17 @@ def test_a_template_that_could_do_harm_is_refused(inbox, title):
     )
 
     assert (422, "invalid") == (answer.status_code, answer.json()["code"])
+
+
+def test_hours_without_a_zone_are_those_of_the_user(inbox):
+    """A back end's default means everybody's own night; a mute is no default."""
+    path = "/api/preferences/defaults"
+    hours = {"from": "22:00", "until": "07:00"}
+    try:
+        inbox.server.http.put(path, headers=inbox.publisher, json={"quiet_hours": hours})
+        effective = inbox.prefer(time_zone="Asia/Seoul")["effective"]
+        assert {**hours, "time_zone": "Asia/Seoul"} == effective["quiet_hours"]
+        muted = inbox.server.http.put(path, headers=inbox.publisher, json={"mute_until": "2099-01-01T00:00:00Z"})
+        assert 422 == muted.status_code
+    finally:
+        inbox.server.http.put(path, headers=inbox.publisher, json={})

@@ -47,9 +47,10 @@ describe("a page with the browser client", () => {
     assert.equal(await notify("first 🔔"), 201);
     await settles(() => page.evaluate(() => window.heard), ["first 🔔"]);
     await page.evaluate(() => window.ws.off("notifications", "notification", null));
+    const shown = visitor.mina.toasts.filter({ hasText: "second" }).first().waitFor();
     assert.equal(await notify("second"), 201);
 
-    await settles(() => visitor.mina.items.first().locator("strong").textContent(), "second");
+    await shown;
     assert.deepEqual(await page.evaluate(() => window.heard), ["first 🔔"]);
   });
 

@@ -131,11 +131,13 @@ function person(page, index) {
   const card = page.locator(".person").nth(index);
   return {
     card,
-    badge: card.locator(".badge"),
-    bell: card.locator(".bell"),
-    panel: card.getByRole("dialog"),
-    items: card.locator(".inbox-item"),
-    toasts: card.locator(".toast"),
+    bell: card.locator("tocsin-bell [part=button]"),
+    badge: card.locator("tocsin-bell [part=badge]"),
+    panel: card.locator("tocsin-bell [part=panel]"),
+    items: card.locator("tocsin-bell article"),
+    toasts: card.locator("tocsin-toasts .toast"),
+    preferences: card.locator(".preferences"),
+    settings: card.getByRole("button", { name: /^Preferences of / }),
     step: card.locator(".step.current .step-label"),
     post: card.locator(".post"),
     messages: card.locator(".message"),
@@ -148,6 +150,16 @@ function person(page, index) {
     strip: card.locator(".plug-strip"),
     verdict: card.locator(".plug-line"),
   };
+}
+
+/** The number on a user's bell; it has none where nothing is unread. */
+export async function unreadOf({ badge }) {
+  return Number((await badge.allTextContents())[0] ?? 0);
+}
+
+/** The user's notifications with a text, in the open bell. */
+export function itemsWith({ items }, text) {
+  return items.filter({ hasText: text });
 }
 
 /** Press a button of the control strip for one user, or both. */

@@ -32,6 +32,8 @@ describe("encryption in the demo", () => {
     await settles(() => last(other.junho).textContent(), "🔒 Encrypted message");
     await other.junho.input.fill("typed in clear");
     await other.junho.input.press("Enter");
+    const problem = "That did not work. This chat is encrypted: turn encryption on here, too.";
+    await settles(() => other.junho.card.locator(".problem").textContent(), problem);
     await settles(() => other.junho.input.inputValue(), "typed in clear");
     await lock(other.junho).click();
     await mina.card.locator(".warning").waitFor();

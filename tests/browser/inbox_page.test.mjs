@@ -72,8 +72,8 @@ describe("the page of the inbox", () => {
     await press("In 10 seconds");
     await press("For 15 seconds");
     await settles(() => texts(mina.rows, "Flash sale"), 1);
-    assert.equal(await texts(mina.rows, "Ten seconds later"), 0);
-    await settles(() => texts(mina.rows, "Ten seconds later"), 1, 20_000);
+    assert.equal(await texts(mina.rows, "10 seconds later"), 0);
+    await settles(() => texts(mina.rows, "10 seconds later"), 1, 20_000);
     await settles(() => texts(mina.rows, "Flash sale"), 0, 20_000);
     await close();
   });

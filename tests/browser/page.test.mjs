@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { after, before, describe, it } from "node:test";
-import { press, settles, useDemo, visit } from "./demo.mjs";
+import { itemsWith, press, settles, unreadOf, useDemo, visit } from "./demo.mjs";
 
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -14,7 +14,7 @@ describe("the page", () => {
   it("brings both users up with tokens of their own and loads nothing from elsewhere", async () => {
     const { page, problems, close } = await visit(demo);
 
-    const names = await page.locator(".person h2").allInnerTexts();
+    const names = await page.locator(".person-head h2").allInnerTexts();
     const cursors = await page.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith("tocsin:")));
 
     assert.deepEqual(names, ["Mina", "준호 (Junho)"]);
@@ -41,8 +41,8 @@ describe("the page", () => {
     await mina.bell.click();
 
     const title = "<img src=x onerror=alert(1)> Free coffee";
-    assert.equal(await mina.items.first().locator("strong").textContent(), title);
-    assert.equal(await mina.toasts.first().locator("strong").textContent(), title);
+    assert.equal(await mina.items.first().locator("h3").textContent(), title);
+    assert.equal(await mina.toasts.first().locator(".title a").textContent(), title);
     assert.equal(await page.locator("img").count(), 1, "the logo is the only image");
     assert.deepEqual(problems, []);
     await close();
@@ -50,17 +50,26 @@ describe("the page", () => {
 
   for (const colorScheme of ["light", "dark"]) {
     it(`has no accessibility fault that axe finds, in ${colorScheme} colours`, async () => {
-      const { page, mina, close } = await visit(demo, { colorScheme, reducedMotion: "reduce" });
+      const { page, mina, junho, close } = await visit(demo, { colorScheme, reducedMotion: "reduce" });
+      const faults = async () => {
+        const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+        return violations.map(({ id, nodes }) => [id, nodes.map((node) => `${node.html} ${node.failureSummary}`)]);
+      };
       await press(page, "Notification");
+      await press(page, "Like, grouped");
+      await press(page, "Work for one");
       await mina.card.getByRole("button", { name: "Publish", exact: true }).click();
       await mina.card.locator(".platform.failed").waitFor();
       await mina.bell.click();
 
+      await itemsWith(mina, "A customer waits").first().waitFor();
       await page.evaluate(AXE);
-      const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
 
-      const found = violations.map(({ id, nodes }) => [id, nodes.map((node) => `${node.html} ${node.failureSummary}`)]);
-      assert.deepEqual(found, []);
+      assert.deepEqual(await faults(), []);
+      await page.keyboard.press("Escape");
+      await junho.settings.click();
+      await junho.preferences.getByRole("switch").first().waitFor();
+      assert.deepEqual(await faults(), []);
       await close();
     });
   }
@@ -89,6 +98,11 @@ describe("the page", () => {
 
       assert.ok(overflow <= 0, `${overflow} px too wide`);
       assert.ok(box.x >= 0 && box.x + box.width <= width);
+      await page.keyboard.press("Escape");
+      await mina.settings.click();
+      await mina.preferences.getByRole("switch").first().waitFor();
+      const [seen, whole] = await mina.preferences.evaluate((each) => [each.clientWidth, each.scrollWidth]);
+      assert.ok(whole <= seen && seen <= width, `preferences of ${whole} px in ${seen}`);
       await close();
     });
   }
@@ -105,7 +119,7 @@ describe("the page", () => {
 
   it("is used by keyboard: the bell opens, its panel takes the focus and gives it back", async () => {
     const { page, mina, close } = await visit(demo);
-    const focused = (locator) => locator.evaluate((element) => element === document.activeElement);
+    const focused = (locator) => locator.evaluate((element) => element.matches(":focus"));
     await press(page, "Notification", "Mina");
     await mina.toasts.first().waitFor();
 
@@ -118,16 +132,32 @@ describe("the page", () => {
     assert.ok(await focused(mina.panel));
     assert.equal(await mina.bell.getAttribute("aria-expanded"), "true");
 
-    const unread = Number(await mina.badge.innerText());
+    const unread = await unreadOf(mina);
+    const count = await mina.items.count();
     await page.keyboard.press("Tab");
     await page.keyboard.press("Tab");
-    await page.keyboard.press("Enter");
-    await settles(async () => Number(await mina.badge.textContent()), unread - 1);
-    assert.ok(await focused(mina.panel), "the focus stays in the panel when the pressed button goes");
+    await page.keyboard.press("j");
+    await page.keyboard.press("u");
+    await settles(() => unreadOf(mina), unread - 1);
+    await page.keyboard.press("Delete");
+    await settles(() => mina.items.count(), count - 1);
 
     await page.keyboard.press("Escape");
     assert.ok(await focused(mina.bell));
     assert.ok(await mina.panel.isHidden());
+    await close();
+  });
+
+  it("has each user's preferences behind a button, in the user's language, which Escape closes", async () => {
+    const { page, junho, close } = await visit(demo);
+
+    await junho.settings.focus();
+    await page.keyboard.press("Enter");
+    await junho.preferences.getByRole("heading", { name: "알림 설정" }).waitFor();
+    await page.keyboard.press("Escape");
+
+    assert.ok(await junho.preferences.isHidden());
+    assert.ok(await junho.settings.evaluate((element) => element === document.activeElement));
     await close();
   });
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { live, press, settles, useDemo, visit } from "./demo.mjs";
+import { live, press, settles, unreadOf, useDemo, visit } from "./demo.mjs";
 
 describe("a killed server", () => {
   const demo = useDemo({ before, after });
@@ -38,7 +38,7 @@ describe("a killed server", () => {
       [],
       "every answered POST is stored",
     );
-    await settles(() => mina.badge.textContent().then(Number), inbox.unread_count);
+    await settles(() => unreadOf(mina), inbox.unread_count);
 
     const { events } = await read("/api/stream/notifications?after=0&limit=200");
     assert.deepEqual(
@@ -90,15 +90,15 @@ describe("a killed server", () => {
   it("that comes back with an empty database is shown as it is", async () => {
     const { page, mina, close } = await visit(demo);
     await press(page, "Burst of 20", "Mina");
-    await settles(() => mina.badge.textContent().then((text) => Number(text) > 20), true);
+    await settles(() => unreadOf(mina).then((count) => count > 20), true);
 
     await demo.server.kill();
     await demo.server.start("--fresh");
     await live(page);
 
-    await settles(() => mina.badge.textContent(), "1");
+    await settles(() => unreadOf(mina), 1);
     await press(page, "Notification", "Mina");
-    await settles(() => mina.badge.textContent(), "2");
+    await settles(() => unreadOf(mina), 2);
     await settles(() => mina.cursors.textContent().then((text) => text.split("  ")[0]), "/notifications 2");
     await close();
   });

@@ -41,6 +41,9 @@ try {
 
 async function enliven({ page, mina, junho }) {
   await press(page, "Notification");
+  for (let count = 0; count < 4; count++) await press(page, "Like, grouped");
+  await press(page, "Build, replaced");
+  await press(page, "Work for one");
   await press(page, "Order step", "Mina");
   await press(page, "Notification", "Mina");
   await mina.card.getByRole("button", { name: "Publish", exact: true }).click();
@@ -53,10 +56,9 @@ async function enliven({ page, mina, junho }) {
   await settles(() => junho.strip.getAttribute("data-phase"), "done", 60_000);
   await live(page);
   await mina.bell.click();
-  await mina.panel.getByRole("button", { name: /^Mark as read: Welcome/ }).click();
   await junho.input.pressSequentially("저도 지금 가요");
   await settles(() => mina.typing.textContent(), "준호 (Junho) is typing…");
-  await settles(() => page.locator(".toast").count(), 0);
+  await settles(() => page.locator("tocsin-toasts .toast").count(), 0);
 }
 
 async function shoot({ page }, name) {

@@ -62,6 +62,8 @@ class Inbox:
             one = self.notifications[told["id"]]
             one.update(told)
             one["read"] = one["read_at"] is not None
+            if one.get("digest", ...) is None:  # it has left its digest
+                del one["digest"]
         for one in self.notifications.values():
             if concerns(told, one):
                 one.update({name: told[name] for name in MARKS if name in told})

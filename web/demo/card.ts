@@ -1,9 +1,10 @@
 /** One user's card: puts the parts together, and turns what the user does into calls. */
 
-import { BellView } from "./bell.js";
 import { ChatView } from "./chat.js";
-import { el } from "./element.js";
-import { type DemoEvent, text } from "./events.js";
+import { el, setText } from "./element.js";
+import { Elements } from "./elements.js";
+import type { UserId } from "./events.js";
+import { icon } from "./icons.js";
 import { LinkView } from "./link.js";
 import { LogView } from "./log.js";
 import { OrderView } from "./orders.js";
@@ -11,7 +12,6 @@ import type { Person } from "./person.js";
 import { PlugView } from "./plug.js";
 import { PublishView } from "./publish.js";
 import type { Pull } from "./pull.js";
-import { Toasts } from "./toasts.js";
 
 const DRAFTS: Record<string, string> = {
   en: "First kiln opening of the winter 🔥",
@@ -21,8 +21,7 @@ const DRAFTS: Record<string, string> = {
 /** The card of one user. */
 export class Card {
   readonly element: HTMLElement;
-  private readonly toasts = new Toasts();
-  private readonly bell: BellView;
+  private readonly problem = el("p", { class: "problem", role: "alert", hidden: true });
   private readonly light = new LinkView();
   private readonly order: OrderView;
   private readonly publish: PublishView;
@@ -33,15 +32,11 @@ export class Card {
   constructor(
     private readonly person: Person,
     private readonly pull: Pull,
+    nameOf: (id: UserId) => string,
   ) {
-    const { user, other, rest, client } = person;
-    const path = (id: string) => `/api/notifications/${encodeURIComponent(id)}`;
-    this.bell = new BellView(user.name, {
-      markRead: (id) => this.attempt(() => rest.call("PUT", `${path(id)}/read`)),
-      markAllRead: () => this.attempt(() => rest.call("POST", "/api/notifications/read-all")),
-      remove: (id) => this.attempt(() => rest.call("DELETE", path(id))),
-      opened: () => client.emit("notifications", "mark_seen", {}),
-    });
+    const { user, other, client } = person;
+    const elements = new Elements(client, user.lang, nameOf);
+    const preferencesId = `preferences-${user.id}`;
     this.order = new OrderView(user.name);
     this.publish = new PublishView(
       user.name,
@@ -72,13 +67,50 @@ export class Card {
         el("span", { class: "avatar", "aria-hidden": "true" }, user.name.slice(0, 1)),
         el("div", {}, el("h2", { id: headingId, lang: user.lang }, user.name), this.light.element),
         this.plug.button,
-        this.bell.element,
+        elements.make("tocsin-bell"),
+        el(
+          "button",
+          {
+            class: "button quiet icon-only",
+            type: "button",
+            popovertarget: preferencesId,
+            "aria-haspopup": "dialog",
+            "aria-label": `Preferences of ${user.name}`,
+            title: "Preferences",
+          },
+          icon("sliders"),
+        ),
+      ),
+      el(
+        "div",
+        {
+          class: "preferences",
+          id: preferencesId,
+          popover: true,
+          role: "dialog",
+          "aria-label": `Preferences of ${user.name}`,
+          tabindex: -1,
+          autofocus: true,
+        },
+        el(
+          "button",
+          {
+            class: "button quiet icon-only",
+            type: "button",
+            popovertarget: preferencesId,
+            popovertargetaction: "hide",
+            "aria-label": "Close",
+          },
+          icon("close"),
+        ),
+        elements.make("tocsin-preferences"),
       ),
       this.plug.strip,
       el(
         "div",
         { class: "blocks" },
-        this.toasts.element,
+        elements.make("tocsin-toasts"),
+        this.problem,
         this.order.element,
         this.publish.element,
         this.chat.element,
@@ -93,16 +125,10 @@ export class Card {
     this.light.render(state.link);
     this.plug.render(this.pull.state, Date.now());
     this.element.classList.toggle("unplugged", this.pull.state.phase === "out");
-    this.bell.render(state.bell);
     this.order.render(state.order);
     this.publish.render(state.posts);
     this.chat.render(state.chat);
     this.log.render(state.log);
-  }
-
-  /** Tell of an event that has just arrived. */
-  announce({ event, data, source }: DemoEvent): void {
-    if (event === "notification" && source !== "history") this.toasts.show(text(data.title), text(data.message));
   }
 
   private async publishNew(post: string, platforms: string[]): Promise<void> {
@@ -116,11 +142,13 @@ export class Card {
 
   /** Resolves with whether it was done; says so when it was not. */
   private async attempt(action: () => Promise<unknown>): Promise<boolean> {
+    this.problem.hidden = true;
     try {
       await action();
       return true;
     } catch (error) {
-      this.toasts.show("That did not work", error instanceof Error ? error.message : String(error), "bad");
+      this.problem.hidden = false;
+      setText(this.problem, `That did not work. ${error instanceof Error ? error.message : String(error)}`);
       return false;
     }
   }

@@ -2,6 +2,7 @@
 
 import { el, setText } from "./element.js";
 import { type IconName, icon } from "./icons.js";
+import { DEEDS, type Newsroom, type Target } from "./newsroom.js";
 import type { Person } from "./person.js";
 import type { Call } from "./rest.js";
 import type { Shop } from "./shop.js";
@@ -18,6 +19,7 @@ export class Controls {
   constructor(
     root: HTMLElement,
     shop: Shop,
+    newsroom: Newsroom,
     private readonly people: readonly Person[],
   ) {
     const names = [...people.map(({ user }) => [user.name, user.lang] as const), ["Both", "en"] as const];
@@ -30,20 +32,26 @@ export class Controls {
       el("legend", {}, "Send to"),
       ...names.map(([name, lang], index) => el("label", { lang }, this.choices[index], el("span", {}, name))),
     );
-    const buttons = el(
-      "div",
-      { class: "buttons" },
-      this.button("bell", "Notification", (person) => shop.notify(person.user.id)),
-      this.button("truck", "Order step", (person) => shop.moveOrder(person.user.id)),
-      this.button("heart", "Like", (person) => shop.like(person.user.id, person.latestPostId)),
-      this.button("comment", "Comment", (person) => shop.comment(person.user.id, person.latestPostId)),
-      this.button("burst", `Burst of ${BURST}`, (person) => shop.burst(person.user.id, BURST)),
-      this.button("shield", "Markup in a title", (person) => shop.notifyUnsafely(person.user.id)),
-    );
+    const shopButton = (picture: IconName, label: string, act: (person: Person) => Promise<unknown>) =>
+      this.button(picture, label, (chosen) => Promise.all(chosen.map(act)));
+    const newsButton = (picture: IconName, label: string, act: (to: Target) => Promise<unknown>) =>
+      this.button(picture, label, (chosen) => act(target(chosen)));
+    const title = el("h3", { id: "inbox-title" }, "Inbox");
+    const inbox = DEEDS.map(([picture, label, act]) => newsButton(picture, label, (to) => act(newsroom, to)));
     root.append(
       el("h2", { id: "controls-title" }, "Your back end"),
       recipients,
-      buttons,
+      el(
+        "div",
+        { class: "buttons" },
+        newsButton("bell", "Notification", ({ users }) => newsroom.notify(users)),
+        shopButton("truck", "Order step", (person) => shop.moveOrder(person.user.id)),
+        shopButton("heart", "Like", (person) => shop.like(person.user.id, person.latestPostId)),
+        shopButton("comment", "Comment", (person) => shop.comment(person.user.id, person.latestPostId)),
+        newsButton("burst", `Burst of ${BURST}`, ({ users }) => newsroom.burst(users, BURST)),
+        newsButton("shield", "Markup in a title", ({ users }) => newsroom.notifyUnsafely(users)),
+      ),
+      el("div", { class: "buttons", role: "group", "aria-labelledby": "inbox-title" }, title, ...inbox),
       el("p", { class: "call" }, this.callHead, this.callBody, this.error),
     );
     setText(this.callHead, "REST");
@@ -57,14 +65,16 @@ export class Controls {
     this.callHead.classList.toggle("bad", status === 0 || status >= 400);
   }
 
-  private button(picture: IconName, label: string, act: (person: Person) => Promise<unknown>): HTMLButtonElement {
+  private button(
+    picture: IconName,
+    label: string,
+    act: (chosen: readonly Person[]) => Promise<unknown>,
+  ): HTMLButtonElement {
     const click = () => {
       setText(this.error, "");
-      for (const person of this.chosen()) {
-        act(person).catch((error: unknown) =>
-          setText(this.error, error instanceof Error ? error.message : String(error)),
-        );
-      }
+      act(this.chosen()).catch((error: unknown) =>
+        setText(this.error, error instanceof Error ? error.message : String(error)),
+      );
     };
     return el("button", { class: "button", type: "button", onclick: click }, icon(picture), label);
   }
@@ -74,4 +84,9 @@ export class Controls {
     const person = this.people[index];
     return person === undefined ? this.people : [person];
   }
+}
+
+function target(people: readonly Person[]): Target {
+  const newest = people.flatMap((person) => person.newest ?? []);
+  return { users: people.map(({ user }) => user.id), newest };
 }

@@ -1,15 +1,12 @@
 /** The page of the inbox: two users with the elements of `/js/elements.js`, and a back end that tells them things. */
 
-import type { WebSocketClient } from "../src/client/client.js";
 import { el, setText } from "./element.js";
-import type { UserId } from "./events.js";
+import { Elements, namesOf } from "./elements.js";
+import type { Payload } from "./events.js";
 import { type IconName, icon } from "./icons.js";
-import { Newsroom } from "./newsroom.js";
+import { type Arrived, applyToArrived, DEEDS, Newsroom } from "./newsroom.js";
 import { type Call, Rest } from "./rest.js";
 import { type DemoUser, fetchSession } from "./session.js";
-
-/** What the elements have in common: they show what their client brings. */
-type Element = HTMLElement & { client: WebSocketClient; nameOf?: (id: UserId) => string };
 
 async function main(): Promise<void> {
   let session = await fetchSession();
@@ -27,6 +24,7 @@ async function main(): Promise<void> {
   const rest = new Rest({ current: () => session.publish_token, renew }, report);
   const ids = users.map((user) => user.id);
   const newsroom = new Newsroom(rest, ids);
+  const arrived: Arrived[] = users.map(() => []);
   const button = (picture: IconName, label: string, act: () => Promise<unknown>) =>
     // What it came to is shown with the call.
     el("button", { class: "button", type: "button", onclick: () => void act().catch(() => {}) }, icon(picture), label);
@@ -35,21 +33,18 @@ async function main(): Promise<void> {
     el(
       "div",
       { class: "buttons" },
-      button("bell", "Notification", () => newsroom.notify()),
-      button("heart", "Like, grouped", () => newsroom.like()),
-      button("retry", "Build, replaced", () => newsroom.build()),
-      button("shield", "Work for one", () => newsroom.work()),
-      button("burst", "Burst of 20", () => newsroom.burst(20)),
-      button("share", "In 10 seconds", () => newsroom.later(10)),
-      button("truck", "For 15 seconds", () => newsroom.brief(15)),
-      button("check", "Edit the last", () => newsroom.edit()),
-      button("close", "Take the last back", () => newsroom.retract()),
+      button("bell", "Notification", () => newsroom.notify(ids)),
+      button("burst", "Burst of 20", () => newsroom.burst(ids, 20)),
+      ...DEEDS.map(([picture, label, act]) =>
+        button(picture, label, () =>
+          act(newsroom, { users: ids, newest: arrived.flatMap((each) => each.at(-1) ?? []) }),
+        ),
+      ),
     ),
     el("p", { class: "call" }, callHead, callBody),
   );
   setText(callHead, "REST");
   setText(callBody, "Each button is a call to the back end's API. It is shown here.");
-  const nameOf = (id: UserId) => users.find((user) => String(user.id) === String(id))?.name ?? String(id);
   byId("readers").append(
     ...users.map((user, index) => {
       const getToken = async () => {
@@ -57,22 +52,19 @@ async function main(): Promise<void> {
         return (session.users[index] as DemoUser).token;
       };
       const client = new window.WebSocketClient({ getToken });
-      const card = reader(user, client, nameOf);
+      for (const event of ["notification", "notification_deleted"] as const)
+        client.on("notifications", event, (data) => {
+          arrived[index] = applyToArrived(arrived[index] ?? [], { event, data: data as Payload });
+        });
+      const card = reader(user, new Elements(client, user.lang, namesOf(users)));
       client.connect();
       return card;
     }),
   );
 }
 
-function reader(user: DemoUser, client: WebSocketClient, nameOf: (id: UserId) => string): HTMLElement {
+function reader(user: DemoUser, elements: Elements): HTMLElement {
   const headingId = `reader-${user.id}`;
-  const element = (name: string) => {
-    const made = document.createElement(name) as Element;
-    made.client = client;
-    return made;
-  };
-  const inbox = element("tocsin-inbox");
-  inbox.nameOf = nameOf;
   return el(
     "article",
     { class: "reader card person", "aria-labelledby": headingId, lang: user.lang, "data-user": user.id },
@@ -81,15 +73,15 @@ function reader(user: DemoUser, client: WebSocketClient, nameOf: (id: UserId) =>
       { class: "reader-head" },
       el("span", { class: "avatar", "aria-hidden": "true" }, user.name.slice(0, 1)),
       el("h2", { id: headingId }, user.name),
-      element("tocsin-bell"),
+      elements.make("tocsin-bell"),
     ),
-    element("tocsin-toasts"),
-    inbox,
+    elements.make("tocsin-toasts"),
+    elements.make("tocsin-inbox"),
     el(
       "details",
       {},
       el("summary", {}, user.lang === "ko" ? "알림 설정" : "Preferences"),
-      element("tocsin-preferences"),
+      elements.make("tocsin-preferences"),
     ),
   );
 }

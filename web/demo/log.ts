@@ -1,12 +1,14 @@
 /** The event log: every event that the client handed over, with its `seq`, newest first. */
 
 import { el, renderList, setText } from "./element.js";
-import { clockSeconds, type DemoEvent, NAMESPACES, type Namespace, type Source } from "./events.js";
+import { clockSeconds, type DemoEvent, NAMESPACES, type Namespace, type Payload, type Source, text } from "./events.js";
 
 export interface LogEntry {
   number: number;
   namespace: Namespace;
   event: string;
+  /** What the name leaves open: what has changed, or why it is gone. */
+  note: string;
   seq: number | null;
   source: Source;
   at: number;
@@ -26,7 +28,7 @@ const KEPT = 60;
 /** Return the state after any event. */
 export function applyToLog(state: LogState, { namespace, event, data, source, at }: DemoEvent): LogState {
   const seq = data.seq ?? null;
-  const entry: LogEntry = { number: state.count, namespace, event, seq, source, at };
+  const entry: LogEntry = { number: state.count, namespace, event, note: noteOf(event, data), seq, source, at };
   const cursor = Math.max(state.cursors[namespace], seq ?? 0);
   return {
     entries: [entry, ...state.entries].sort((a, b) => b.at - a.at).slice(0, KEPT),
@@ -42,6 +44,28 @@ export function forget(state: LogState, namespace: Namespace): LogState {
     entries: state.entries.filter((entry) => entry.namespace !== namespace),
     cursors: { ...state.cursors, [namespace]: 0 },
   };
+}
+
+/** Fields that every event has, or that only say what it is about. */
+const OF_ALL = new Set([
+  "id",
+  "ids",
+  "all",
+  "category",
+  "seq",
+  "epoch",
+  "event_id",
+  "timestamp",
+  "updated_at",
+  "unread_count",
+]);
+
+function noteOf(event: string, data: Payload): string {
+  if (event === "notification_deleted") return text(data.reason);
+  if (event !== "notification_updated" || typeof data.type === "string") return "";
+  return Object.keys(data)
+    .filter((name) => !OF_ALL.has(name))
+    .join(", ");
 }
 
 const SOURCES: Record<Source, string> = { history: "from the log", replay: "caught up", live: "" };
@@ -72,7 +96,7 @@ export class LogView {
           { class: `log-row ${entry.source}` },
           el("time", {}, clockSeconds(entry.at)),
           el("span", { class: `ns ${entry.namespace}` }, `/${entry.namespace}`),
-          el("span", { class: "log-event" }, entry.event),
+          el("span", { class: "log-event" }, entry.event, entry.note && el("small", {}, entry.note)),
           el("span", { class: "log-source" }, SOURCES[entry.source]),
           el("span", { class: "log-seq" }, entry.seq === null ? "live only" : `#${entry.seq}`),
         ),

@@ -3,6 +3,9 @@
 import type { WebSocketClient } from "../src/client/client.js";
 import { Card } from "./card.js";
 import { Controls } from "./controls.js";
+import { namesOf } from "./elements.js";
+import type { UserId } from "./events.js";
+import { Newsroom } from "./newsroom.js";
 import { STEPS } from "./orders.js";
 import { Person } from "./person.js";
 import { Pull } from "./pull.js";
@@ -44,12 +47,17 @@ async function main(): Promise<void> {
   const rest = new Rest({ current: () => tokens.publish, renew: () => tokens.renew() }, (call) => report(call));
   const shop = new Shop(rest);
   const people = [makePerson(session, tokens, 0), makePerson(session, tokens, 1)] as const;
-  const controls = new Controls(byId("controls"), shop, people);
+  const newsroom = new Newsroom(
+    rest,
+    session.users.map(({ id }) => id),
+  );
+  const controls = new Controls(byId("controls"), shop, newsroom, people);
   report = (call) => controls.report(call);
 
   const cards = people.map((person, index) => {
     const other = people[1 - index] as Person;
-    return makeCard(person, new Pull(person, rest, traffic(shop, person, other)));
+    const pull = new Pull(person, rest, traffic(shop, newsroom, person, other));
+    return makeCard(person, pull, namesOf(session.users));
   });
   byId("people").append(...cards.map((card) => card.element));
   await Promise.all(people.map((person) => person.start()));
@@ -73,8 +81,8 @@ function makePerson(session: Session, tokens: Tokens, index: 0 | 1): Person {
   });
 }
 
-function makeCard(person: Person, pull: Pull): Card {
-  const card = new Card(person, pull);
+function makeCard(person: Person, pull: Pull, nameOf: (id: UserId) => string): Card {
+  const card = new Card(person, pull, nameOf);
   let isScheduled = false;
   const render = () => {
     if (isScheduled) return;
@@ -87,20 +95,19 @@ function makeCard(person: Person, pull: Pull): Card {
   };
   person.onChange = render;
   pull.onChange = render;
-  person.onEvent = (event) => card.announce(event);
   card.render();
   return card;
 }
 
-function traffic(shop: Shop, person: Person, other: Person): (() => Promise<unknown>)[] {
+function traffic(shop: Shop, newsroom: Newsroom, person: Person, other: Person): (() => Promise<unknown>)[] {
   const { id } = person.user;
   let line = 0;
   return [
-    () => shop.notify(id),
+    () => newsroom.notify([id]),
     () => other.say(CHAT_LINES[line++ % CHAT_LINES.length] as string),
     () => shop.moveOrder(id),
     () => shop.like(id, person.latestPostId),
-    () => shop.notify(id),
+    () => newsroom.notify([id]),
     () => shop.comment(id, person.latestPostId),
   ];
 }

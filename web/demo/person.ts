@@ -1,23 +1,24 @@
 /**
- * One user of the demo: a client with a token of its own, and the state of everything on the card.
+ * One user of the demo: a client with a token of its own, and the state of what is on the card. The inbox is not:
+ * its elements have their own.
  *
  * Data flows one way: client or log → `receive` → each part's `apply` → `onChange` → the views.
  */
 
 import { Sealing } from "../src/chat/sealing.js";
 import type { WebSocketClient } from "../src/client/client.js";
-import { applyToBell, type BellState, EMPTY_BELL, notification, withItems } from "./bell.js";
 import { acknowledge, applyToChat, type ChatState, EMPTY_CHAT, withdraw, write } from "./chat.js";
 import { type DemoEvent, EVENTS, NAMESPACES, type Namespace, type Payload, type Source, text } from "./events.js";
 import { type LinkState, NO_LINK, withConnection, withSync } from "./link.js";
 import { applyToLog, EMPTY_LOG, forget, type LogState } from "./log.js";
+import { type Arrived, applyToArrived } from "./newsroom.js";
 import { applyToOrder, type OrderState } from "./orders.js";
 import { applyToPosts, type PostState } from "./publish.js";
 import { Rest, type TokenSource } from "./rest.js";
 import type { DemoUser } from "./session.js";
 
 export interface PersonState {
-  bell: BellState;
+  arrived: Arrived;
   order: OrderState;
   posts: PostState;
   chat: ChatState;
@@ -30,17 +31,11 @@ interface StreamPage {
   seq: number;
 }
 
-interface InboxPage {
-  notifications: Payload[];
-  next_cursor: string | null;
-  seq: number;
-}
-
 /** The client's `on` for names that are known at run time only; `EVENTS` is checked against its types. */
 type Listen = (namespace: Namespace, event: string, callback: (data: Payload) => void) => void;
 
 const NOTHING: Record<Namespace, Partial<PersonState>> = {
-  notifications: { bell: EMPTY_BELL },
+  notifications: { arrived: [] },
   orders: { order: null },
   sns: { posts: [] },
   chat: { chat: EMPTY_CHAT },
@@ -52,7 +47,7 @@ const READ_AFTER_MS = 900;
 /** A user's model; the views read `state` and call the methods. */
 export class Person {
   state: PersonState = {
-    bell: EMPTY_BELL,
+    arrived: [],
     order: null,
     posts: [],
     chat: EMPTY_CHAT,
@@ -61,8 +56,6 @@ export class Person {
   };
   readonly rest: Rest;
   readonly sealing: Sealing;
-  /** Hears of every event that is new to the page, after the state has taken it in. */
-  onEvent: (event: DemoEvent) => void = () => {};
   onChange: () => void = () => {};
   /** Hears of every event that the client hands over, repeats included: the witness of the plug's sum. */
   onDelivery: (namespace: Namespace, seq: number) => void = () => {};
@@ -96,6 +89,11 @@ export class Person {
   /** The post that people like and comment on. */
   get latestPostId(): string {
     return this.state.posts[0]?.postId ?? "p1";
+  }
+
+  /** The notification that came last, and is there still. */
+  get newest(): string | undefined {
+    return this.state.arrived.at(-1);
   }
 
   /** Send a chat message; it keeps its place on the screen until the server has it, however long that takes. */
@@ -178,14 +176,13 @@ export class Person {
     // The page may have read the log further than the client's stored cursor.
     if (seq !== undefined && seq <= this.state.log.cursors[event.namespace]) return;
     this.change(this.apply(event));
-    this.onEvent(event);
   }
 
   private apply(event: DemoEvent): Partial<PersonState> {
     const log = applyToLog(this.state.log, event);
     switch (event.namespace) {
       case "notifications":
-        return { log, bell: applyToBell(this.state.bell, event) };
+        return { log, arrived: applyToArrived(this.state.arrived, event) };
       case "orders":
         return { log, order: applyToOrder(this.state.order, event) };
       case "sns":
@@ -214,7 +211,6 @@ export class Person {
   /** Show a namespace as the server has it, from the beginning. */
   private async load(namespace: Namespace): Promise<void> {
     this.change({ ...NOTHING[namespace], log: forget(this.state.log, namespace) });
-    if (namespace === "notifications") await this.loadInbox();
     await this.fill(namespace);
   }
 
@@ -242,18 +238,5 @@ export class Person {
       last = page.events.at(-1)?.seq ?? page.seq;
       if (last >= page.seq) return events;
     }
-  }
-
-  private async loadInbox(): Promise<void> {
-    const items: Payload[] = [];
-    const path = `/api/notifications?limit=${PAGE}`;
-    const first = await this.rest.read<InboxPage>(path);
-    let page = first;
-    items.push(...page.notifications);
-    while (page.next_cursor !== null) {
-      page = await this.rest.read<InboxPage>(`${path}&cursor=${encodeURIComponent(page.next_cursor)}`);
-      items.push(...page.notifications);
-    }
-    this.change({ bell: withItems(items.map(notification), first.seq) });
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The demo's back end: what a shop would tell its customers, through the real REST API.
+ * The demo's back end: what a shop would tell of its customers' orders and posts, through the real REST API.
  *
  * It keeps in mind how far each customer's order is, because a customer whose plug is out hears of it later.
  */
@@ -7,15 +7,6 @@
 import type { UserId } from "./events.js";
 import { STEPS } from "./orders.js";
 import type { Rest } from "./rest.js";
-
-const NOTIFICATIONS = [
-  ["system", "Backup finished", "All 48 tables, 2.1 GB, in 41 seconds."],
-  ["promo", "가을 세일 🍁", "오늘만 모든 찻잔 20% 할인!"],
-  ["security", "New sign-in", "Chrome on Linux, Seoul. Was it you?"],
-  ["team", "준호 invited you", "“Studio plans” is waiting for your review ✍️"],
-  ["billing", "Invoice paid", "₩ 49,000 for November. Thank you!"],
-  ["system", "배포 완료 🚀", "v2.4가 모든 서버에 배포되었습니다."],
-] as const;
 
 const ITEMS = ["Celadon teapot", "Hanji lamp", "제주 감귤 5 kg 🍊", "Walnut tray"];
 
@@ -26,8 +17,6 @@ const COMMENTS = [
   ["Luca", "Che bello ✨"],
 ] as const;
 
-export const UNSAFE_TITLE = "<img src=x onerror=alert(1)> Free coffee";
-
 interface Progress {
   orderId: string;
   item: string;
@@ -37,7 +26,6 @@ interface Progress {
 /** Publishes one thing after another to one user. */
 export class Shop {
   private readonly orders = new Map<UserId, Progress>();
-  private notes = 0;
   private items = 0;
   private reactions = 0;
 
@@ -46,28 +34,6 @@ export class Shop {
   /** Continue a customer's order where it was when the page was loaded. */
   remember(userId: UserId, orderId: string, item: string, step: number): void {
     if (!this.orders.has(userId)) this.orders.set(userId, { orderId, item, step });
-  }
-
-  notify(userId: UserId): Promise<unknown> {
-    const [type, title, message] = pick(NOTIFICATIONS, this.notes++);
-    return this.rest.call("POST", "/api/notifications", { user_id: userId, type, title, message });
-  }
-
-  notifyUnsafely(userId: UserId): Promise<unknown> {
-    const message = "This title is markup. It is shown, not run.";
-    return this.rest.call("POST", "/api/notifications", {
-      user_id: userId,
-      type: "test",
-      title: UNSAFE_TITLE,
-      message,
-    });
-  }
-
-  burst(userId: UserId, count: number): Promise<unknown> {
-    const titles = Array.from({ length: count }, (_, index) => `Burst ${index + 1} of ${count}`);
-    const send = (title: string) =>
-      this.rest.call("POST", "/api/notifications", { user_id: userId, type: "burst", title, message: "All at once." });
-    return Promise.all(titles.map(send));
   }
 
   /** Move the order one step on, or place the next one after a delivery. */

@@ -26,7 +26,6 @@ from tocsin.domain.notification import (
 )
 from tocsin.domain.template import MAX_NAME
 from tocsin.domain.text import check_text
-from tocsin.domain.timestamp import now_ms
 from tocsin.domain.user_id import UserId
 
 MAX_PAGE = 200
@@ -114,8 +113,6 @@ class Notifications:
             Invalid: It would be snoozed until an instant that has passed.
             NotFound: It is not the user's, or has expired.
         """
-        if change.snoozed_until and change.snoozed_until <= now_ms():
-            raise Invalid("snoozed_until must lie in the future")
         return await self._store.change_notification(user_id, notification_id, change, once)
 
     async def archive_all(

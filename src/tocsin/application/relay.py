@@ -39,7 +39,7 @@ GATHER_S = 0.02
 RECORD = 16
 _STOP_S = 5.0
 
-_NEWS = frozenset({"notification", "notification_read", "notification_deleted"})
+_NEWS = frozenset({"notification", "notification_read", "notification_updated", "notification_deleted"})
 
 _log = logging.getLogger(__name__)
 

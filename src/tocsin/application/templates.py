@@ -4,6 +4,7 @@ import builtins
 from collections.abc import Mapping
 from typing import Protocol
 
+from tocsin.application.texts import LANGUAGES
 from tocsin.domain.errors import Invalid
 from tocsin.domain.template import Template, check_template
 
@@ -55,6 +56,16 @@ class Templates:
     async def list(self, name: str | None = None) -> builtins.list[Template]:
         """Return those of a name, or all."""
         return await self._store.list(name)
+
+    async def require(self, name: str) -> None:
+        """
+        Accept a name that has words: of the back end, or of the server.
+
+        Raises:
+            Invalid: There are none of that name.
+        """
+        if name not in LANGUAGES["en"] and not await self._store.list(name):
+            raise Invalid(f"there is no template '{name}': PUT /api/templates/{name}")
 
     async def delete(self, name: str) -> None:
         """Remove all languages of a name; NotFound when there is none."""

@@ -14,6 +14,7 @@ from tocsin.domain.timestamp import now_ms
 PART = 100
 # How late what another process has written, or the clock's being set, is noticed.
 LOOK_S = 1.0
+_PAUSE_S = 0.05
 
 _NEWS = frozenset({"notification", "notification_updated"})
 _log = logging.getLogger(__name__)
@@ -79,8 +80,8 @@ class Timekeeper:
             await self._wait(wait_s)
 
     async def _wait(self, longest_s: float) -> None:
-        # The event is not waited for before a moment has passed: in a burst one look is enough.
-        await asyncio.sleep(min(longest_s, 0.05))
+        # In a burst one look is enough, and what is due and can't be done is not looked at without a pause.
+        await asyncio.sleep(_PAUSE_S)
         with suppress(TimeoutError):
             async with asyncio.timeout(longest_s):
                 await self._news.wait()

@@ -125,7 +125,7 @@ class NotificationUpdated(TypedDict):
     collapse_key: NotRequired[str]
     group: NotRequired[NotificationGroup]
     claim: NotRequired[NotificationClaim]
-    digest: NotRequired[NotificationDigest]
+    digest: NotRequired[NotificationDigest | None]
     unread_count: NotRequired[int]
 
 

@@ -6,7 +6,7 @@ category above what is said of ``*``, every category.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
@@ -27,6 +27,7 @@ _DIGESTS = ("off", "hourly", "daily")
 _LOCALES = ("en", "ko")
 _FIELDS = frozenset({"categories", "quiet_hours", "mute_until", "digest_hour", "time_zone", "locale"})
 _MORNING = 9
+_LATEST = 32_503_680_000_000  # the year 3000, in milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ class Preferences:
             raise Invalid(f"locale must be one of {', '.join(_LOCALES)}")
         return cls(
             categories={name: Rule.read(name, rule) for name, rule in categories.items()},
-            quiet_hours=None if quiet is None else QuietHours.read(quiet, zone or "UTC"),
+            quiet_hours=None if quiet is None else QuietHours.read(quiet),
             mute_until=_instant("mute_until", body.get("mute_until")),
             digest_hour=hour,
             time_zone=zone,
@@ -160,15 +161,19 @@ class Preferences:
         told = defaults.categories
         beneath = told.get(EVERY_CATEGORY, _NOTHING_SAID)
         names = own.keys() | told.keys() | {EVERY_CATEGORY}
+        zone = self.time_zone or defaults.time_zone
+        quiet = self.quiet_hours or defaults.quiet_hours
+        if quiet is not None and quiet.time_zone is None:
+            quiet = replace(quiet, time_zone=zone or "UTC")
         return Preferences(
             categories={
                 name: own.get(name, _NOTHING_SAID).over(every).over(told.get(name, _NOTHING_SAID)).over(beneath)
                 for name in sorted(names)
             },
-            quiet_hours=self.quiet_hours or defaults.quiet_hours,
+            quiet_hours=quiet,
             mute_until=self.mute_until,
             digest_hour=defaults.digest_hour if self.digest_hour is None else self.digest_hour,
-            time_zone=self.time_zone or defaults.time_zone,
+            time_zone=zone,
             locale=self.locale or defaults.locale,
         )
 
@@ -181,7 +186,8 @@ class Preferences:
 
     def allows(self, category: str | None, channel: str) -> bool:
         """Return whether a category may use a channel: ``fcm``, ``webpush`` or ``channels``."""
-        return bool(getattr(self.rule(category), channel))
+        rule = self.rule(category)
+        return rule.inbox is not False and bool(getattr(rule, channel))
 
     def quiet_until_after(self, now: int) -> int | None:
         """Return when a noise may be made again, or None when it may be now; in milliseconds since 1970."""
@@ -194,7 +200,7 @@ class Preferences:
         kind = self.rule(category).digest
         if kind == "off":
             return None
-        zone = self.time_zone or (self.quiet_hours.time_zone if self.quiet_hours else "UTC")
+        zone = self.time_zone or (self.quiet_hours and self.quiet_hours.time_zone) or "UTC"
         if kind == "hourly":
             return next_hour(now, zone)
         return next_at_hour(now, _MORNING if self.digest_hour is None else self.digest_hour, zone)
@@ -219,4 +225,7 @@ def _instant(name: str, value: object) -> int | None:
         moment = None
     if moment is None:
         raise Invalid(f"{name} must be an instant as in 2026-11-23T01:15:00Z")
-    return from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    instant = from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    if instant > _LATEST:
+        raise Invalid(f"{name} must lie before the year 3000")
+    return instant

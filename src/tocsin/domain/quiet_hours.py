@@ -19,17 +19,17 @@ class QuietHours:
     From one time of day until another; an end that is earlier is the next morning's.
 
     Attributes:
-        time_zone: Of the user's clock, as ``Asia/Seoul``.
+        time_zone: Of the clock, as ``Asia/Seoul``; None: of whoever they hold for.
     """
 
     start: time
     end: time
-    time_zone: str
+    time_zone: str | None = None
 
     @classmethod
-    def read(cls, body: object, time_zone: str = "UTC") -> "QuietHours":
+    def read(cls, body: object) -> "QuietHours":
         """
-        Return the hours of ``{from, until, time_zone}``; without a zone they are in the one given.
+        Return the hours of ``{from, until, time_zone}``.
 
         Raises:
             Invalid: A field breaks a rule; the detail names it.
@@ -39,7 +39,7 @@ class QuietHours:
         if unknown := sorted(body.keys() - {"from", "until", "time_zone"}):
             raise Invalid(f"quiet_hours.{unknown[0]} is no field of preferences")
         zone = body.get("time_zone")
-        zone = time_zone if zone is None else check_zone("quiet_hours.time_zone", zone)
+        zone = None if zone is None else check_zone("quiet_hours.time_zone", zone)
         return cls(_clock("from", body.get("from")), _clock("until", body.get("until")), zone)
 
     def json(self) -> dict[str, Any]:
@@ -54,15 +54,17 @@ class QuietHours:
         """
         if self.start == self.end:
             return None
-        here = local(now, self.time_zone)
+        here = local(now, self.time_zone or "UTC")
         clock = here.time()
         over_night = self.start > self.end
         is_quiet = (clock >= self.start or clock < self.end) if over_night else self.start <= clock < self.end
         if not is_quiet:
             return None
         day = here.date() + timedelta(days=1) if over_night and clock >= self.start else here.date()
-        end = int(datetime.combine(day, self.end, here.tzinfo).timestamp() * 1000)
-        return max(end, now + 1)
+        # Where the clock strikes the hour twice, it is the second time once the first is over.
+        ends = (datetime.combine(day, self.end.replace(fold=fold), here.tzinfo) for fold in (0, 1))
+        instants = [int(end.timestamp() * 1000) for end in ends]
+        return next((instant for instant in instants if instant > now), now + 1)
 
 
 def next_hour(now: int, time_zone: str) -> int:

@@ -19,15 +19,21 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tocsin.domain.errors import Invalid
 from tocsin.domain.notification import MAX_MESSAGE, MAX_TITLE
-from tocsin.domain.text import check_text, cut
+from tocsin.domain.text import check_text, cut, storable
 from tocsin.domain.timestamp import iso
 
 MAX_NAME = 64
 MAX_SOURCE = 4_000
+# Characters, or the number, that a filter may be given.
+_MOST_GIVEN = 200
 
 _FILTERS = frozenset(
     {"abs", "capitalize", "count", "d", "default", "first", "int", "join", "last"}
     | {"length", "lower", "round", "string", "title", "trim", "truncate", "upper"}
+)
+_TESTS = frozenset(
+    {"boolean", "defined", "eq", "even", "false", "ge", "gt", "in", "le", "lt", "ne", "none"}
+    | {"number", "odd", "string", "true", "undefined"}
 )
 _NODES = (
     *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem),
@@ -72,21 +78,46 @@ def check_template(template: Template) -> None:
         source = getattr(template, field)
         check_text(field, source, MAX_SOURCE, least=1 if field == "title" else 0)
         try:
-            tree = _environment.parse(source)
+            for node in _environment.parse(source).iter_child_nodes():
+                _check(field, node)
+            _environment.from_string(source)  # which knows the tests that there are
         except TemplateError as error:
             raise Invalid(f"{field} is no template: {error}") from None
-        for node in tree.iter_child_nodes():
-            _check(field, node)
+        except (RecursionError, SyntaxError, MemoryError):
+            raise Invalid(f"{field} is nested too deeply") from None
 
 
 def _check(field: str, node: nodes.Node) -> None:
     kind = type(node).__name__
     if not isinstance(node, _NODES):
         raise Invalid(f"{field}: a template has no {kind} (line {node.lineno}): values, conditions and filters alone")
-    if isinstance(node, nodes.Filter) and node.name not in _FILTERS:
-        raise Invalid(f"{field}: a template has no filter '{node.name}'; it has {', '.join(sorted(_FILTERS))}")
+    if isinstance(node, nodes.Test) and node.name not in _TESTS:
+        raise Invalid(f"{field}: a template has no test '{node.name}'; it has {', '.join(sorted(_TESTS))}")
+    if isinstance(node, nodes.Filter):
+        _check_filter(field, node)
     for child in node.iter_child_nodes():
         _check(field, child)
+
+
+def _check_filter(field: str, node: nodes.Filter) -> None:
+    if node.name not in _FILTERS:
+        raise Invalid(f"{field}: a template has no filter '{node.name}'; it has {', '.join(sorted(_FILTERS))}")
+    given = [*node.args, *(keyword.value for keyword in node.kwargs)]
+    if (
+        node.dyn_args
+        or node.dyn_kwargs
+        or not all(isinstance(one, nodes.Const) and _is_small(one.value) for one in given)
+    ):
+        raise Invalid(f"{field}: what is given to the filter '{node.name}' must be a short text or a small number")
+    # A text joined by a text, and that again, would grow without end.
+    if node.name == "join" and any(inner is not node and inner.name == "join" for inner in node.find_all(nodes.Filter)):
+        raise Invalid(f"{field}: 'join' of what was joined is more than a template may do")
+
+
+def _is_small(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _MOST_GIVEN
+    return value is None or (isinstance(value, int | float) and abs(value) <= _MOST_GIVEN)
 
 
 def render(template: Template, values: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -101,7 +132,7 @@ def render(template: Template, values: Mapping[str, Any]) -> tuple[str, str] | N
     except Exception as error:  # noqa: BLE001 whatever a value does to a filter
         _log.warning("template '%s' (%s) can't be filled in: %s", template.name, template.locale, error)
         return None
-    return cut(" ".join(title.split()), MAX_TITLE), cut(message.strip(), MAX_MESSAGE)
+    return cut(" ".join(storable(title).split()), MAX_TITLE), cut(storable(message).strip(), MAX_MESSAGE)
 
 
 @lru_cache(maxsize=512)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapped, attributes
 
 from tocsin.adapters.sql import arrivals, deliveries, inbox, schema
 from tocsin.adapters.sql.inbox_queries import from_row
@@ -179,7 +179,11 @@ class Notification(Model):
             if transaction.execute(SQL.set_seen, wanted).rowcount:
                 payload = orjson.dumps(inbox.seen_payload([self.id], now))
                 tellings = [Telling(key, "notification_updated", payload, unread=0)]
-        take_over(self, transaction.row(SQL.marks, {"id": self.id}), "seen_at", "read_at")
+        row = transaction.row(SQL.marks, {"id": self.id})
+        take_over(self, row, "seen_at", "read_at")
+        if row is None:  # it has gone meanwhile: nothing is left to flush
+            for name in names:
+                attributes.set_committed_value(self, name, getattr(self, name))
         return tellings
 
     def _deleted(self, transaction: Transaction) -> Sequence[Telling]:

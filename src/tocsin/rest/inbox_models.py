@@ -15,7 +15,7 @@ from tocsin.domain.user_id import UserId
 from tocsin.rest.models import MAX_TTL_S, AnyUserId, Instant, Strict, ToUsers, document_recipients
 
 Key = Annotated[str, Field(min_length=1, max_length=rules.MAX_KEY)]
-CategoryName = Annotated[str, Field(max_length=rules.MAX_CATEGORY)]
+CategoryName = Annotated[str, Field(min_length=1, max_length=rules.MAX_CATEGORY)]
 NotificationId = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -81,6 +81,8 @@ class NewNotification(ToUsers):
             raise ValueError("message is required, or a template")
         if self.claimable and self.topic is not None:
             raise ValueError("claimable needs user_id or user_ids: a topic has no end of followers")
+        if self.claimable and (self.group is not None or self.collapse_key is not None):
+            raise ValueError("claimable can't be grouped or replaced: whoever has claimed it would lose it")
         if self.is_bulk and (self.claimable or self.deliver_at is not None):
             raise ValueError(f"claimable and deliver_at take at most {rules.MAX_RECIPIENTS} users")
         return self
@@ -143,7 +145,7 @@ class NewNotification(ToUsers):
 class ReadAll(Strict):
     """Which notifications to mark: all, or those of one category."""
 
-    category: Annotated[str, Field(max_length=rules.MAX_CATEGORY)] | None = None
+    category: CategoryName | None = None
 
 
 class ArchiveAll(Strict):
@@ -209,6 +211,8 @@ class NotificationChange(Strict):
             raise ValueError("nothing is to be changed")
         if given & _MARKS and given - _MARKS:
             raise ValueError("marks and content are changed one after the other")
+        if self.seen is False:
+            raise ValueError("what was seen stays seen")
         if self.archived and self.snoozed_until is not None:
             raise ValueError("nothing is archived and snoozed: choose one")
         return self

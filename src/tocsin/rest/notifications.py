@@ -7,7 +7,6 @@ from fastapi import Depends, Query
 from starlette.responses import Response
 
 from tocsin.domain.errors import Forbidden, Invalid
-from tocsin.domain.timestamp import now_ms
 from tocsin.rest.answers import ONCE, Responses, api_router, json_response, no_content, problems
 from tocsin.rest.callers import Caller, OnceKey, Publisher, uses
 from tocsin.rest.inbox_models import (
@@ -58,9 +57,11 @@ async def create_notification(app: App, _: Publisher, body: NewNotification, onc
     The answer comes after the notification and its event are committed together. Of a topic, or of more than
     1,000 users, the job is committed, and they get theirs one after another: see `/api/jobs/{id}`.
     """
+    if body.template is not None:
+        await app.templates.require(body.template)
     drafts = body.drafts()
     deliver_at = body.deliver_at_ms
-    if deliver_at is not None and deliver_at > now_ms():
+    if deliver_at is not None:  # also one that has passed: a retry gets the answer of the first time
         kept = await app.notifications.schedule(drafts, deliver_at, body.topic, once)
         return json_response({"scheduled": [one.json() for one in kept]}, 202)
     if body.topic is not None:

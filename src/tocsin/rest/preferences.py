@@ -6,6 +6,7 @@ from fastapi import Depends
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from tocsin.domain.errors import Invalid
 from tocsin.domain.notification import MAX_CATEGORY, MAX_SOUND
 from tocsin.domain.preference import MAX_CATEGORIES, Digest, Locale, Preferences
 from tocsin.rest.answers import api_router, json_response, problems
@@ -92,6 +93,8 @@ async def put_preferences(app: App, caller: Caller, body: NewPreferences) -> Res
 async def put_defaults(app: App, _: Publisher, body: NewPreferences) -> Response:
     """Replace what holds for everybody who has not said otherwise; needs the scope `publish`."""
     defaults = body.said()
+    if defaults.mute_until is not None:
+        raise Invalid("mute_until is each user's own, and no default")
     await app.preferences.save_defaults(defaults)
     return json_response({"defaults": defaults.json()})
 

@@ -9,6 +9,7 @@ repeats what it was given in ``data``, for pages with words of their own.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, get_args
 
 from tocsin.application.drafts import copy_json, draft_notification, encode_json
@@ -173,7 +174,10 @@ def notify_post_liked(
     """
     liker = user_id_json(parse_user_id(liker_id, "liker_id"))
     actor = {"id": liker, "name": None if liker_name is None else cut(storable(liker_name), MAX_ACTOR_NAME)}
-    group = {"key": f"post_liked:{post_id}"[:MAX_KEY], "actor": actor} if is_grouped else None
+    key = f"post_liked:{post_id}"
+    # Two long ids that begin alike are two posts.
+    short = key if len(key) <= MAX_KEY else f"post_liked:{sha256(key.encode()).hexdigest()}"
+    group = {"key": short, "actor": actor} if is_grouped else None
     told: dict[str, Any] = {"post_id": post_id, "user_id": liker, "user_name": liker_name}
     return _notify(user_id, "post_liked", "sns", lang, group, **told)
 

@@ -85,3 +85,19 @@ async def test_only_news_of_inboxes_make_it_look():
         return timekeeper._news.is_set()
 
     assert [False, True] == [told("notification_read"), told("notification_updated")]
+
+
+async def test_what_is_due_and_not_done_is_not_hammered():
+    """A row that a fault keeps due costs some looks a second."""
+    inboxes = Inboxes(0)
+
+    async def nothing(_most):
+        return 0
+
+    inboxes.change_by_time = nothing
+    timekeeper = Timekeeper(inboxes)
+    timekeeper.start()
+    await asyncio.sleep(0.5)
+    await timekeeper.stop()
+
+    assert inboxes.looks < 50

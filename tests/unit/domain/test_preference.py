@@ -161,3 +161,16 @@ def test_ones_own_word_stands_above_the_defaults():
     assert (False, False, True) == (news.sound, news.toast, news.fcm)
     assert (False, True, False) == (other.sound, other.toast, other.fcm)
     assert "ko" == both.locale
+
+
+def test_what_is_wanted_nowhere_is_pushed_nowhere():
+    """Also what was pending when its user said so."""
+    assert not Preferences.read({"categories": {"ads": {"inbox": False}}}).allows("ads", "fcm")
+
+
+def test_quiet_hours_end_once_though_the_clock_strikes_twice():
+    """At 02:10 of the second time there are twenty minutes left."""
+    night = quiet("22:00", "02:30", "Europe/Berlin")
+
+    assert "2026-10-25T01:30:00+00:00" == end_of(night, "2026-10-25T01:10:00+00:00")
+    assert "2026-10-25T00:30:00+00:00" == end_of(night, "2026-10-25T00:10:00+00:00")

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert, text, update
 from sqlalchemy.orm.attributes import flag_modified
 
 from tocsin.adapters.sql.sqlite import SqliteStore
@@ -260,3 +260,14 @@ def test_query_needs_flask():
     """Elsewhere it says what to write instead."""
     with pytest.raises(NotInitialized, match=r"use session.query\(Notification\)"):
         Notification.query  # noqa: B018
+
+
+def test_to_mark_one_that_has_gone_spoils_no_commit(session, stored, log):
+    """Expiry, or an update of its key, has taken it meanwhile; what else the host does is stored all the same."""
+    assert stored.read_at is None  # it is loaded
+    session.execute(text("DELETE FROM tocsin_notification"))
+    stored.read_at = datetime.now(UTC)
+    session.add(Notification(user_id=8, title="Mine"))
+    session.commit()
+
+    assert ("8", "/notifications", 1, "notification") in log.events()

@@ -277,7 +277,7 @@ export interface NotificationUpdated {
   collapse_key?: string;
   group?: NotificationGroup;
   claim?: NotificationClaim;
-  digest?: NotificationDigest;
+  digest?: NotificationDigest | null;
   unread_count?: number;
   [field: string]: unknown;
 }

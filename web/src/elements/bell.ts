@@ -17,6 +17,9 @@ import { View } from "./view.js";
 export class TocsinBell extends View {
   static readonly observedAttributes = ["lang", "category"];
 
+  /** Tells a person's name from an id, for who has taken a notification. */
+  nameOf: (id: string) => string = (id) => id;
+
   private isOpen = false;
 
   constructor() {
@@ -29,6 +32,7 @@ export class TocsinBell extends View {
   }
 
   protected override follow(): (() => void)[] {
+    this.upgrade("nameOf");
     const move = () => this.isOpen && this.settle();
     addEventListener("resize", move);
     addEventListener("scroll", move, { capture: true, passive: true });
@@ -77,7 +81,7 @@ export class TocsinBell extends View {
         @toggle=${(event: ToggleEvent) => this.onToggle(event)}>
         ${
           this.isOpen
-            ? html`<tocsin-inbox part="inbox" exportparts="header, tabs, tab, list, item, day, message, actions" .client=${this.client}
+            ? html`<tocsin-inbox part="inbox" exportparts="header, tabs, tab, list, item, day, message, actions" .client=${this.client} .nameOf=${this.nameOf}
                 category=${category ?? nothing} @tocsin-open=${(event: Event) => this.onOpen(event)}></tocsin-inbox>`
             : nothing
         }

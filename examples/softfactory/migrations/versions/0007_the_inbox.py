@@ -84,6 +84,13 @@ def upgrade():
         postgresql_where=sa.text("group_key IS NOT NULL"),
     )
     op.create_index(
+        "ix_tocsin_notification_group_id",
+        "tocsin_notification",
+        ["group_id"],
+        sqlite_where=sa.text("group_id IS NOT NULL"),
+        postgresql_where=sa.text("group_id IS NOT NULL"),
+    )
+    op.create_index(
         "ix_tocsin_notification_claim_id",
         "tocsin_notification",
         ["claim_id"],
@@ -137,6 +144,7 @@ def downgrade():
     op.drop_index("ix_tocsin_notification_snoozed_until", "tocsin_notification")
     op.drop_index("ix_tocsin_notification_collapse_key", "tocsin_notification")
     op.drop_index("ix_tocsin_notification_group_key", "tocsin_notification")
+    op.drop_index("ix_tocsin_notification_group_id", "tocsin_notification")
     op.drop_index("ix_tocsin_notification_claim_id", "tocsin_notification")
     op.drop_index("ix_tocsin_notification_digest_id", "tocsin_notification")
     op.create_index("ix_tocsin_notification_inbox", "tocsin_notification", ["user_id", "seq", "expires_at"])

@@ -5,7 +5,7 @@ Every way to create one ends here, in somebody's transaction.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -13,7 +13,7 @@ import orjson
 
 from tocsin.adapters.sql import deliveries, streams
 from tocsin.adapters.sql.inbox_queries import from_row
-from tocsin.adapters.sql.inbox_statements import SQL
+from tocsin.adapters.sql.inbox_statements import CONTENT, SQL
 from tocsin.adapters.sql.preferences import effective
 from tocsin.adapters.sql.schema import notification as table
 from tocsin.adapters.sql.transaction import Transaction
@@ -91,22 +91,27 @@ class Arrivals:
         transaction, draft = self._transaction, prepared.draft
         wanted = effective(transaction, draft.user_id)
         made = _drafted(draft, transaction.now)
-        is_news = True
         if draft.collapse_key is not None or draft.group_key is not None:
             self.write()  # the older one may be of this very batch
-            is_news = self._take_place(draft, made)
-        if draft.template is not None:
-            self._word(prepared, made, wanted)
+            card = self._older(draft)
+            is_news = draft.group_key is None or self._join(draft, made, card)
+            if card is not None and not is_news:
+                return self._renew(card, prepared, made, wanted)
+            if card is not None:
+                remove(transaction, card, {"reason": "replaced", "replaced_by": made["id"]}, "replaced")
+        self._word(prepared, made, wanted)
         if wanted is not NOTHING_SAID:
             settle(made, wanted, transaction.now)
+        if draft.claim_id is not None and (claim := transaction.row(SQL.find_claimed, {"claim_id": draft.claim_id})):
+            made["claimed_by"], made["claimed_at"] = claim
         is_listed = not (made["archived_at"] or made["snoozed_until"])
         key = StreamKey(draft.user_id, NAMESPACE)
         made["seq"], unread = streams.count(transaction, key, int(is_listed))
         notification = Notification(**made)
-        event, payload = told(notification, wanted, transaction.now, data=prepared.data, is_news=is_news)
+        event, payload = told(notification, wanted, transaction.now, data=prepared.data)
         self._rows.append(row_of(notification, prepared.data))
         self._events.append(streams.stamped(transaction, key, notification.seq, event, with_unread(payload, unread)))
-        if is_listed:
+        if is_listed and notification.claimed_by is None:
             self._to_push.append(notification)
         return notification
 
@@ -117,23 +122,27 @@ class Arrivals:
         deliveries.add(self._transaction, self._to_push)
         self._rows, self._events, self._to_push = [], [], []
 
-    def _take_place(self, draft: NotificationDraft, made: dict[str, Any]) -> bool:
-        """Take an older one out; return whether the new one is news, and no more of the same."""
-        transaction = self._transaction
-        keys = {"user_id": draft.user_id, "now": transaction.now}
-        olds = []
-        is_news = True
+    def _older(self, draft: NotificationDraft) -> Notification | None:
+        """Return the card that a draft joins, or whose place it takes."""
+        keys = {"user_id": draft.user_id, "now": self._transaction.now}
         if draft.group_key is not None:
-            row = transaction.row(SQL.find_group, keys | {"group_key": draft.group_key})
-            group = None if row is None else from_row(row)
-            is_news = self._join(draft, made, group)
-            olds += [] if group is None else [group]
-        if draft.collapse_key is not None:
-            row = transaction.row(SQL.find_collapsed, keys | {"collapse_key": draft.collapse_key})
-            olds += [] if row is None or row[0] in [old.id for old in olds] else [from_row(row)]
-        for old in olds:
-            remove(transaction, old, {"reason": "replaced", "replaced_by": made["id"]}, "replaced")
-        return is_news
+            row = self._transaction.row(SQL.find_group, keys | {"group_key": draft.group_key})
+        else:
+            row = self._transaction.row(SQL.find_collapsed, keys | {"collapse_key": draft.collapse_key})
+        return None if row is None else from_row(row)
+
+    def _renew(self, card: Notification, prepared: Prepared, made: dict[str, Any], wanted: Preferences) -> Notification:
+        """Let a card say what somebody who is counted in it did again; that is not news, and makes no noise."""
+        self._word(prepared, made, wanted)
+        made["updated_at"] = self._transaction.now
+        renewed = replace(card, **{name: made[name] for name in CONTENT}, group_actors=made["group_actors"])
+        content = {name: getattr(renewed, name) for name in CONTENT}
+        self._transaction.execute(SQL.set_content, {"id": card.id, **content, "data": prepared.data})
+        self._transaction.execute(SQL.set_actors, {"id": card.id, "group_actors": orjson.dumps(renewed.group_actors)})
+        shown = renewed.json()
+        changed = {name: shown[name] for name in (*CONTENT, "group")}
+        tell(self._transaction, card.user_id, "notification_updated", {"id": card.id, **changed})
+        return renewed
 
     def _join(self, draft: NotificationDraft, made: dict[str, Any], card: Notification | None) -> bool:
         """Count the actor of a draft in; return whether that is a new one."""
@@ -151,6 +160,8 @@ class Arrivals:
 
     def _word(self, prepared: Prepared, made: dict[str, Any], wanted: Preferences) -> None:
         draft = prepared.draft
+        if draft.template is None:
+            return
         values = dict(draft.params)
         if draft.group_key is not None:
             names = [one["name"] for one in made["group_actors"] if one["name"]]
@@ -195,7 +206,7 @@ def _drafted(draft: NotificationDraft, now: int) -> dict[str, Any]:
 
 
 def told(
-    notification: Notification, wanted: Preferences, now: int, *, data: bytes | None = None, is_news: bool = True
+    notification: Notification, wanted: Preferences, now: int, *, data: bytes | None = None
 ) -> tuple[str, dict[str, Any]]:
     """
     Return the event that tells of a notification, and its payload: loud only where its user hears it now.
@@ -207,16 +218,16 @@ def told(
         payload["data"] = orjson.Fragment(data)
     if notification.archived_at is not None or notification.snoozed_until is not None:
         return "notification_updated", payload
-    if wanted is NOTHING_SAID and is_news:
+    if wanted is NOTHING_SAID:
         return "notification", payload
     rule: Rule = wanted.rule(notification.category)
     is_quiet = notification.priority != "urgent" and wanted.quiet_until_after(now) is not None
     if rule.sound is not None:
         payload["sound"] = rule.sound or None
-    if is_quiet or rule.sound is False or not is_news:
+    if is_quiet or rule.sound is False:
         payload["sound"] = None
         payload["silent"] = True
-    if not is_news or not rule.toast or (wanted.mute_until is not None and wanted.mute_until > now):
+    if not rule.toast or (wanted.mute_until is not None and wanted.mute_until > now):
         payload["toast"] = False
     return "notification", payload
 

@@ -55,9 +55,10 @@ def end_all(transaction: Transaction, user_id: UserId, category: str | None, rea
     transaction.execute(SQL.end_all if category is None else SQL.end_category, values)
 
 
-def set_expiry(transaction: Transaction, notification_id: str, expires_at: int | None) -> None:
-    """Let it be sent for longer, or shorter."""
-    transaction.execute(SQL.set_expiry, {"id": notification_id, "expires_at": expires_at})
+def amend(transaction: Transaction, changed: Notification) -> None:
+    """Let what is still to be sent go by the category, the priority and the end that it has now."""
+    values = {"category": changed.category, "priority": changed.priority, "expires_at": changed.expires_at}
+    transaction.execute(SQL.amend_delivery, {"id": changed.id, **values})
 
 
 def end_acked(transaction: Transaction, user_id: UserId, acked: int) -> None:

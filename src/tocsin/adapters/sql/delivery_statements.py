@@ -69,8 +69,9 @@ class DeliveryStatements:
         self.end_delivery = compiled(end.where(delivery.c.notification_id == bindparam("id")))
         self.end_acked = compiled(end.where(delivery.c.seq <= bindparam("acked")))
         self.end_all = compiled(end)
-        expiry = update(delivery).values(expires_at=bindparam("expires_at"))
-        self.set_expiry = compiled(expiry.where(delivery.c.notification_id == bindparam("id")))
+        amended: dict[str, Any] = {name: bindparam(name) for name in ("category", "priority", "expires_at")}
+        amend: Executable = update(delivery).values(amended).where(delivery.c.notification_id == bindparam("id"))
+        self.amend_delivery = compiled(amend)
         self.end_category = compiled(end.where(delivery.c.category == bindparam("category")))
 
     def _work(self) -> None:

@@ -17,6 +17,7 @@ from tocsin.adapters.sql.schema import delivery_attempt, device, web_push_subscr
 from tocsin.adapters.sql.transaction import Reader
 from tocsin.application.deliveries import Due
 from tocsin.domain.delivery import Attempt, Delivery
+from tocsin.domain.notification import Notification
 
 T = TypeVar("T")
 
@@ -50,13 +51,20 @@ def _load(reader: Reader, held: Sequence[Delivery], now: int) -> list[Due]:
         Due(
             delivery=one,
             notification=notifications.get(one.notification_id),
-            attempts=attempts.get(one.notification_id, ()),
+            attempts=_of_this_life(one, notifications.get(one.notification_id), attempts.get(one.notification_id, ())),
             preferences=combine(own.get(one.user_id), defaults),
             unread=unread.get(one.user_id, 0),
             targets={"fcm": fcm.get(one.user_id, ()), "webpush": browsers.get(one.user_id, ())},
         )
         for one in held
     ]
+
+
+def _of_this_life(held: Delivery, notification: Notification | None, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+    """Leave out what was tried before a snooze: what has come back is pushed again."""
+    if notification is None or notification.created_at == held.created_at:
+        return attempts
+    return [attempt for attempt in attempts if attempt.at >= held.created_at]
 
 
 def attempt_from_row(row: Sequence[Any]) -> Attempt:

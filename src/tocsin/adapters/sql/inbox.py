@@ -16,7 +16,7 @@ from tocsin.adapters.sql.inbox_queries import from_row
 from tocsin.adapters.sql.inbox_statements import CONTENT, MARKS, SQL
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.domain.delivery import Ending
-from tocsin.domain.errors import AlreadyClaimed, Conflict, NotFound
+from tocsin.domain.errors import AlreadyClaimed, Conflict, Invalid, NotFound
 from tocsin.domain.notification import Change, Notification
 from tocsin.domain.timestamp import iso, iso_or_none
 from tocsin.domain.user_id import UserId
@@ -71,6 +71,32 @@ def change(transaction: Transaction, user_id: UserId, notification_id: str, want
     """
     before = own(transaction, user_id, notification_id)
     now = transaction.now
+    # Here, where a retry of what was accepted in time does not come any more.
+    if wanted.snoozed_until and wanted.snoozed_until <= now:
+        raise Invalid("snoozed_until must lie in the future")
+    after = _changed(before, wanted, now)
+    if after == before:
+        return before
+    _set_marks(transaction, after)
+    changed: dict[str, Any] = {
+        name: iso_or_none(getattr(after, name)) for name in MARKS if getattr(after, name) != getattr(before, name)
+    }
+    if after.digest_id != before.digest_id:
+        # It goes its own way: the hour of its digest is not its own any more.
+        transaction.execute(SQL.leave_digest, {"id": notification_id})
+        changed["digest"] = None
+    moved = int(after.is_unread) - int(before.is_unread)
+    if changed.keys() <= {"read_at", "seen_at"} and changed.get("read_at"):
+        tell(transaction, user_id, "notification_read", read_payload(notification_id, now), moved)
+    else:
+        tell(transaction, user_id, "notification_updated", {"id": notification_id, **changed}, moved)
+    if before.is_unread and not after.is_unread:
+        ended: Ending = "read" if after.read_at else "archived" if after.archived_at else "snoozed"
+        deliveries.end(transaction, user_id, notification_id, ended)
+    return after
+
+
+def _changed(before: Notification, wanted: Change, now: int) -> Notification:
     marks = {name: getattr(before, name) for name in MARKS}
     if wanted.read is not None and wanted.read is not (before.read_at is not None):
         marks["read_at"] = now if wanted.read else None
@@ -84,20 +110,8 @@ def change(transaction: Transaction, user_id: UserId, notification_id: str, want
         marks["snoozed_until"] = wanted.snoozed_until or None
         if wanted.snoozed_until:
             marks["archived_at"] = None
-    after = replace(before, **marks)
-    if after == before:
-        return before
-    _set_marks(transaction, after)
-    changed = {name: iso_or_none(marks[name]) for name in MARKS if marks[name] != getattr(before, name)}
-    moved = int(after.is_unread) - int(before.is_unread)
-    if changed.keys() <= {"read_at", "seen_at"} and changed.get("read_at"):
-        tell(transaction, user_id, "notification_read", read_payload(notification_id, now), moved)
-    else:
-        tell(transaction, user_id, "notification_updated", {"id": notification_id, **changed}, moved)
-    if before.is_unread and not after.is_unread:
-        ended: Ending = "read" if after.read_at else "archived" if after.archived_at else "snoozed"
-        deliveries.end(transaction, user_id, notification_id, ended)
-    return after
+    digest_id = before.digest_id if wanted.snoozed_until is None else None
+    return replace(before, **marks, digest_id=digest_id)
 
 
 def archive_all(transaction: Transaction, user_id: UserId, category: str | None, *, read_only: bool) -> int:
@@ -132,8 +146,7 @@ def edit(transaction: Transaction, notification_id: str, fields: dict[str, Any])
     after = replace(after, updated_at=transaction.now)
     values = {name: getattr(after, name) for name in CONTENT}
     transaction.execute(SQL.set_content, {"id": after.id, **values, "data": orjson.dumps(after.data)})
-    if after.expires_at != before.expires_at:
-        deliveries.set_expiry(transaction, after.id, after.expires_at)
+    deliveries.amend(transaction, after)
     shown = after.json()
     told = {name: shown[name] for name in (*fields, "updated_at")}
     tell(transaction, after.user_id, "notification_updated", {"id": after.id, **told})

@@ -38,7 +38,7 @@ def wake(transaction: Transaction, most: int, lang: Lang) -> int:
             _bring_back(transaction, one, effective(transaction, one.user_id))
         elif one.digest_id not in digests:
             digests[one.digest_id] = one
-            _digest(transaction, one.digest_id, lang)
+            _digest(transaction, one, one.digest_id, lang)
     return len(due)
 
 
@@ -63,26 +63,29 @@ def _bring_back(transaction: Transaction, snoozed: Notification, wanted: Prefere
     encoded = with_unread(payload, unread)
     streams.put_events(transaction, [streams.stamped(transaction, key, seq, event, encoded)])
     # Its ladder begins anew: what was pushed when it came first has been taken back.
-    deliveries.add(transaction, [replace(back, created_at=transaction.now)])
+    if back.claimed_by is None:
+        deliveries.add(transaction, [replace(back, created_at=transaction.now)])
 
 
-def _digest(transaction: Transaction, digest_id: str, lang: Lang) -> None:
+def _digest(transaction: Transaction, held: Notification, digest_id: str, lang: Lang) -> None:
     of_digest = {"digest_id": digest_id, "limit": SHOWN}
     latest = [from_row(row) for row in transaction.rows(SQL.digested, of_digest)]
     (count,) = transaction.row(SQL.count_digested, of_digest)
-    first = latest[0]
-    wanted = effective(transaction, first.user_id)
-    if count == 1 or transaction.row(SQL.marks, {"id": digest_id}) is not None:
+    wanted = effective(transaction, held.user_id)
+    now = transaction.now
+    if count <= 1 or transaction.row(SQL.marks, {"id": digest_id}) is not None:
         # Alone it is no digest; and what a slow clock added to one that has come needs no second card.
         for one in latest:
             _bring_back(transaction, one, wanted)
+        if count <= len(latest):
+            _archive_held(transaction, held.user_id, digest_id)  # what was read while it waited
         return
-    now = transaction.now
-    transaction.execute(SQL.archive_digested, {"digest_id": digest_id, "archived_at": now})
-    gone = {"digest": {"id": digest_id, "count": None}, "snoozed_until": None, "archived_at": iso(now)}
-    tell(transaction, first.user_id, "notification_updated", gone)
+    first = latest[0]
+    _archive_held(transaction, held.user_id, digest_id)
+    if wanted.rule(first.category).inbox is False:
+        return  # its user wants none of it meanwhile
     values = {"count": count, "category": first.category, "titles": [one.title for one in latest]}
-    title, message = words(transaction, "digest", values, wanted.locale, lang) or (str(count), "")
+    title, message = words(transaction, "digest", values, wanted.locale, lang) or ("", "")
     key = StreamKey(first.user_id, NAMESPACE)
     seq, unread = streams.count(transaction, key, 1)
     items = [{"id": one.id, "type": one.type, "title": one.title, "timestamp": iso(one.created_at)} for one in latest]
@@ -91,7 +94,7 @@ def _digest(transaction: Transaction, digest_id: str, lang: Lang) -> None:
         user_id=first.user_id,
         seq=seq,
         type="digest",
-        title=title,
+        title=title or str(count),
         message=message,
         data={"items": items},
         category=first.category,
@@ -104,6 +107,13 @@ def _digest(transaction: Transaction, digest_id: str, lang: Lang) -> None:
     transaction.execute_many(SQL.insert_notification, [row_of(card, orjson.dumps(card.data))])
     streams.put_events(transaction, [streams.stamped(transaction, key, seq, event, with_unread(payload, unread))])
     deliveries.add(transaction, [card])
+
+
+def _archive_held(transaction: Transaction, user_id: UserId, digest_id: str) -> None:
+    now = transaction.now
+    if transaction.execute(SQL.archive_digested, {"digest_id": digest_id, "archived_at": now}).rowcount:
+        gone = {"digest": {"id": digest_id, "count": None}, "snoozed_until": None, "archived_at": iso(now)}
+        tell(transaction, user_id, "notification_updated", gone)
 
 
 def forget_groups(transaction: Transaction, most: int) -> int:

@@ -66,6 +66,7 @@ class InboxStatements:
         self.own_notification = compiled(select(notification).where(_one, _mine))
         self.any_notification = compiled(select(notification).where(_one, _live))
         self.set_marks = compiled(update(notification).values({name: bindparam(name) for name in MARKS}).where(_one))
+        self.leave_digest = compiled(update(notification).values(digest_id=_NOTHING).where(_one))
         self.set_content = compiled(
             update(notification).values({name: bindparam(name) for name in CONTENT}).where(_one)
         )
@@ -96,6 +97,7 @@ class InboxStatements:
         waits = or_(_n.snoozed_until.is_(None), _n.digest_id.is_not(None))
         joinable = and_(_mine, _n.group_key == bindparam("group_key"), _n.read_at.is_(None), _n.archived_at.is_(None))
         self.find_group = compiled(newest.where(joinable, waits))
+        self.set_actors = compiled(update(notification).values(group_actors=bindparam("group_actors")).where(_one))
         member = upsert(group_member).values({c.name: bindparam(c.name) for c in group_member.c})
         self.insert_member = compiled(member.on_conflict_do_nothing())
         orphan = ~select(_n.id).where(_n.group_id == group_member.c.group_id).exists()
@@ -105,6 +107,8 @@ class InboxStatements:
     def _claims(self) -> None:
         siblings = _n.claim_id == bindparam("claim_id")
         self.siblings = compiled(select(_n.id, _n.user_id).where(siblings).order_by(_n.user_id))
+        taken = and_(siblings, _n.claimed_by.is_not(None))
+        self.find_claimed = compiled(select(_n.claimed_by, _n.claimed_at).where(taken).limit(_ONE).offset(_ZERO))
         won: dict[str, Any] = {name: bindparam(name) for name in ("claimed_by", "claimed_at")}
         self.claim = compiled(update(notification).values(won).where(siblings, _n.claimed_by.is_(None)))
 
@@ -116,8 +120,9 @@ class InboxStatements:
         back = {"snoozed_until": _NOTHING, "read_at": _NOTHING, "seen_at": _NOTHING, "digest_id": _NOTHING}
         self.bring_back = compiled(update(notification).values({**back, "seq": bindparam("seq")}).where(_one))
         held = and_(_n.digest_id == bindparam("digest_id"), snoozed.is_not(None))
-        self.digested = compiled(_limited(select(notification).where(held).order_by(_n.seq.desc())))
-        self.count_digested = compiled(select(func.count()).select_from(notification).where(held))
+        news = and_(held, _n.read_at.is_(None))
+        self.digested = compiled(_limited(select(notification).where(news).order_by(_n.seq.desc())))
+        self.count_digested = compiled(select(func.count()).select_from(notification).where(news))
         gone = {"archived_at": bindparam("archived_at"), "snoozed_until": _NOTHING}
         self.archive_digested = compiled(update(notification).values(gone).where(held))
         self.due_expired = compiled(

@@ -66,3 +66,8 @@ def test_other_places_have_an_index_of_their_own(explain, place):
     """To list what is archived passes over what is not."""
     name = {"archive": "archived", "snoozed": "snoozed"}[place]
     assert f"ix_tocsin_notification_{name} " in explain(STATEMENTS[f"list ('{place}', None, False, False)"])[0]
+
+
+def test_members_of_no_group_are_found_by_the_cards_that_are_left(explain):
+    """Each group is looked up, however many notifications there are."""
+    assert any("ix_tocsin_notification_group_id" in step for step in explain(STATEMENTS["delete_orphans"]))

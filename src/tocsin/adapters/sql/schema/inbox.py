@@ -76,6 +76,7 @@ _partial("expires_at", _n.expires_at.is_not(None), _n.expires_at)
 # What a new one meets.
 _partial("collapse_key", _n.collapse_key.is_not(None), _n.user_id, _n.collapse_key)
 _partial("group_key", _n.group_key.is_not(None), _n.user_id, _n.group_key)
+_partial("group_id", _n.group_id.is_not(None), _n.group_id)
 _partial("claim_id", _n.claim_id.is_not(None), _n.claim_id)
 _partial("digest_id", _n.digest_id.is_not(None), _n.digest_id)
 

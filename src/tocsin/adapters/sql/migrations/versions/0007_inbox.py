@@ -24,6 +24,7 @@ _INDEXES = (
     ("snoozed_until", ["snoozed_until"], "snoozed_until IS NOT NULL"),
     ("collapse_key", ["user_id", "collapse_key"], "collapse_key IS NOT NULL"),
     ("group_key", ["user_id", "group_key"], "group_key IS NOT NULL"),
+    ("group_id", ["group_id"], "group_id IS NOT NULL"),
     ("claim_id", ["claim_id"], "claim_id IS NOT NULL"),
     ("digest_id", ["digest_id"], "digest_id IS NOT NULL"),
 )
