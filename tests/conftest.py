@@ -14,9 +14,12 @@ import pytest
 import uvloop
 from hypothesis import settings as hypothesis_settings
 
+from tests.postgres import Databases, empty
+from tests.postgres import databases as postgres_databases
 from tests.valkey import Valkey, valkey
 from tocsin import Service, Settings, build
 from tocsin.adapters.jwt_tokens import issue_token
+from tocsin.adapters.sql.migrate import upgrade_postgres
 from tocsin.domain.user_id import UserId
 
 # A busy machine is no failure: timings are the benchmark's business.
@@ -167,3 +170,24 @@ def own_valkey(tmp_path) -> Iterator[Valkey]:
     (tmp_path / "valkey").mkdir()
     with valkey(tmp_path / "valkey") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    """Give a PostgreSQL server."""
+    with postgres_databases() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_url(databases: Databases) -> Iterator[str]:
+    with databases.database() as url:
+        upgrade_postgres(url)
+        yield url
+
+
+@pytest.fixture
+def postgres_url(migrated_url: str) -> str:
+    """Give a database of PostgreSQL with the tables and nothing in them."""
+    empty(migrated_url)
+    return migrated_url

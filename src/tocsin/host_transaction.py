@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy.orm import Session, scoped_session
 
 from tocsin.adapters.sql import writes
-from tocsin.adapters.sql.statements import SQLITE as SQL
+from tocsin.adapters.sql.statements import SQL
 from tocsin.application.drafts import draft_event, draft_message, draft_notification
 from tocsin.application.ports import Draft
 from tocsin.domain.errors import Invalid

@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     guide's own ``SOCKETIO_*`` names. No secret appears in its repr or in an error.
 
     Attributes:
-        database_url: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``.
+        database_url: ``sqlite:///relative.db``, ``sqlite:////absolute.db``, or ``postgresql://user:password@host/name``.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
         workers: Server processes; 1 is what SQLite allows.
@@ -193,8 +193,9 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _check_database(cls, url: str) -> str:
-        if not re.fullmatch(r"sqlite:///[^?]+", url) or url.endswith(":memory:"):
-            raise ValueError("must be the path of an SQLite file, as in sqlite:///tocsin.db")
+        is_file = re.fullmatch(r"sqlite:///[^?]+", url) and not url.endswith(":memory:")
+        if not is_file and not re.match(r"postgres(?:ql)?(?:\+psycopg)?://", url):
+            raise ValueError("must be a file, as in sqlite:///tocsin.db, or look like postgresql://user@host/database")
         return url
 
     @field_validator("redis_url")

@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from tocsin.adapters.sql import schema
+from tocsin.adapters.sql.dialects import compiled
+from tocsin.adapters.sql.postgres import PostgresStore
 from tocsin.adapters.sql.sqlite import SqliteStore
 from tocsin.application.ports import Store
 from tocsin.domain.notification import NotificationDraft
@@ -46,19 +50,33 @@ class Opened:
 Open = Callable[[], Awaitable[Opened]]
 
 
+async def everything(store: Store) -> str:
+    """Return what is in all the tables."""
+    queries = [compiled(select(table)) for table in schema.metadata.sorted_tables]
+    return repr(await store.read(lambda reader: [reader.execute(query).fetchall() for query in queries]))
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["sqlite"])
-async def open_store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> AsyncIterator[Open]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def make_store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Callable[[], Store]:
+    """Return what makes a store on the test's own database."""
+    if request.param == "sqlite":
+        return lambda: SqliteStore(str(tmp_path / "tocsin.db"), clock=clock)
+    url = request.getfixturevalue("postgres_url")
+    return lambda: PostgresStore(url, clock=clock)
+
+
+@pytest.fixture
+async def open_store(make_store: Callable[[], Store]) -> AsyncIterator[Open]:
     """Open a store; a second call opens the same database, as another process would."""
-    makers: dict[str, Callable[[], Store]] = {"sqlite": lambda: SqliteStore(str(tmp_path / "tocsin.db"), clock=clock)}
     async with AsyncExitStack() as stack:
 
         async def open_one() -> Opened:
-            opened = Opened(makers[request.param]())
+            opened = Opened(make_store())
             await opened.store.start()
             opened.store.on_commit = opened.events.extend
             stack.push_async_callback(opened.store.stop)

@@ -4,7 +4,10 @@ import asyncio
 
 import orjson
 import pytest
+from sqlalchemy import null, update
 
+from tocsin.adapters.sql import schema
+from tocsin.adapters.sql.dialects import compiled
 from tocsin.adapters.sql.preferences import SqlPreferences
 from tocsin.domain.notification import Change, InboxFilter
 from tocsin.domain.preference import Preferences
@@ -167,9 +170,8 @@ async def test_an_inbox_of_a_host_is_counted_at_the_start(open_store, draft):
     """A host's migration adds the column empty."""
     opened = await open_store()
     await opened.store.create_notifications([draft(), draft()])
-    await opened.store.write(
-        lambda transaction: transaction.execute("UPDATE tocsin_stream SET unread = NULL", {}).rowcount
-    )
+    uncounted = compiled(update(schema.stream).values(unread=null()))
+    await opened.store.write(lambda transaction: transaction.execute(uncounted, {}).rowcount)
     opened.take()
     await opened.store.create_notifications([draft()])
     assert "unread_count" not in orjson.loads(opened.take()[0].payload)

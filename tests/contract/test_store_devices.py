@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.contract.conftest import NOON
+from tests.contract.conftest import NOON, everything
 from tocsin.application.once import Once
 from tocsin.domain.device import MAX_TOPICS, DeviceDraft
 from tocsin.domain.errors import Conflict, KeyReused, NotFound
@@ -226,10 +226,5 @@ async def test_no_token_outlives_its_device(open_store, tmp_path):
     await opened.store.register_device(phone(token="very-secret-token"), MOST, ONCE)
     await opened.store.unregister_device("alice", "very-secret-token", "token")
 
-    rows = await opened.store._readers.run(
-        lambda reader: [
-            reader.execute(f"SELECT * FROM {name}").fetchall()
-            for (name,) in reader.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        ]
-    )
-    assert "very-secret-token" not in repr(rows)
+    stored = await everything(opened.store)
+    assert "very-secret-token" not in stored

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.contract.conftest import NOON
+from tests.contract.conftest import NOON, everything
 from tocsin.application.once import Once
 from tocsin.domain.errors import KeyReused, NotFound
 from tocsin.domain.web_push import PushKeys, WebPushDraft
@@ -152,10 +152,5 @@ async def test_no_secret_outlives_its_subscription(open_store):
     await opened.store.save_web_push(browser(p256dh="very-secret-point", auth="very-secret-auth"), MOST, ONCE)
     await opened.store.delete_web_push("alice", ENDPOINT)
 
-    rows = await opened.store._readers.run(
-        lambda reader: [
-            reader.execute(f"SELECT * FROM {name}").fetchall()
-            for (name,) in reader.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        ]
-    )
-    assert "very-secret" not in repr(rows)
+    stored = await everything(opened.store)
+    assert "very-secret" not in stored

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from tocsin.adapters.bus_local import LocalBus
@@ -17,6 +18,7 @@ from tocsin.adapters.sql.e2ee import SqlE2ee
 from tocsin.adapters.sql.fan_out import SqlFanOut
 from tocsin.adapters.sql.migrate import SchemaError
 from tocsin.adapters.sql.preferences import SqlPreferences
+from tocsin.adapters.sql.store import SqlStore
 from tocsin.adapters.sql.words import SqlTemplates
 from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
@@ -30,6 +32,7 @@ from tocsin.application.presence import Presence
 from tocsin.application.push import Push, Route
 from tocsin.application.streams import Streams
 from tocsin.application.templates import Templates
+from tocsin.application.texts import Lang
 from tocsin.application.typing import Typing
 from tocsin.bootstrap.channels import open_channels
 from tocsin.bootstrap.coroutines import Coroutines
@@ -81,7 +84,7 @@ class Core(Coroutines):
                 "monkey-patching out, and under gunicorn use sync or gthread workers"
             )
         self.settings = settings
-        self.store = open_store(settings.database_url, settings.lang)
+        self.store = _open_store(settings.database_url, settings.lang)
         self.bus = _open_bus(settings, self.store)
         self.store.on_commit = self.bus.publish
         self.notifications = Notifications(self.store)
@@ -171,10 +174,17 @@ async def open_started_store(database_url: str) -> Store:
     Raises:
         StartError: The database can't be opened.
     """
-    store = open_store(database_url)
+    store = _open_store(database_url)
     with explained(database_url):
         await store.start()
     return store
+
+
+def _open_store(database_url: str, lang: Lang = "en") -> SqlStore:
+    try:
+        return open_store(database_url, lang)
+    except ValueError as error:
+        raise StartError(f"{error}; see TOCSIN_DATABASE_URL") from error
 
 
 @contextmanager
@@ -186,7 +196,8 @@ def explained(database_url: str) -> Generator[None, None, None]:
         raise StartError(str(error)) from error
     except (sqlite3.Error, SQLAlchemyError, OSError, TocsinError) as error:
         reason = str(error).partition("\n")[0]
-        raise StartError(f"the database {database_url} can't be opened: {reason}; see TOCSIN_DATABASE_URL") from error
+        where = make_url(database_url).render_as_string()  # without the password
+        raise StartError(f"the database {where} can't be opened: {reason}; see TOCSIN_DATABASE_URL") from error
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

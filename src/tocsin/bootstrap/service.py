@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from sqlalchemy.engine import make_url
 from starlette.types import ASGIApp
 
 from tocsin import bridge
@@ -175,7 +176,7 @@ class Service(Core):
             _log.warning(
                 "another service runs in this process: from here to its stop, sync functions such as "
                 "broadcast_notification publish in this one, %s",
-                self.settings.database_url,
+                make_url(self.settings.database_url).render_as_string(),
             )
         self._bridge = Bridge(asyncio.get_running_loop(), self)
         bridge.attach(self._bridge)

@@ -2,8 +2,7 @@
 
 import typer
 
-from tocsin.adapters.sql import sqlite_path
-from tocsin.adapters.sql.migrate import upgrade
+from tocsin.adapters.sql import upgrade_schema
 from tocsin.application.retention import Retention
 from tocsin.bootstrap import explained
 from tocsin.cli.store import with_store
@@ -12,12 +11,12 @@ from tocsin.settings import Settings
 database = typer.Typer(name="db", help="Upkeep of the database.", no_args_is_help=True)
 
 
-@database.command("upgrade")
-def upgrade_schema() -> None:
+@database.command()
+def upgrade() -> None:
     """Bring the schema to this release; `tocsin serve` does so too."""
     url = Settings().database_url
     with explained(url):
-        typer.echo(f"schema {upgrade(sqlite_path(url))}")
+        typer.echo(f"schema {upgrade_schema(url)}")
 
 
 @database.command()

@@ -144,7 +144,7 @@ class NotInitialized(TocsinError):
 
 
 class Overloaded(TocsinError):
-    """The server takes no more work now; nothing was accepted or lost."""
+    """The server takes no more work now. Nothing was done, or, where its database went away, nobody knows."""
 
     code = "overloaded"
     title = "Overloaded"

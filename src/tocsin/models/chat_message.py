@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy.orm import Mapped
 
 from tocsin.adapters.sql import chat, schema
-from tocsin.adapters.sql.chat_statements import SQLITE as SQL
+from tocsin.adapters.sql.chat_statements import SQL
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.application.chat import check_message
 from tocsin.application.drafts import draft_message

@@ -9,8 +9,7 @@ from sqlalchemy.orm import Mapped, attributes
 
 from tocsin.adapters.sql import arrivals, deliveries, inbox, schema
 from tocsin.adapters.sql.inbox_queries import from_row
-from tocsin.adapters.sql.inbox_statements import MARKS
-from tocsin.adapters.sql.inbox_statements import SQLITE as SQL
+from tocsin.adapters.sql.inbox_statements import MARKS, SQL
 from tocsin.adapters.sql.preferences import effective
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.application.drafts import draft_notification

@@ -22,7 +22,7 @@ _PROBLEMS = {
     415: "The body is not application/json.",
     422: "A field breaks a rule, or the idempotency key was used with other content.",
     429: "Too many of these; see `Retry-After`.",
-    503: "Overloaded or draining; nothing was accepted. See `Retry-After`.",
+    503: "Overloaded, draining, or without its database: come again, with the same key. See `Retry-After`.",
     507: "The disk is full; nothing was accepted.",
 }
 _EVERYWHERE = (400, 401, 403, 408, 413, 422, 503, 507)

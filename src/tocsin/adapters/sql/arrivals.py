@@ -13,8 +13,7 @@ import orjson
 
 from tocsin.adapters.sql import deliveries, streams
 from tocsin.adapters.sql.inbox_queries import from_row
-from tocsin.adapters.sql.inbox_statements import CONTENT
-from tocsin.adapters.sql.inbox_statements import SQLITE as SQL
+from tocsin.adapters.sql.inbox_statements import CONTENT, SQL
 from tocsin.adapters.sql.preferences import effective
 from tocsin.adapters.sql.schema import notification as table
 from tocsin.adapters.sql.transaction import Transaction

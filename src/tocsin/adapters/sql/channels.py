@@ -1,19 +1,17 @@
 """Other channels of users and categories: rows alone, no stream tells of them."""
 
 import builtins
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.sql.base import Executable
 
+from tocsin.adapters.sql.dialects import compiled
 from tocsin.adapters.sql.idempotency import perform_once
 from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.schema import channel as table
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import Reader, Transaction
 from tocsin.application.once import Once
 from tocsin.domain.channel import MAX_CHANNELS, Channel, ChannelDraft
 from tocsin.domain.errors import Conflict, NotFound
@@ -21,10 +19,6 @@ from tocsin.domain.identifier import new_id
 from tocsin.domain.user_id import UserId
 
 _COLUMNS = tuple(table.c.keys())
-
-
-def _compiled(statement: Executable) -> str:
-    return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))  # type: ignore[attr-defined]
 
 
 _one = table.c.id == bindparam("id")
@@ -36,18 +30,18 @@ _same_owner = and_(
 )
 _all = select(table).order_by(table.c.created_at, table.c.id)
 _LIST = {
-    (False, False): _compiled(_all),
-    (True, False): _compiled(_all.where(_mine)),
-    (False, True): _compiled(_all.where(_its)),
-    (True, True): _compiled(_all.where(_mine, _its)),
+    (False, False): compiled(_all),
+    (True, False): compiled(_all.where(_mine)),
+    (False, True): compiled(_all.where(_its)),
+    (True, True): compiled(_all.where(_mine, _its)),
 }
-_OF_OWNER = _compiled(_all.where(_same_owner))
-_FIND = _compiled(
+_OF_OWNER = compiled(_all.where(_same_owner))
+_FIND = compiled(
     _all.where(or_(and_(_mine, or_(table.c.category.is_(None), _its)), and_(table.c.user_id.is_(None), _its)))
 )
-_INSERT = _compiled(insert(table).values({name: bindparam(name) for name in _COLUMNS}))
-_RENAME = _compiled(update(table).values(name=bindparam("name")).where(_one))
-_DELETE = _compiled(delete(table).where(_one))
+_INSERT = compiled(insert(table).values({name: bindparam(name) for name in _COLUMNS}))
+_RENAME = compiled(update(table).values(name=bindparam("name")).where(_one))
+_DELETE = compiled(delete(table).where(_one))
 
 
 class SqlChannels:
@@ -87,7 +81,7 @@ class SqlChannels:
         return await self._query(_FIND, {"user_id": user_id, "category": category})
 
     async def _query(self, query: str, values: Mapping[str, Any]) -> builtins.list[Channel]:
-        def run(reader: sqlite3.Connection) -> builtins.list[Channel]:
+        def run(reader: Reader) -> builtins.list[Channel]:
             return [_from_row(row) for row in reader.execute(query, values)]
 
         return await self._store.read(run)

@@ -11,8 +11,7 @@ from typing import Any
 import orjson
 
 from tocsin.adapters.sql import chat_claims, streams
-from tocsin.adapters.sql.chat_statements import FIELDS
-from tocsin.adapters.sql.chat_statements import SQLITE as SQL
+from tocsin.adapters.sql.chat_statements import FIELDS, SQL
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.domain.conversation import MAX_BLOCKED
 from tocsin.domain.errors import Conflict, Forbidden, KeyReused, NotFound

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from tocsin.adapters.sql.chat_statements import SQLITE as SQL
-from tocsin.adapters.sql.statements import SQLITE as KEYS
+from tocsin.adapters.sql.chat_statements import SQL
+from tocsin.adapters.sql.statements import SQL as KEYS
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.domain.message import ADOPTED_MS, Message, MessageDraft
 

@@ -17,10 +17,9 @@ from sqlalchemy import (
     union,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.base import Executable
 
+from tocsin.adapters.sql.dialects import compiled, upsert
 from tocsin.adapters.sql.schema import conversation, last_seen, message
 
 # What is read of a message, in the order of its entity.
@@ -34,16 +33,9 @@ def _limited(query: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
 
 
 class ChatStatements:
-    """
-    SQL text of one dialect; immutable once made.
+    """The texts, as ``dialects`` names them; immutable once made."""
 
-    Args:
-        dialect: For statements with ``:name`` parameters.
-    """
-
-    def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
-        self._upsert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
+    def __init__(self) -> None:
         self._send()
         self._change()
         self._receipts()
@@ -51,14 +43,11 @@ class ChatStatements:
         self._conversations()
         self._last_seen()
 
-    def _compile(self, statement: Executable) -> str:
-        return str(statement.compile(dialect=self._dialect))  # type: ignore[attr-defined]
-
     def _send(self) -> None:
-        self.insert_message = self._compile(insert(message).values({c.name: bindparam(c.name) for c in message.c}))
+        self.insert_message = compiled(insert(message).values({c.name: bindparam(c.name) for c in message.c}))
         own = message.c.from_user_id == bindparam("from_user_id")
         sent = select(*FIELDS).where(own, message.c.client_msg_id == bindparam("client_msg_id"))
-        self.sent_message = self._compile(sent)
+        self.sent_message = compiled(sent)
         saved = (
             select(message.c.id)
             .where(
@@ -71,58 +60,56 @@ class ChatStatements:
             .order_by(message.c.claimable_until, message.c.seq)
         )
         client_msg_id = func.coalesce(message.c.client_msg_id, bindparam("client_msg_id"))
-        self.claim_message = self._compile(
+        self.claim_message = compiled(
             update(message)
             .values(claimable_until=null(), client_msg_id=client_msg_id)
             .where(message.c.id == _limited(saved).scalar_subquery())
             .returning(*FIELDS)
         )
         one = message.c.id == bindparam("id")
-        self.message_claimable_until = self._compile(select(message.c.claimable_until).where(one))
-        self.adopt_message = self._compile(
-            update(message).values(client_msg_id=client_msg_id).where(one).returning(*FIELDS)
-        )
+        self.message_claimable_until = compiled(select(message.c.claimable_until).where(one))
+        self.adopt_message = compiled(update(message).values(client_msg_id=client_msg_id).where(one).returning(*FIELDS))
         # One of another process may be older than the latest by its id.
-        first = self._upsert(conversation).values({c.name: bindparam(c.name) for c in conversation.c})
+        first = upsert(conversation).values({c.name: bindparam(c.name) for c in conversation.c})
         newer = or_(
             conversation.c.last_message_id.is_(None), conversation.c.last_message_id < first.excluded.last_message_id
         )
         latest = case((newer, first.excluded.last_message_id), else_=conversation.c.last_message_id)
         key = [conversation.c.user_id, conversation.c.peer_id]
-        self.touch_conversation = self._compile(
+        self.touch_conversation = compiled(
             first.on_conflict_do_update(index_elements=key, set_={"last_message_id": latest})
         )
 
     def _change(self) -> None:
         one = message.c.id == bindparam("id")
-        self.find_message = self._compile(select(*FIELDS).where(one))
+        self.find_message = compiled(select(*FIELDS).where(one))
         text: dict[str, Any] = {name: bindparam(name) for name in ("message", "ciphertext", "edited_at")}
         changed: dict[str, Any] = {"claimable_until": null()}
-        self.edit_message = self._compile(update(message).values(text | changed).where(one))
+        self.edit_message = compiled(update(message).values(text | changed).where(one))
         gone = {"message": bindparam("message"), "attachments": null(), "ciphertext": null()}
-        self.delete_message = self._compile(
+        self.delete_message = compiled(
             update(message).values(gone | changed | {"deleted_at": bindparam("deleted_at")}).where(one)
         )
 
     def _receipts(self) -> None:
         received = message.c.to_user_id == bindparam("to_user_id")
-        self.received_message = self._compile(select(*FIELDS).where(message.c.id == bindparam("id"), received))
+        self.received_message = compiled(select(*FIELDS).where(message.c.id == bindparam("id"), received))
         # By the index of what is unread, or undelivered: the one of histories would lead over all that is read.
         sender = func.coalesce(message.c.from_user_id, _NOBODY) == bindparam("from_user_id")
         up_to = and_(received, sender, message.c.id <= bindparam("id"))
         now = bindparam("read_at", type_=message.c.read_at.type)
-        self.set_read_up_to = self._compile(
+        self.set_read_up_to = compiled(
             update(message)
             .values(read_at=now, delivered_at=func.coalesce(message.c.delivered_at, now))
             .where(up_to, message.c.read_at.is_(None))
         )
-        self.message_read_at = self._compile(select(message.c.read_at).where(message.c.id == bindparam("id")))
+        self.message_read_at = compiled(select(message.c.read_at).where(message.c.id == bindparam("id")))
         undelivered = message.c.delivered_at.is_(None)
         acked = (received, undelivered, message.c.seq <= bindparam("acked"))
-        self.undelivered = self._compile(
+        self.undelivered = compiled(
             select(message.c.from_user_id, func.max(message.c.id)).where(*acked).group_by(message.c.from_user_id)
         )
-        self.set_delivered_up_to = self._compile(
+        self.set_delivered_up_to = compiled(
             update(message).values(delivered_at=bindparam("delivered_at")).where(up_to, undelivered)
         )
         unread = (
@@ -131,13 +118,13 @@ class ChatStatements:
             message.c.deleted_at.is_(None),
             message.c.from_user_id != message.c.to_user_id,
         )
-        self.count_unread = self._compile(select(func.count()).select_from(message).where(*unread))
+        self.count_unread = compiled(select(func.count()).select_from(message).where(*unread))
         newest = select(func.max(message.c.id)).where(received, message.c.from_user_id == bindparam("from_user_id"))
-        self.newest_received = self._compile(newest)
+        self.newest_received = compiled(newest)
 
     def _histories(self) -> None:
-        self.messages_before = self._compile(_history(message.c.id < bindparam("anchor"), is_descending=True))
-        self.messages_from = self._compile(_history(message.c.id >= bindparam("anchor"), is_descending=False))
+        self.messages_before = compiled(_history(message.c.id < bindparam("anchor"), is_descending=True))
+        self.messages_from = compiled(_history(message.c.id >= bindparam("anchor"), is_descending=False))
 
     def _conversations(self) -> None:
         own = conversation.c.user_id == bindparam("user_id")
@@ -160,25 +147,25 @@ class ChatStatements:
             .where(own, conversation.c.last_message_id < bindparam("before"))
             .order_by(conversation.c.last_message_id.desc())
         )
-        self.conversations = self._compile(_limited(page))
+        self.conversations = compiled(_limited(page))
         both = or_(
             and_(own, conversation.c.peer_id == bindparam("peer_id")),
             and_(conversation.c.user_id == bindparam("peer_id"), conversation.c.peer_id == bindparam("user_id")),
         )
         is_blocked = conversation.c.blocked_at.is_not(None)
-        self.blocks_between = self._compile(select(conversation.c.user_id).where(both, is_blocked))
+        self.blocks_between = compiled(select(conversation.c.user_id).where(both, is_blocked))
         blocked = select(conversation.c.peer_id, conversation.c.blocked_at).where(own, is_blocked)
-        self.blocked = self._compile(blocked.order_by(conversation.c.blocked_at, conversation.c.peer_id))
-        first = self._upsert(conversation).values({c.name: bindparam(c.name) for c in conversation.c})
+        self.blocked = compiled(blocked.order_by(conversation.c.blocked_at, conversation.c.peer_id))
+        first = upsert(conversation).values({c.name: bindparam(c.name) for c in conversation.c})
         key = [conversation.c.user_id, conversation.c.peer_id]
-        self.block = self._compile(
+        self.block = compiled(
             first.on_conflict_do_update(
                 index_elements=key,
                 set_={"blocked_at": first.excluded.blocked_at},
                 where=conversation.c.blocked_at.is_(None),
             )
         )
-        self.unblock = self._compile(
+        self.unblock = compiled(
             update(conversation)
             .values(blocked_at=null())
             .where(own, conversation.c.peer_id == bindparam("peer_id"), is_blocked)
@@ -194,7 +181,7 @@ class ChatStatements:
             )
             .exists()
         )
-        self.peers = self._compile(
+        self.peers = compiled(
             select(conversation.c.peer_id)
             .where(own, conversation.c.last_message_id.is_not(None), conversation.c.blocked_at.is_(None), ~hidden)
             .order_by(conversation.c.last_message_id.desc())
@@ -203,12 +190,10 @@ class ChatStatements:
         )
 
     def _last_seen(self) -> None:
-        first = self._upsert(last_seen).values({c.name: bindparam(c.name) for c in last_seen.c})
+        first = upsert(last_seen).values({c.name: bindparam(c.name) for c in last_seen.c})
         later = {"seen_at": first.excluded.seen_at}
-        self.save_last_seen = self._compile(
-            first.on_conflict_do_update(index_elements=[last_seen.c.user_id], set_=later)
-        )
-        self.find_last_seen = self._compile(select(last_seen.c.seen_at).where(last_seen.c.user_id == bindparam("id")))
+        self.save_last_seen = compiled(first.on_conflict_do_update(index_elements=[last_seen.c.user_id], set_=later))
+        self.find_last_seen = compiled(select(last_seen.c.seen_at).where(last_seen.c.user_id == bindparam("id")))
 
 
 def _history(beyond: ColumnElement[bool], *, is_descending: bool) -> Executable:
@@ -227,4 +212,4 @@ def _history(beyond: ColumnElement[bool], *, is_descending: bool) -> Executable:
     return _limited(select(both).order_by(both.c.id.desc() if is_descending else both.c.id))
 
 
-SQLITE = ChatStatements(sqlite.dialect(paramstyle="named"))
+SQL = ChatStatements()

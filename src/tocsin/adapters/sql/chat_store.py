@@ -1,15 +1,14 @@
 """Chat beyond sending: histories, conversations, changes, blocks, and when a user was last seen."""
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 from tocsin.adapters.sql import chat, streams
 from tocsin.adapters.sql.chat import from_row
-from tocsin.adapters.sql.chat_statements import SQLITE as SQL
+from tocsin.adapters.sql.chat_statements import SQL
 from tocsin.adapters.sql.connection import snapshot
 from tocsin.adapters.sql.open_store import OpenStore
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import Reader, Transaction
 from tocsin.domain.conversation import Conversation, ConversationPage, MessagePage, PageQuery
 from tocsin.domain.errors import NotFound
 from tocsin.domain.message import MAX_CIPHERTEXT_BYTES, Message
@@ -75,7 +74,7 @@ class SqlChat:
     async def peers(self, user_ids: Sequence[UserId], limit: int) -> list[list[UserId]]:
         """Return with whom each of some users has a conversation that nobody has blocked."""
 
-        def peers(reader: sqlite3.Connection) -> list[list[UserId]]:
+        def peers(reader: Reader) -> list[list[UserId]]:
             with snapshot(reader):
                 return [
                     [UserId(row[0]) for row in reader.execute(SQL.peers, {"user_id": user_id, "limit": limit})]
@@ -96,14 +95,14 @@ class SqlChat:
     async def last_seen(self, user_ids: Sequence[UserId]) -> dict[UserId, int]:
         """Return when users were there last, of those of whom it is known."""
 
-        def find(reader: sqlite3.Connection) -> dict[UserId, int]:
+        def find(reader: Reader) -> dict[UserId, int]:
             rows = {user_id: reader.execute(SQL.find_last_seen, {"id": user_id}).fetchone() for user_id in user_ids}
             return {user_id: row[0] for user_id, row in rows.items() if row is not None}
 
         return await self._store.read(find)
 
 
-def _page(reader: sqlite3.Connection, user_id: UserId, wanted: PageQuery) -> MessagePage:
+def _page(reader: Reader, user_id: UserId, wanted: PageQuery) -> MessagePage:
     anchor, limit = wanted.anchor, wanted.limit
 
     def read(statement: str, anchor: str, limit: int) -> list[Message]:
@@ -134,7 +133,7 @@ def _page(reader: sqlite3.Connection, user_id: UserId, wanted: PageQuery) -> Mes
         return MessagePage(shown, len(before) > most_before, len(after) > most_after, seq)
 
 
-def _conversations(reader: sqlite3.Connection, user_id: UserId, before: str | None, limit: int) -> ConversationPage:
+def _conversations(reader: Reader, user_id: UserId, before: str | None, limit: int) -> ConversationPage:
     wanted = {"user_id": user_id, "before": _BEYOND if before is None else before, "limit": limit + 1}
     with snapshot(reader):
         rows = reader.execute(SQL.conversations, wanted).fetchall()

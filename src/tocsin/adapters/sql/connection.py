@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tocsin.adapters.sql.transaction import Reader
 from tocsin.domain.errors import Overloaded, StorageFull, TocsinError
 
 BUSY_TIMEOUT_S = 5.0
@@ -45,7 +46,7 @@ def _open(path: str) -> sqlite3.Connection:
 
 
 @contextmanager
-def snapshot(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+def snapshot(connection: Reader) -> Iterator[Reader]:
     """Let every statement inside see the database at one instant."""
     connection.execute("BEGIN")
     try:
@@ -54,7 +55,7 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         connection.execute("ROLLBACK")
 
 
-def refusal(error: sqlite3.Error) -> TocsinError | None:
+def refusal(error: Exception) -> TocsinError | None:
     """
     Return what a caller is told, or None when the error is a bug of ours.
 

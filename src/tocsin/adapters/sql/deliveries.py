@@ -5,7 +5,6 @@ The push ladder in the database: added and ended in the transactions of the inbo
 is what the relay, the trace and the preferences see.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -13,12 +12,11 @@ from typing import Any, TypeVar
 from tocsin.adapters.failpoint import Failpoints, from_environment
 from tocsin.adapters.sql import inbox_queries, streams, web_push
 from tocsin.adapters.sql.connection import snapshot
-from tocsin.adapters.sql.delivery_statements import ADD_FIELDS
-from tocsin.adapters.sql.delivery_statements import SQLITE as SQL
+from tocsin.adapters.sql.delivery_statements import ADD_FIELDS, SQL
 from tocsin.adapters.sql.due import attempt_from_row, load
 from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.schema import delivery_attempt
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import Reader, Transaction
 from tocsin.application.deliveries import Due, Settlement
 from tocsin.domain.delivery import KEPT_MS, Attempt, Delivery, Ending, Trace
 from tocsin.domain.errors import NotFound
@@ -168,7 +166,7 @@ def _attempt_row(attempt: Attempt, now: int) -> tuple[Any, ...]:
     return (new_id(), notification_id, user_id, at or now, *rest)
 
 
-def _trace(reader: sqlite3.Connection, notification_id: str) -> Trace:
+def _trace(reader: Reader, notification_id: str) -> Trace:
     with snapshot(reader):
         wanted = {"id": notification_id}
         row = reader.execute(SQL.any_notification, wanted).fetchone()
@@ -193,7 +191,7 @@ def _trace(reader: sqlite3.Connection, notification_id: str) -> Trace:
     )
 
 
-def _attempts(reader: sqlite3.Connection, notification_id: str) -> list[Attempt]:
+def _attempts(reader: Reader, notification_id: str) -> list[Attempt]:
     return [attempt_from_row(row) for row in reader.execute(SQL.attempts, {"id": notification_id})]
 
 

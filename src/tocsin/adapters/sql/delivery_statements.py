@@ -1,6 +1,5 @@
 """SQL of the push ladder, of its trace and of preferences, compiled once."""
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -21,11 +20,9 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.sqlite import Insert
-from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.base import Executable
 
+from tocsin.adapters.sql.dialects import compiled, compiled_row, upsert
 from tocsin.adapters.sql.schema import (
     channel,
     delivery,
@@ -52,34 +49,16 @@ ADD_FIELDS = (*_FIELDS, "created_at", "user_id", "user_id", "user_id", "category
 
 
 class DeliveryStatements:
-    """
-    SQL text of one dialect; immutable once made.
+    """The texts, as ``dialects`` names them; immutable once made."""
 
-    Args:
-        dialect: For statements with ``:name`` parameters.
-        positional: The same for the hot one.
-    """
-
-    def __init__(self, dialect: Dialect, positional: Dialect) -> None:
-        self._dialect = dialect
-        self._positional = positional
-        self._upsert: Callable[[Table], Any] = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
-        self.add_delivery = self._compile_row(_add(self._upsert), ADD_FIELDS)
+    def __init__(self) -> None:
+        self.add_delivery = compiled_row(_add(), ADD_FIELDS)
         anybody = or_(*(select(table.c.id).exists() for table in (device, web_push_subscription, channel)))
-        self.anybody = self._compile(select(anybody))
+        self.anybody = compiled(select(anybody))
         self._ends()
         self._work()
         self._decisions()
         self._trace()
-
-    def _compile(self, statement: Executable) -> str:
-        return str(statement.compile(dialect=self._dialect))  # type: ignore[attr-defined]
-
-    def _compile_row(self, statement: Executable, fields: Sequence[str]) -> str:
-        """Compile one that is run for many rows, whose values stand in this order."""
-        compiled = statement.compile(dialect=self._positional)  # type: ignore[attr-defined]
-        assert list(fields) == compiled.positiontup, compiled.positiontup
-        return str(compiled)
 
     def _ends(self) -> None:
         now = bindparam("now", type_=delivery.c.due_at.type)
@@ -87,13 +66,13 @@ class DeliveryStatements:
         due = case((delivery.c.leased_until > now, delivery.c.due_at), else_=now)
         mine = and_(delivery.c.user_id == bindparam("user_id"), delivery.c.ended.is_(None))
         end = update(delivery).values(ended=bindparam("reason"), due_at=due).where(mine)
-        self.end_delivery = self._compile(end.where(delivery.c.notification_id == bindparam("id")))
-        self.end_acked = self._compile(end.where(delivery.c.seq <= bindparam("acked")))
-        self.end_all = self._compile(end)
+        self.end_delivery = compiled(end.where(delivery.c.notification_id == bindparam("id")))
+        self.end_acked = compiled(end.where(delivery.c.seq <= bindparam("acked")))
+        self.end_all = compiled(end)
         amended: dict[str, Any] = {name: bindparam(name) for name in ("category", "priority", "expires_at")}
         amend: Executable = update(delivery).values(amended).where(delivery.c.notification_id == bindparam("id"))
-        self.amend_delivery = self._compile(amend)
-        self.end_category = self._compile(end.where(delivery.c.category == bindparam("category")))
+        self.amend_delivery = compiled(amend)
+        self.end_category = compiled(end.where(delivery.c.category == bindparam("category")))
 
     def _work(self) -> None:
         of_stream = and_(stream.c.user_id == delivery.c.user_id, stream.c.namespace == _NOTIFICATIONS)
@@ -101,20 +80,20 @@ class DeliveryStatements:
         columns = [column for column in delivery.c if column.name != "leased_until"]
         found: Select[tuple[object, ...]] = select(*columns, acked.label("acked"))
         due = found.where(delivery.c.due_at <= bindparam("now")).order_by(delivery.c.due_at)
-        self.due_deliveries = self._compile(due.limit(bindparam("limit")).offset(_ZERO))
-        self.find_delivery = self._compile(found.where(delivery.c.notification_id == bindparam("id")))
+        self.due_deliveries = compiled(due.limit(bindparam("limit")).offset(_ZERO))
+        self.find_delivery = compiled(found.where(delivery.c.notification_id == bindparam("id")))
         one = and_(delivery.c.notification_id == bindparam("id"), delivery.c.lease == bindparam("lease"))
         until = bindparam("until", type_=delivery.c.due_at.type)
         hold = update(delivery).values(leased_until=until, due_at=until, lease=delivery.c.lease + _ONE).where(one)
-        self.hold_delivery = self._compile_row(hold, HOLD_FIELDS)
-        self.renew_delivery = self._compile(update(delivery).values(leased_until=until, due_at=until).where(one))
+        self.hold_delivery = compiled_row(hold, HOLD_FIELDS)
+        self.renew_delivery = compiled(update(delivery).values(leased_until=until, due_at=until).where(one))
         now = bindparam("now", type_=delivery.c.due_at.type)
         due_at = case((delivery.c.ended.is_distinct_from(bindparam("ended")), now), else_=bindparam("due_at"))
         released = {"rung": bindparam("rung"), "tries": bindparam("tries"), "due_at": due_at, "leased_until": _ZERO}
-        self.release_delivery = self._compile_row(update(delivery).values(released).where(one), RELEASE_FIELDS)
+        self.release_delivery = compiled_row(update(delivery).values(released).where(one), RELEASE_FIELDS)
         as_seen = delivery.c.ended.is_not_distinct_from(bindparam("ended"))
-        self.delete_delivery = self._compile(delete(delivery).where(one, as_seen))
-        self.next_due = self._compile(select(func.min(delivery.c.due_at)))
+        self.delete_delivery = compiled(delete(delivery).where(one, as_seen))
+        self.next_due = compiled(select(func.min(delivery.c.due_at)))
 
     def _decisions(self) -> None:
         # Of many at once: ``TOGETHER`` keys come first, NULL beyond their number.
@@ -124,7 +103,7 @@ class DeliveryStatements:
         self.unread_of = self._compile_for(notification.c.user_id, counts, unread, is_live)
         self.notifications_of = self._compile_for(notification.c.id, select(notification))
         self.preferences_of = self._compile_for(preference.c.user_id, select(preference.c.user_id, preference.c.body))
-        self.default_preferences = self._compile(select(preference.c.body).where(preference.c.user_id == _EMPTY))
+        self.default_preferences = compiled(select(preference.c.body).where(preference.c.user_id == _EMPTY))
         self.devices_of = self._compile_for(device.c.user_id, select(device).order_by(*_latest_first(device)))
         browsers = select(web_push_subscription).order_by(*_latest_first(web_push_subscription))
         self.web_push_of = self._compile_for(web_push_subscription.c.user_id, browsers)
@@ -133,14 +112,14 @@ class DeliveryStatements:
 
     def _compile_for(self, column: Column[Any], statement: Select[Any], *conditions: ColumnElement[bool]) -> str:
         keys = [bindparam(f"key{place}", type_=column.type) for place in range(TOGETHER)]
-        chosen = statement.where(column.in_(keys), *conditions)
-        return str(chosen.compile(dialect=self._positional))
+        now = ["now"] if conditions else []
+        return compiled_row(statement.where(column.in_(keys), *conditions), [*(key.key for key in keys), *now])
 
     def _trace(self) -> None:
         table = delivery_attempt
         names: list[str] = table.c.keys()
-        self.insert_attempt = self._compile_row(insert(table).values({name: bindparam(name) for name in names}), names)
-        self.attempts = self._compile(
+        self.insert_attempt = compiled_row(insert(table).values({name: bindparam(name) for name in names}), names)
+        self.attempts = compiled(
             select(table).where(table.c.notification_id == bindparam("id")).order_by(table.c.at, table.c.id)
         )
         # One proof a browser: it may send the same again.
@@ -151,22 +130,22 @@ class DeliveryStatements:
             table.c.outcome == bindparam("outcome"),
             table.c.reason == bindparam("reason"),
         )
-        values: dict[str, Any] = {name: bindparam(name) for name in names} | {"user_id": subscribed.c.user_id}
+        values: dict[str, Any] = {name: bindparam(name, type_=table.c[name].type) for name in names} | {
+            "user_id": subscribed.c.user_id
+        }
         proof = select(*values.values()).where(subscribed.c.id == bindparam("target"), ~proven)
-        self.owner_of_subscription = self._compile(
-            select(subscribed.c.user_id).where(subscribed.c.id == bindparam("id"))
-        )
-        self.insert_proof = self._compile(insert(table).from_select(list(values), proof))
+        self.owner_of_subscription = compiled(select(subscribed.c.user_id).where(subscribed.c.id == bindparam("id")))
+        self.insert_proof = compiled(insert(table).from_select(list(values), proof))
         old = select(table.c.id).where(table.c.at < bindparam("cutoff")).limit(bindparam("limit")).offset(_ZERO)
-        self.delete_old_attempts = self._compile(delete(table).where(table.c.id.in_(old.scalar_subquery())))
-        self.any_notification = self._compile(select(notification).where(notification.c.id == bindparam("id")))
+        self.delete_old_attempts = compiled(delete(table).where(table.c.id.in_(old.scalar_subquery())))
+        self.any_notification = compiled(select(notification).where(notification.c.id == bindparam("id")))
 
 
 def _latest_first(table: Table) -> tuple[ColumnElement[Any], ...]:
     return table.c.last_seen_at.desc(), table.c.id.desc()
 
 
-def _add(upsert: Callable[[Table], Any]) -> Executable:
+def _add() -> Executable:
     """Return the insert of one delivery, for a user who has anything that may be sent to."""
     bound = {name: bindparam(name, type_=notification.c[name].type) for name in _FIELDS}
     user_id, category = bound["user_id"], bound["category"]
@@ -183,7 +162,7 @@ def _add(upsert: Callable[[Table], Any]) -> Executable:
         **dict.fromkeys(("rung", "tries", "leased_until", "lease"), _ZERO),
         "ended": _NULL,
     }
-    added: Insert = upsert(delivery).from_select(list(values), select(*values.values()).where(reachable))
+    added = upsert(delivery).from_select(list(values), select(*values.values()).where(reachable))
     # One that was snoozed comes back: whoever still works at its old ladder must not write over the new.
     again = {name: added.excluded[name] for name in values if name not in ("notification_id", "lease")}
     return added.on_conflict_do_update(
@@ -191,4 +170,4 @@ def _add(upsert: Callable[[Table], Any]) -> Executable:
     )
 
 
-SQLITE = DeliveryStatements(sqlite.dialect(paramstyle="named"), sqlite.dialect(paramstyle="qmark"))
+SQL = DeliveryStatements()

@@ -1,13 +1,12 @@
 """Devices and topics of users: rows alone, no stream tells of them."""
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from tocsin.adapters.sql.schema import device as table
-from tocsin.adapters.sql.statements import SQLITE as SQL
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.statements import SQL
+from tocsin.adapters.sql.transaction import Reader, Transaction
 from tocsin.domain.device import MAX_TOPICS, Device, DeviceDraft, DeviceKind
 from tocsin.domain.errors import Conflict, NotFound
 from tocsin.domain.identifier import new_id
@@ -80,12 +79,12 @@ def unsubscribe(transaction: Transaction, user_id: UserId, topic: str) -> None:
     transaction.execute(SQL.delete_subscription, {"user_id": user_id, "topic": topic})
 
 
-def of_user(connection: sqlite3.Connection, user_id: UserId) -> list[Device]:
+def of_user(connection: Reader, user_id: UserId) -> list[Device]:
     """Return the devices of a user, the one seen last first."""
     return [from_row(row) for row in connection.execute(SQL.list_devices, {"user_id": user_id})]
 
 
-def topics_of_user(connection: sqlite3.Connection, user_id: UserId) -> list[str]:
+def topics_of_user(connection: Reader, user_id: UserId) -> list[str]:
     """Return the topics of a user, by name."""
     return [row[0] for row in connection.execute(SQL.list_topics, {"user_id": user_id})]
 

@@ -5,17 +5,16 @@ A statement for each delivery would give the interpreter lock up and take it bac
 and the event loop would wait for each. So one statement reads for all.
 """
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from tocsin.adapters.sql import devices, inbox_queries, web_push
 from tocsin.adapters.sql.connection import snapshot
-from tocsin.adapters.sql.delivery_statements import SQLITE as SQL
-from tocsin.adapters.sql.delivery_statements import TOGETHER
+from tocsin.adapters.sql.delivery_statements import SQL, TOGETHER
 from tocsin.adapters.sql.preferences import combine
 from tocsin.adapters.sql.schema import delivery_attempt, device, web_push_subscription
+from tocsin.adapters.sql.transaction import Reader
 from tocsin.application.deliveries import Due
 from tocsin.domain.delivery import Attempt, Delivery
 from tocsin.domain.notification import Notification
@@ -25,7 +24,7 @@ T = TypeVar("T")
 _ATTEMPT = delivery_attempt.c.keys()
 
 
-def load(reader: sqlite3.Connection, held: Sequence[Delivery], now: int) -> list[Due]:
+def load(reader: Reader, held: Sequence[Delivery], now: int) -> list[Due]:
     """Return each with all that a decision about it needs, as of one instant."""
     with snapshot(reader):
         return [
@@ -33,7 +32,7 @@ def load(reader: sqlite3.Connection, held: Sequence[Delivery], now: int) -> list
         ]
 
 
-def _load(reader: sqlite3.Connection, held: Sequence[Delivery], now: int) -> list[Due]:
+def _load(reader: Reader, held: Sequence[Delivery], now: int) -> list[Due]:
     ids = [one.notification_id for one in held]
     users = list({one.user_id for one in held})
     notifications = {one.id: one for one in map(inbox_queries.from_row, _rows(reader, SQL.notifications_of, ids))}
@@ -73,7 +72,7 @@ def attempt_from_row(row: Sequence[Any]) -> Attempt:
     return Attempt(**dict(zip(_ATTEMPT[1:], row[1:], strict=True)))
 
 
-def _rows(reader: sqlite3.Connection, statement: str, keys: Sequence[str], *values: int) -> list[Any]:
+def _rows(reader: Reader, statement: str, keys: Sequence[str], *values: int) -> list[Any]:
     padded = (*keys, *[None] * (TOGETHER - len(keys)))
     return reader.execute(statement, (*padded, *values)).fetchall()
 

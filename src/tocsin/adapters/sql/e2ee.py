@@ -1,21 +1,19 @@
 """Public keys and inboxes of devices: rows alone, no stream tells of them."""
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, literal_column, select, update
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.sql.base import Executable
 
 from tocsin.adapters.sql.connection import snapshot
+from tocsin.adapters.sql.dialects import compiled
 from tocsin.adapters.sql.idempotency import perform_once, unchanged
 from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.schema import e2ee_device as device
 from tocsin.adapters.sql.schema import e2ee_one_time_key as one_time_key
 from tocsin.adapters.sql.schema import e2ee_to_device as to_device
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import Reader, Transaction
 from tocsin.application.once import Once
 from tocsin.domain.e2ee import (
     KEPT_MS,
@@ -35,15 +33,13 @@ from tocsin.domain.identifier import new_id
 from tocsin.domain.user_id import UserId
 
 
-def _compiled(statement: Executable) -> str:
-    return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))  # type: ignore[attr-defined]
-
-
 def _its(table: Any) -> Any:
     return and_(table.c.user_id == bindparam("user_id"), table.c.device_id == bindparam("device_id"))
 
 
 _OFFSET: ColumnElement[int] = literal_column("0")
+# SQLite takes -1 as well, PostgreSQL does not.
+_NO_LIMIT: ColumnElement[int] = literal_column(str(2**63 - 1))
 _free = one_time_key.c.claimed_at.is_(None)
 _next_key = (
     select(one_time_key.c.key_id)
@@ -54,30 +50,28 @@ _next_key = (
     .scalar_subquery()
 )
 # The one statement that hands a key out: it is marked by whoever reads it, or read by nobody.
-_CLAIM = _compiled(
+_CLAIM = compiled(
     update(one_time_key)
     .values(claimed_at=bindparam("now"))
     .where(_its(one_time_key), _free, one_time_key.c.key_id == _next_key)
     .returning(one_time_key.c.key_id, one_time_key.c.key)
 )
-_CLAIM_FALLBACK = _compiled(
+_CLAIM_FALLBACK = compiled(
     update(device)
     .values(is_fallback_used=literal_column("1"))
     .where(_its(device), device.c.fallback_key_id.is_not(None))
     .returning(device.c.fallback_key_id, device.c.fallback_key)
 )
-_FIND = _compiled(
+_FIND = compiled(
     select(device.c.device_keys, device.c.fallback_key_id, device.c.is_fallback_used, device.c.fallback_key).where(
         _its(device)
     )
 )
-_COUNT_DEVICES = _compiled(select(func.count()).select_from(device).where(device.c.user_id == bindparam("user_id")))
-_COUNT_FREE = _compiled(select(func.count()).select_from(one_time_key).where(_its(one_time_key), _free))
-_FIND_KEY = _compiled(
-    select(one_time_key.c.key).where(_its(one_time_key), one_time_key.c.key_id == bindparam("key_id"))
-)
-_INSERT_DEVICE = _compiled(insert(device).values({column.name: bindparam(column.name) for column in device.c}))
-_UPDATE_DEVICE = _compiled(
+_COUNT_DEVICES = compiled(select(func.count()).select_from(device).where(device.c.user_id == bindparam("user_id")))
+_COUNT_FREE = compiled(select(func.count()).select_from(one_time_key).where(_its(one_time_key), _free))
+_FIND_KEY = compiled(select(one_time_key.c.key).where(_its(one_time_key), one_time_key.c.key_id == bindparam("key_id")))
+_INSERT_DEVICE = compiled(insert(device).values({column.name: bindparam(column.name) for column in device.c}))
+_UPDATE_DEVICE = compiled(
     update(device)
     .values(
         device_keys=bindparam("device_keys"),
@@ -85,7 +79,7 @@ _UPDATE_DEVICE = _compiled(
     )
     .where(_its(device))
 )
-_SET_FALLBACK = _compiled(
+_SET_FALLBACK = compiled(
     update(device)
     .values(
         fallback_key_id=bindparam("key_id"),
@@ -94,37 +88,37 @@ _SET_FALLBACK = _compiled(
     )
     .where(_its(device))
 )
-_INSERT_KEY = _compiled(insert(one_time_key).values({column.name: bindparam(column.name) for column in one_time_key.c}))
-_LIST = _compiled(
+_INSERT_KEY = compiled(insert(one_time_key).values({column.name: bindparam(column.name) for column in one_time_key.c}))
+_LIST = compiled(
     select(device.c.device_id, device.c.device_name, device.c.device_keys, device.c.created_at)
     .where(device.c.user_id == bindparam("user_id"))
     .order_by(device.c.created_at, device.c.device_id)
 )
-_DROP = tuple(_compiled(delete(table).where(_its(table))) for table in (device, one_time_key, to_device))
+_DROP = tuple(compiled(delete(table).where(_its(table))) for table in (device, one_time_key, to_device))
 
-_INSERT_SEALED = _compiled(insert(to_device).values({column.name: bindparam(column.name) for column in to_device.c}))
-_DROP_OLD = _compiled(delete(to_device).where(_its(to_device), to_device.c.created_at < bindparam("cutoff")))
+_INSERT_SEALED = compiled(insert(to_device).values({column.name: bindparam(column.name) for column in to_device.c}))
+_DROP_OLD = compiled(delete(to_device).where(_its(to_device), to_device.c.created_at < bindparam("cutoff")))
 # Ids sort by their time: the oldest stand first, whatever inbox they lie in.
 _oldest = select(to_device.c.id).order_by(to_device.c.id).limit(bindparam("limit")).offset(_OFFSET)
-_DROP_OLDEST = _compiled(
+_DROP_OLDEST = compiled(
     delete(to_device).where(to_device.c.id.in_(_oldest), to_device.c.created_at < bindparam("cutoff"))
 )
 _surplus = (
     select(to_device.c.id)
     .where(_its(to_device), to_device.c.from_user_id == bindparam("from_user_id"))
     .order_by(to_device.c.id.desc())
-    .limit(literal_column("-1"))
+    .limit(_NO_LIMIT)
     .offset(bindparam("most"))
 )
-_DROP_SURPLUS = _compiled(delete(to_device).where(to_device.c.id.in_(_surplus)))
-_INBOX = _compiled(
+_DROP_SURPLUS = compiled(delete(to_device).where(to_device.c.id.in_(_surplus)))
+_INBOX = compiled(
     select(to_device.c.id, to_device.c.from_user_id, to_device.c.type, to_device.c.content)
     .where(_its(to_device), to_device.c.id > bindparam("after"))
     .order_by(to_device.c.id)
     .limit(bindparam("limit"))
     .offset(_OFFSET)
 )
-_TAKE = _compiled(delete(to_device).where(_its(to_device), to_device.c.id <= bindparam("up_to")))
+_TAKE = compiled(delete(to_device).where(_its(to_device), to_device.c.id <= bindparam("up_to")))
 
 
 class SqlE2ee:
@@ -141,7 +135,7 @@ class SqlE2ee:
         """Count what is left."""
         values = _values(address)
 
-        def count(reader: sqlite3.Connection) -> KeyCounts:
+        def count(reader: Reader) -> KeyCounts:
             with snapshot(reader):
                 found = reader.execute(_FIND, values).fetchone()
                 if found is None:
@@ -153,7 +147,7 @@ class SqlE2ee:
     async def devices(self, user_ids: Sequence[UserId]) -> list[list[EncryptingDevice]]:
         """Return the devices of users."""
 
-        def query(reader: sqlite3.Connection) -> list[list[EncryptingDevice]]:
+        def query(reader: Reader) -> list[list[EncryptingDevice]]:
             with snapshot(reader):
                 return [
                     [_device(user_id, row) for row in reader.execute(_LIST, {"user_id": user_id})]
@@ -187,7 +181,7 @@ class SqlE2ee:
         """Return what waits for a device."""
         values = _values(address)
 
-        def query(reader: sqlite3.Connection) -> list[Delivered]:
+        def query(reader: Reader) -> list[Delivered]:
             with snapshot(reader):
                 if reader.execute(_FIND, values).fetchone() is None:
                     raise NotFound("there is no such device")

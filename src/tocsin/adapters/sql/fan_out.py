@@ -1,6 +1,5 @@
 """Jobs that notify the followers of a topic: rows, and the steps that make notifications."""
 
-import sqlite3
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,14 +7,13 @@ from typing import Any
 
 import orjson
 from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.sql.base import Executable
 
 from tocsin.adapters.sql import arrivals
+from tocsin.adapters.sql.dialects import compiled
 from tocsin.adapters.sql.idempotency import perform_once
 from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.schema import fan_out, topic_subscription
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import Reader, Transaction
 from tocsin.application.once import Once
 from tocsin.application.texts import Lang
 from tocsin.domain.errors import NotFound
@@ -28,32 +26,28 @@ _KEPT_MS = 7 * 24 * 3_600_000
 _FIELDS = ("id", "topic", "state", "total", "done", "created_at", "finished_at")
 
 
-def _compiled(statement: Executable) -> str:
-    return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))  # type: ignore[attr-defined]
-
-
 _one = fan_out.c.id == bindparam("id")
 _of_topic = topic_subscription.c.topic == bindparam("topic")
-_INSERT = _compiled(insert(fan_out).values({column.name: bindparam(column.name) for column in fan_out.c}))
-_FIND = _compiled(select(*(fan_out.c[name] for name in _FIELDS)).where(_one))
-_POSITION = _compiled(select(fan_out.c.draft, fan_out.c.last_user_id, fan_out.c.user_ids).where(_one))
-_COUNT = _compiled(select(func.count()).select_from(topic_subscription).where(_of_topic))
-_FOLLOWERS = _compiled(
+_INSERT = compiled(insert(fan_out).values({column.name: bindparam(column.name) for column in fan_out.c}))
+_FIND = compiled(select(*(fan_out.c[name] for name in _FIELDS)).where(_one))
+_POSITION = compiled(select(fan_out.c.draft, fan_out.c.last_user_id, fan_out.c.user_ids).where(_one))
+_COUNT = compiled(select(func.count()).select_from(topic_subscription).where(_of_topic))
+_FOLLOWERS = compiled(
     select(topic_subscription.c.user_id)
     .where(_of_topic, topic_subscription.c.user_id > bindparam("after"))
     .order_by(topic_subscription.c.user_id)
     .limit(bindparam("limit"))
     .offset(literal_column("0"))
 )
-_MOVE = _compiled(
+_MOVE = compiled(
     update(fan_out)
     .values({name: bindparam(name) for name in ("state", "total", "done", "last_user_id", "finished_at")})
     .where(_one)
 )
-_RUNNING = _compiled(
+_RUNNING = compiled(
     select(func.min(fan_out.c.id)).where(fan_out.c.state == bindparam("state"), fan_out.c.id > bindparam("after"))
 )
-_PRUNE = _compiled(delete(fan_out).where(fan_out.c.finished_at < bindparam("cutoff")))
+_PRUNE = compiled(delete(fan_out).where(fan_out.c.finished_at < bindparam("cutoff")))
 
 
 class SqlFanOut:
@@ -96,7 +90,7 @@ class SqlFanOut:
     async def get(self, job_id: str) -> FanOutJob:
         """Return a job."""
 
-        def get(reader: sqlite3.Connection) -> FanOutJob:
+        def get(reader: Reader) -> FanOutJob:
             return _job(reader.execute(_FIND, {"id": job_id}).fetchone())
 
         return await self._store.read(get)

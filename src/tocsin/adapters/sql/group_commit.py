@@ -9,18 +9,16 @@ here.
 
 import asyncio
 import logging
-import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from tocsin.adapters.failpoint import Failpoints
-from tocsin.adapters.sql.connection import refusal
-from tocsin.adapters.sql.transaction import Transaction, WriterTransaction
-from tocsin.domain.errors import Overloaded, StorageFull, TocsinError
+from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.writing import Writing
+from tocsin.domain.errors import Overloaded, TocsinError
 from tocsin.domain.stream import StreamEvent
 
 T = TypeVar("T")
@@ -70,19 +68,19 @@ class GroupCommit:
     It shortens the interpreter's switch interval for the whole process.
 
     Args:
-        connection: Used by the writer thread alone until ``stop`` returns.
+        database: Used by the writer thread alone until ``stop`` returns.
         on_commit: Called on the loop's thread; must not block.
         clock: Milliseconds since 1970.
     """
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        database: Writing,
         on_commit: Callable[[Sequence[StreamEvent]], None],
         clock: Callable[[], int],
         failpoints: Failpoints,
     ) -> None:
-        self._connection = connection
+        self._database = database
         self._on_commit = on_commit
         self._clock = clock
         self._failpoints = failpoints
@@ -109,7 +107,8 @@ class GroupCommit:
 
         Raises:
             Overloaded: Too much waits already, the database is locked by another
-                process, or the writer has stopped; nothing was done.
+                process, or the writer has stopped: nothing was done. Or the
+                connection was lost: it may have been done.
             StorageFull: Nothing was done.
         """
         if not self._is_open:
@@ -138,30 +137,60 @@ class GroupCommit:
             try:
                 self._commit_together(taken)
             except Exception as error:  # noqa: BLE001 each one is told its own error when it runs alone
-                self._roll_back()
-                if isinstance(error, sqlite3.Error) and isinstance(refusal(error), StorageFull):
-                    self._make_room()
-                for one in taken:
-                    self._commit_alone(one)
+                self._database.roll_back()
+                self._commit_again(taken, error)
             self._loop.call_soon_threadsafe(self._settle, taken)
         self._loop.call_soon_threadsafe(self._ended.set_result, None)
 
     def _commit_together(self, taken: list[_Job]) -> None:
+        database = self._database
+        while not database.sees_newer and len(taken) < database.most_together and self._take_next(taken):
+            pass
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
+            database.begin()
+        except Exception as error:  # noqa: BLE001 the callers get it
             # Whoever waited during the time-out has waited enough.
             while self._take_next(taken):
                 pass
-            for job in taken:
-                job.error = refusal(error) or error
+            self._refuse(taken, error)
             return
-        before = self._connection.total_changes
+        before = database.changes
         known: dict[str, bool] = {}
-        self._carry_out(taken[0], known)
-        while self._connection.total_changes - before < _MAX_CHANGES and self._take_next(taken):
+        for job in taken:
+            self._carry_out(job, known)
+        while database.sees_newer and database.changes - before < _MAX_CHANGES and self._take_next(taken):
             self._carry_out(taken[-1], known)
-        self._connection.execute("COMMIT")
+        database.commit()
+
+    def _commit_again(self, taken: list[_Job], error: Exception) -> None:
+        if self._database.is_lost:
+            # Nobody knows whether it was committed: to do it again might be to do it twice.
+            self._refuse(taken, error)
+        elif not (self._database.is_conflict(error) and self._commit_undisturbed(taken)):
+            self._database.make_room(error)
+            for one in taken:
+                self._commit_alone(one)
+
+    def _commit_undisturbed(self, taken: list[_Job]) -> bool:
+        """Commit once more what met other writers, while they wait; return whether nothing came of it."""
+        try:
+            self._database.begin(alone=True)
+            known: dict[str, bool] = {}
+            for job in taken:
+                job.result, job.error, job.events = None, None, ()
+                self._carry_out(job, known)
+            self._database.commit()
+        except Exception as error:  # noqa: BLE001 the callers get it
+            self._database.roll_back()
+            if self._database.is_lost:
+                self._refuse(taken, error)
+            return self._database.is_lost
+        return True
+
+    def _refuse(self, taken: list[_Job], error: Exception) -> None:
+        told = self._database.refusal(error) or error
+        for job in taken:
+            job.result, job.error, job.events = None, told, ()
 
     def _take_next(self, taken: list[_Job]) -> bool:
         if len(taken) >= _MAX_TOGETHER:
@@ -177,12 +206,11 @@ class GroupCommit:
         return True
 
     def _carry_out(self, job: _Job, known: dict[str, bool]) -> None:
-        before = self._connection.total_changes
-        transaction = WriterTransaction(self._connection, self._clock(), known)
+        transaction = self._database.transaction(self._clock(), known)
         try:
             job.result = job.operation(transaction)
         except TocsinError as error:
-            if self._connection.total_changes != before:
+            if transaction.has_changed():
                 raise
             job.error = error
         else:
@@ -191,26 +219,12 @@ class GroupCommit:
     def _commit_alone(self, job: _Job) -> None:
         job.result, job.error, job.events = None, None, ()
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._database.begin(alone=True)
             self._carry_out(job, {})
-            self._connection.execute("COMMIT")
+            self._database.commit()
         except Exception as error:  # noqa: BLE001 the caller gets it
-            self._roll_back()
-            told = refusal(error) if isinstance(error, sqlite3.Error) else None
-            job.result, job.error, job.events = None, told or error, ()
-
-    def _make_room(self) -> None:
-        # On a small disk it may be the write-ahead log that fills it, long before its checkpoint is due.
-        with suppress(sqlite3.Error):
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    def _roll_back(self) -> None:
-        # A full disk has ended the transaction already.
-        if self._connection.in_transaction:
-            try:
-                self._connection.execute("ROLLBACK")
-            except sqlite3.Error:
-                _log.exception("a transaction did not roll back")
+            self._database.roll_back()
+            self._refuse([job], error)
 
     # On the loop's thread
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from tocsin.adapters.sql.statements import SQLITE as SQL
+from tocsin.adapters.sql.statements import SQL
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.application.once import Once
 from tocsin.domain.errors import KeyReused

@@ -13,8 +13,7 @@ import orjson
 from tocsin.adapters.sql import deliveries
 from tocsin.adapters.sql.arrivals import remove, tell
 from tocsin.adapters.sql.inbox_queries import from_row
-from tocsin.adapters.sql.inbox_statements import CONTENT, MARKS
-from tocsin.adapters.sql.inbox_statements import SQLITE as SQL
+from tocsin.adapters.sql.inbox_statements import CONTENT, MARKS, SQL
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.domain.delivery import Ending
 from tocsin.domain.errors import AlreadyClaimed, Conflict, Invalid, NotFound

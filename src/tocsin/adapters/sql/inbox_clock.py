@@ -13,7 +13,7 @@ import orjson
 from tocsin.adapters.sql import deliveries, streams
 from tocsin.adapters.sql.arrivals import NAMESPACE, row_of, tell, told, with_unread
 from tocsin.adapters.sql.inbox_queries import from_row
-from tocsin.adapters.sql.inbox_statements import SQLITE as SQL
+from tocsin.adapters.sql.inbox_statements import SQL
 from tocsin.adapters.sql.preferences import effective
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.adapters.sql.words import words

@@ -1,6 +1,5 @@
 """Reads of inboxes. Expired notifications are in no answer and no count."""
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,8 +7,9 @@ import orjson
 
 from tocsin.adapters.sql import streams
 from tocsin.adapters.sql.connection import snapshot
-from tocsin.adapters.sql.inbox_statements import SQLITE as SQL
+from tocsin.adapters.sql.inbox_statements import SQL
 from tocsin.adapters.sql.schema import notification as table
+from tocsin.adapters.sql.transaction import Reader
 from tocsin.domain.errors import NotFound
 from tocsin.domain.notification import InboxFilter, InboxPage, InboxStats, Notification
 from tocsin.domain.stream import Head, StreamKey
@@ -30,7 +30,7 @@ def from_row(row: Sequence[Any]) -> Notification:
     return Notification(**fields)
 
 
-def get(connection: sqlite3.Connection, user_id: UserId, notification_id: str, now: int) -> Notification:
+def get(connection: Reader, user_id: UserId, notification_id: str, now: int) -> Notification:
     """Return one of the user's own."""
     wanted = {"id": notification_id, "user_id": user_id, "now": now}
     row = connection.execute(SQL.own_notification, wanted).fetchone()
@@ -40,7 +40,7 @@ def get(connection: sqlite3.Connection, user_id: UserId, notification_id: str, n
 
 
 def page(
-    connection: sqlite3.Connection, user_id: UserId, wanted: InboxFilter, *, before: int | None, limit: int, now: int
+    connection: Reader, user_id: UserId, wanted: InboxFilter, *, before: int | None, limit: int, now: int
 ) -> InboxPage:
     """Return list, unread count and the stream's head as of one instant."""
     statement = SQL.list_of(wanted)
@@ -61,14 +61,14 @@ def page(
     return InboxPage(shown, shown[-1].seq if len(rows) > limit else None, unread, head.seq)
 
 
-def _unread(connection: sqlite3.Connection, head: Head, values: dict[str, Any]) -> int:
+def _unread(connection: Reader, head: Head, values: dict[str, Any]) -> int:
     """Return the badge: as the stream counts it, without what has expired and is not yet taken out."""
     if head.unread is None:
         return int(connection.execute(SQL.count_unread, values).fetchone()[0])
     return head.unread - int(connection.execute(SQL.count_overdue, values).fetchone()[0])
 
 
-def stats(connection: sqlite3.Connection, user_id: UserId, now: int) -> InboxStats:
+def stats(connection: Reader, user_id: UserId, now: int) -> InboxStats:
     """Return the counts of one instant."""
     values = {"user_id": user_id, "now": now}
     with snapshot(connection):

@@ -18,10 +18,8 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Dialect
-from sqlalchemy.sql.base import Executable
 
+from tocsin.adapters.sql.dialects import compiled, compiled_row, upsert
 from tocsin.adapters.sql.schema import group_member, notification, stream
 from tocsin.domain.notification import InboxFilter, Place
 
@@ -52,18 +50,9 @@ def _limited(query: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
 
 
 class InboxStatements:
-    """
-    SQL text of one dialect; immutable once made.
+    """The texts, as ``dialects`` names them; immutable once made."""
 
-    Args:
-        dialect: For statements with ``:name`` parameters.
-        positional: The same for the hot insert.
-    """
-
-    def __init__(self, dialect: Dialect, positional: Dialect) -> None:
-        self._dialect = dialect
-        self._positional = positional
-        self._upsert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
+    def __init__(self) -> None:
         self._one()
         self._many()
         self._arrivals()
@@ -71,112 +60,101 @@ class InboxStatements:
         self._clock()
         self._lists()
 
-    def _compile(self, statement: Executable) -> str:
-        return str(statement.compile(dialect=self._dialect))  # type: ignore[attr-defined]
-
     def _one(self) -> None:
         every: dict[str, Any] = {column.name: bindparam(column.name) for column in _n}
-        hot = insert(notification).values(every).compile(dialect=self._positional)
-        assert list(_n.keys()) == hot.positiontup, "the rows are made in the order of the columns"
-        self.insert_notification = str(hot)
-        self.own_notification = self._compile(select(notification).where(_one, _mine))
-        self.any_notification = self._compile(select(notification).where(_one, _live))
-        self.set_marks = self._compile(
-            update(notification).values({name: bindparam(name) for name in MARKS}).where(_one)
-        )
-        self.leave_digest = self._compile(update(notification).values(digest_id=_NOTHING).where(_one))
-        self.set_content = self._compile(
+        self.insert_notification = compiled_row(insert(notification).values(every), _n.keys())
+        self.own_notification = compiled(select(notification).where(_one, _mine))
+        self.any_notification = compiled(select(notification).where(_one, _live))
+        self.set_marks = compiled(update(notification).values({name: bindparam(name) for name in MARKS}).where(_one))
+        self.leave_digest = compiled(update(notification).values(digest_id=_NOTHING).where(_one))
+        self.set_content = compiled(
             update(notification).values({name: bindparam(name) for name in CONTENT}).where(_one)
         )
-        self.marks = self._compile(select(*(_n[name] for name in MARKS)).where(_one))
-        self.delete_notification = self._compile(delete(notification).where(_one))
+        self.marks = compiled(select(*(_n[name] for name in MARKS)).where(_one))
+        self.delete_notification = compiled(delete(notification).where(_one))
         unseen = and_(_mine, _is_unread, _n.seen_at.is_(None))
         see = update(notification).values(seen_at=bindparam("seen_at"))
-        self.set_seen = self._compile(see.where(_one, unseen))
-        self.set_all_seen = self._compile(see.where(unseen))
+        self.set_seen = compiled(see.where(_one, unseen))
+        self.set_all_seen = compiled(see.where(unseen))
 
     def _many(self) -> None:
         # Reading is seeing, so that nothing unseen is read.
         seen = func.coalesce(_n.seen_at, bindparam("read_at"))
         read = update(notification).values(read_at=bindparam("read_at"), seen_at=seen).where(_mine, _is_unread)
-        self.set_all_read = self._compile(read)
-        self.set_category_read = self._compile(read.where(_of_category))
+        self.set_all_read = compiled(read)
+        self.set_category_read = compiled(read.where(_of_category))
         archive = update(notification).values(archived_at=bindparam("archived_at")).where(_mine, _is_listed)
-        self.archive_all = self._compile(archive)
-        self.archive_category = self._compile(archive.where(_of_category))
+        self.archive_all = compiled(archive)
+        self.archive_category = compiled(archive.where(_of_category))
         read_alone = archive.where(_n.read_at.is_not(None))
-        self.archive_read = self._compile(read_alone)
-        self.archive_read_category = self._compile(read_alone.where(_of_category))
+        self.archive_read = compiled(read_alone)
+        self.archive_read_category = compiled(read_alone.where(_of_category))
 
     def _arrivals(self) -> None:
         same_key = _n.collapse_key == bindparam("collapse_key")
         newest = select(notification).order_by(_n.seq.desc()).limit(_ONE).offset(_ZERO)
-        self.find_collapsed = self._compile(newest.where(_owned, same_key))
+        self.find_collapsed = compiled(newest.where(_owned, same_key))
         waits = or_(_n.snoozed_until.is_(None), _n.digest_id.is_not(None))
         joinable = and_(_mine, _n.group_key == bindparam("group_key"), _n.read_at.is_(None), _n.archived_at.is_(None))
-        self.find_group = self._compile(newest.where(joinable, waits))
-        self.set_actors = self._compile(update(notification).values(group_actors=bindparam("group_actors")).where(_one))
-        member = self._upsert(group_member).values({c.name: bindparam(c.name) for c in group_member.c})
-        self.insert_member = self._compile(member.on_conflict_do_nothing())
+        self.find_group = compiled(newest.where(joinable, waits))
+        self.set_actors = compiled(update(notification).values(group_actors=bindparam("group_actors")).where(_one))
+        member = upsert(group_member).values({c.name: bindparam(c.name) for c in group_member.c})
+        self.insert_member = compiled(member.on_conflict_do_nothing())
         orphan = ~select(_n.id).where(_n.group_id == group_member.c.group_id).exists()
         some = _limited(select(group_member.c.group_id).where(orphan).distinct())
-        self.delete_orphans = self._compile(
-            delete(group_member).where(group_member.c.group_id.in_(some.scalar_subquery()))
-        )
+        self.delete_orphans = compiled(delete(group_member).where(group_member.c.group_id.in_(some.scalar_subquery())))
 
     def _claims(self) -> None:
         siblings = _n.claim_id == bindparam("claim_id")
-        self.siblings = self._compile(select(_n.id, _n.user_id).where(siblings).order_by(_n.user_id))
+        self.siblings = compiled(select(_n.id, _n.user_id).where(siblings).order_by(_n.user_id))
         taken = and_(siblings, _n.claimed_by.is_not(None))
-        self.find_claimed = self._compile(select(_n.claimed_by, _n.claimed_at).where(taken).limit(_ONE).offset(_ZERO))
+        self.find_claimed = compiled(select(_n.claimed_by, _n.claimed_at).where(taken).limit(_ONE).offset(_ZERO))
         won: dict[str, Any] = {name: bindparam(name) for name in ("claimed_by", "claimed_at")}
-        self.claim = self._compile(update(notification).values(won).where(siblings, _n.claimed_by.is_(None)))
+        self.claim = compiled(update(notification).values(won).where(siblings, _n.claimed_by.is_(None)))
 
     def _clock(self) -> None:
         snoozed = _n.snoozed_until
         now: BindParameter[int] = bindparam("now")
-        self.due_snoozed = self._compile(_limited(select(notification).where(snoozed <= now).order_by(snoozed)))
-        self.next_snoozed = self._compile(select(func.min(snoozed)).where(snoozed.is_not(None)))
+        self.due_snoozed = compiled(_limited(select(notification).where(snoozed <= now).order_by(snoozed)))
+        self.next_snoozed = compiled(select(func.min(snoozed)).where(snoozed.is_not(None)))
         back = {"snoozed_until": _NOTHING, "read_at": _NOTHING, "seen_at": _NOTHING, "digest_id": _NOTHING}
-        self.bring_back = self._compile(update(notification).values({**back, "seq": bindparam("seq")}).where(_one))
+        self.bring_back = compiled(update(notification).values({**back, "seq": bindparam("seq")}).where(_one))
         held = and_(_n.digest_id == bindparam("digest_id"), snoozed.is_not(None))
         news = and_(held, _n.read_at.is_(None))
-        self.digested = self._compile(_limited(select(notification).where(news).order_by(_n.seq.desc())))
-        self.count_digested = self._compile(select(func.count()).select_from(notification).where(news))
+        self.digested = compiled(_limited(select(notification).where(news).order_by(_n.seq.desc())))
+        self.count_digested = compiled(select(func.count()).select_from(notification).where(news))
         gone = {"archived_at": bindparam("archived_at"), "snoozed_until": _NOTHING}
-        self.archive_digested = self._compile(update(notification).values(gone).where(held))
-        self.due_expired = self._compile(
+        self.archive_digested = compiled(update(notification).values(gone).where(held))
+        self.due_expired = compiled(
             _limited(select(_n.id, _n.user_id, *(_n[name] for name in MARKS[1:])).where(_n.expires_at <= now))
         )
-        self.next_expiry = self._compile(select(func.min(_n.expires_at)).where(_n.expires_at.is_not(None)))
+        self.next_expiry = compiled(select(func.min(_n.expires_at)).where(_n.expires_at.is_not(None)))
 
     def _lists(self) -> None:
         listed = and_(_mine, _is_listed)
         unread = and_(_mine, _is_unread)
         count = select(func.count()).select_from(notification)
-        self.count_unread = self._compile(count.where(unread))
+        self.count_unread = compiled(count.where(unread))
         # Expired and not yet taken out: by the index of what expires, in which hardly anything
         # is due; the function keeps the planner from that of the user, who may have thousands.
         its = func.coalesce(_n.user_id, _EMPTY) == bindparam("user_id")
-        self.count_overdue = self._compile(count.where(its, _is_unread, _n.expires_at <= bindparam("now")))
+        self.count_overdue = compiled(count.where(its, _is_unread, _n.expires_at <= bindparam("now")))
         of_stream = select(func.count()).select_from(notification).where(_n.user_id == stream.c.user_id, _is_unread)
         uncounted = and_(stream.c.unread.is_(None), stream.c.namespace == literal_column("'/notifications'"))
-        self.count_uncounted = self._compile(
+        self.count_uncounted = compiled(
             update(stream).values(unread=of_stream.correlate(stream).scalar_subquery()).where(uncounted)
         )
-        self.count_total = self._compile(count.where(listed))
+        self.count_total = compiled(count.where(listed))
         unseen = func.sum(case((_n.seen_at.is_(None), _ONE), else_=_ZERO))
-        self.count_by_category = self._compile(
-            select(_n.category, func.count(), unseen).where(unread).group_by(_n.category)
-        )
+        self.count_by_category = compiled(select(_n.category, func.count(), unseen).where(unread).group_by(_n.category))
         # One text for each set of conditions: an "or :x is null" would keep
         # the planner from the indexes.
         self.lists = {
-            conditions: self._compile(_list(*conditions))
+            conditions: compiled(_list(*conditions))
             for conditions in product(_PLACES, (None, True, False), (False, True), (False, True))
         }
         of_digest = and_(_mine, _n.digest_id == bindparam("digest_id"), _n.seq < bindparam("before"))
-        self.digest_list = self._compile(_limited(select(notification).where(of_digest).order_by(_n.seq.desc())))
+        self.digest_list = compiled(_limited(select(notification).where(of_digest).order_by(_n.seq.desc())))
 
     def list_of(self, wanted: InboxFilter) -> str:
         """Return the list of one inbox below ``:before``, newest first, with these conditions."""
@@ -196,4 +174,4 @@ def _list(place: Place, is_unread: bool | None, has_category: bool, has_type: bo
     return _limited(query.order_by(_n.seq.desc()))
 
 
-SQLITE = InboxStatements(sqlite.dialect(paramstyle="named"), sqlite.dialect(paramstyle="qmark"))
+SQL = InboxStatements()

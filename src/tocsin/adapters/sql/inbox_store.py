@@ -1,6 +1,5 @@
-"""The inbox's part of the store on SQLite."""
+"""The inbox's part of the store."""
 
-import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -9,9 +8,9 @@ from typing import Any, TypeVar
 from tocsin.adapters.sql import arrivals, inbox, inbox_clock, inbox_queries, schedule
 from tocsin.adapters.sql.group_commit import GroupCommit, Operation
 from tocsin.adapters.sql.idempotency import unchanged
-from tocsin.adapters.sql.inbox_statements import SQLITE as SQL
+from tocsin.adapters.sql.inbox_statements import SQL
 from tocsin.adapters.sql.readers import Readers
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import Reader, Transaction
 from tocsin.application.once import Once
 from tocsin.application.texts import Lang
 from tocsin.domain.errors import NotFound
@@ -29,7 +28,7 @@ from tocsin.domain.user_id import UserId
 T = TypeVar("T")
 
 
-class SqliteInbox(ABC):
+class SqlInbox(ABC):
     """Implements ``InboxStore``; see there for what each method guarantees."""
 
     lang: Lang
@@ -164,7 +163,7 @@ class SqliteInbox(ABC):
     async def next_change(self) -> int | None:
         """Return when time changes something next."""
 
-        def earliest(reader: sqlite3.Connection) -> int | None:
+        def earliest(reader: Reader) -> int | None:
             instants = [
                 reader.execute(query, {}).fetchone()[0]
                 for query in (SQL.next_snoozed, SQL.next_expiry, schedule.NEXT_DUE)

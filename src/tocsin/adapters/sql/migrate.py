@@ -20,13 +20,15 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, create_engine, event, inspect, select, text
-from sqlalchemy.engine import URL
+from sqlalchemy import Connection, bindparam, create_engine, event, inspect, select, text
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool
 
 from tocsin.adapters.sql.schema import VERSION_TABLE, metadata, version
 
-_LOCK_TIMEOUT_S = 60.0
+_LOCK_TIMEOUT_S = 60
+# Of no meaning but ours.
+_ADVISORY_LOCK = 0x746F6373696E
 
 
 class SchemaError(Exception):
@@ -65,18 +67,55 @@ def upgrade(path: str, revision: str = "head") -> str:
     )
     event.listen(engine, "connect", _leave_transactions_to_us)
     event.listen(engine, "begin", _lock)
-    config = _config()
     with engine.begin() as connection:
         _follow_rename(connection)
-        if _is_of_host(connection):
-            _check_shape(connection, path)
-            return latest()
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, revision)
-        except CommandError as error:
-            raise SchemaTooNew(f"{path} was written by a later release of tocsin ({error})") from error
+        _upgrade(connection, path, revision)
     return latest()
+
+
+def upgrade_postgres(url: str, revision: str = "head") -> str:
+    """
+    Do so with a database of PostgreSQL.
+
+    Several nodes may start at once: one upgrades while the others wait for a minute.
+
+    Raises:
+        SchemaError: As ``upgrade`` does.
+        SQLAlchemyError: The database can't be reached, or the user may not make tables.
+    """
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_S}s'"))
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+        if _upgrade(connection, make_url(url).render_as_string(), revision):
+            _sort_by_bytes(connection)
+    return latest()
+
+
+def _upgrade(connection: Connection, where: str, revision: str) -> bool:
+    """Bring the tables up to date, or look at a host's; return whether they are ours."""
+    if _is_of_host(connection):
+        _check_shape(connection, where)
+        return False
+    config = _config()
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, revision)
+    except CommandError as error:
+        raise SchemaTooNew(f"{where} was written by a later release of tocsin ({error})") from error
+    return True
+
+
+def _sort_by_bytes(connection: Connection) -> None:
+    """Let text compare as it does in Python and on SQLite, whatever the language of the database."""
+    others = connection.execute(
+        text(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+            " AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C' AND table_name IN :ours"
+        ).bindparams(bindparam("ours", [*metadata.tables], expanding=True))
+    )
+    for table, column in others.all():
+        connection.execute(text(f'ALTER TABLE {table} ALTER COLUMN {column} TYPE TEXT COLLATE "C"'))
 
 
 def _follow_rename(connection: Connection) -> None:

@@ -1,10 +1,9 @@
 """What modules with a part of the tables see of the store that is open."""
 
-import sqlite3
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import Reader, Transaction
 from tocsin.application.texts import Lang
 
 T = TypeVar("T")
@@ -23,5 +22,5 @@ class OpenStore(Protocol):
     async def write(self, operation: Callable[[Transaction], T], size: int = 0) -> T:
         """Run an operation in a write transaction."""
 
-    async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+    async def read(self, query: Callable[[Reader], T]) -> T:
         """Run a query on a reader."""

@@ -1,18 +1,16 @@
 """Preferences of users, and the back end's defaults beneath them: one JSON object each."""
 
 import logging
-import sqlite3
 from functools import lru_cache
 from typing import Any, Final
 
 import orjson
 from sqlalchemy import ColumnElement, bindparam, delete, insert, literal_column, select
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.sql.base import Executable
 
+from tocsin.adapters.sql.dialects import compiled
 from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.schema import preference as table
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import Reader, Transaction
 from tocsin.application.preferences import Said
 from tocsin.domain.errors import Invalid
 from tocsin.domain.preference import NOTHING_SAID, Preferences
@@ -25,16 +23,12 @@ _KNOWN = "preferences"
 _log = logging.getLogger(__name__)
 
 
-def _compiled(statement: Executable) -> str:
-    return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))  # type: ignore[attr-defined]
-
-
 _DEFAULTS: ColumnElement[str] = literal_column("''")
 _mine = table.c.user_id == bindparam("user_id")
-_ANY = _compiled(select(select(table.c.user_id).exists()))
-_FIND = _compiled(select(table.c.user_id, table.c.body).where(table.c.user_id.in_([bindparam("user_id"), _DEFAULTS])))
-_DELETE = _compiled(delete(table).where(_mine))
-_INSERT = _compiled(insert(table).values({column.name: bindparam(column.name) for column in table.c}))
+_ANY = compiled(select(select(table.c.user_id).exists()))
+_FIND = compiled(select(table.c.user_id, table.c.body).where(table.c.user_id.in_([bindparam("user_id"), _DEFAULTS])))
+_DELETE = compiled(delete(table).where(_mine))
+_INSERT = compiled(insert(table).values({column.name: bindparam(column.name) for column in table.c}))
 
 
 def effective(transaction: Transaction, user_id: UserId) -> Preferences:
@@ -81,7 +75,7 @@ class SqlPreferences:
     async def find(self, user_id: UserId) -> Said:
         """Return what a user has said, and what the back end has."""
 
-        def find(reader: sqlite3.Connection) -> Said:
+        def find(reader: Reader) -> Said:
             bodies = {row[0]: row[1] for row in reader.execute(_FIND, {"user_id": user_id})}
             return Said(_read(bodies.get(user_id)), _read(bodies.get(DEFAULTS)))
 

@@ -1,36 +1,49 @@
 """
 Reads beside the writer: a few threads, each with a connection of its own.
 
-WAL lets them read while a transaction commits; each sees the last committed
-state. Which queries run is not known here.
+The database lets them read while a transaction commits; each sees the last
+committed state. Which database, and which queries run, is not known here.
 """
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Protocol, TypeVar
 
-from tocsin.adapters.sql.connection import open_reader, refusal
-from tocsin.domain.errors import Overloaded
+from tocsin.adapters.sql.transaction import Reader
+from tocsin.domain.errors import Overloaded, TocsinError
 from tocsin.domain.stream import Head, StreamKey
 
 T = TypeVar("T")
-Query = Callable[[sqlite3.Connection], T]
+Query = Callable[[Reader], T]
 
 THREADS = 4
 MAX_WAITING = 2_000
 
 
-class Readers:
-    """Runs queries on a small pool; methods belong to the event loop's thread."""
+class OpenReader(Reader, Protocol):
+    """A connection of the pool."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def close(self) -> None:
+        """Close it."""
+
+
+class Readers:
+    """
+    Runs queries on a small pool; methods belong to the event loop's thread.
+
+    Args:
+        connect: Opens a connection, in the thread that will use it.
+        refusal: What a caller is told of an error; None: the error itself.
+    """
+
+    def __init__(self, connect: Callable[[], OpenReader], refusal: Callable[[Exception], TocsinError | None]) -> None:
+        self._connect = connect
+        self._refusal = refusal
         self._own = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._connections: list[OpenReader] = []
         self._waiting = 0
         self._is_open = True
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tocsin-reader")
@@ -63,17 +76,17 @@ class Readers:
         connection = getattr(self._own, "connection", None)
         try:
             if connection is None:
-                connection = self._own.connection = open_reader(self._path)
+                connection = self._own.connection = self._connect()
                 self._connections.append(connection)
             return query(connection)
-        except sqlite3.Error as error:
-            raise (refusal(error) or error) from error
+        except Exception as error:
+            raise (self._refusal(error) or error) from error
 
 
 class HeadQuery(Protocol):
     """Reads the heads of one instant, in the order asked."""
 
-    def __call__(self, connection: sqlite3.Connection, keys: Sequence[StreamKey]) -> list[Head]:
+    def __call__(self, connection: Reader, keys: Sequence[StreamKey]) -> list[Head]:
         """Return one head a key."""
 
 

@@ -1,43 +1,36 @@
 """Notifications that are delivered later: kept as drafts, and made when their time comes."""
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import orjson
 from sqlalchemy import BindParameter, ColumnElement, bindparam, delete, func, insert, literal_column, select
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.sql.base import Executable
 
 from tocsin.adapters.sql import arrivals, fan_out
+from tocsin.adapters.sql.dialects import compiled
 from tocsin.adapters.sql.schema import scheduled as table
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import Reader, Transaction
 from tocsin.application.texts import Lang
 from tocsin.domain.identifier import new_id
 from tocsin.domain.notification import NotificationDraft, Scheduled
 from tocsin.domain.user_id import UserId
 
-
-def _compiled(statement: Executable) -> str:
-    return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))  # type: ignore[attr-defined]
-
-
 _limit: BindParameter[int] = bindparam("limit")
 _none_left_out: ColumnElement[int] = literal_column("0")
-_INSERT = _compiled(insert(table).values({column.name: bindparam(column.name) for column in table.c}))
-_DELETE = _compiled(delete(table).where(table.c.id == bindparam("id")))
-_DUE = _compiled(
+_INSERT = compiled(insert(table).values({column.name: bindparam(column.name) for column in table.c}))
+_DELETE = compiled(delete(table).where(table.c.id == bindparam("id")))
+_DUE = compiled(
     select(table)
     .where(table.c.due_at <= bindparam("now"))
     .order_by(table.c.due_at, table.c.id)
     .limit(_limit)
     .offset(_none_left_out)
 )
-_LIST = _compiled(
+_LIST = compiled(
     select(table).where(table.c.id > bindparam("after")).order_by(table.c.id).limit(_limit).offset(_none_left_out)
 )
-NEXT_DUE = _compiled(select(func.min(table.c.due_at)))
+NEXT_DUE = compiled(select(func.min(table.c.due_at)))
 
 
 def keep(
@@ -82,7 +75,7 @@ def cancel(transaction: Transaction, one_id: str) -> bool:
     return bool(transaction.execute(_DELETE, {"id": one_id}).rowcount)
 
 
-def page(reader: sqlite3.Connection, after: str, limit: int) -> list[Scheduled]:
+def page(reader: Reader, after: str, limit: int) -> list[Scheduled]:
     """Return what waits, in the order in which it was accepted."""
     return [_scheduled(row) for row in reader.execute(_LIST, {"after": after, "limit": limit})]
 

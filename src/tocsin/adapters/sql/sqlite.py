@@ -1,101 +1,40 @@
 """
 The store on SQLite: the default, for one process and one machine.
 
-One writer thread with group commit, a pool of readers beside it. Several
-processes may open the same file (``tocsin send`` while the server runs): each
-waits for the other's transaction, and learns of its writes by
+Several processes may open the same file (``tocsin send`` while the server
+runs): each waits for the other's transaction, and learns of its writes by
 ``changed_elsewhere``.
 """
 
-import asyncio
-import secrets
-import sqlite3
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import Callable
 
-from tocsin.adapters import failpoint
-from tocsin.adapters.sql import acks as acks_of_clients
-from tocsin.adapters.sql import chat, deliveries, devices, e2ee, inbox_clock, streams, web_push, writes
-from tocsin.adapters.sql.connection import open_writer
+from tocsin.adapters.sql.connection import open_reader, open_writer, refusal
 from tocsin.adapters.sql.forked import refuse_inherited
-from tocsin.adapters.sql.group_commit import GroupCommit, Operation
-from tocsin.adapters.sql.idempotency import KEPT_MS, perform_once, unchanged
-from tocsin.adapters.sql.inbox_store import SqliteInbox
 from tocsin.adapters.sql.migrate import upgrade
-from tocsin.adapters.sql.readers import HeadReader, Readers
-from tocsin.adapters.sql.statements import SQLITE as SQL
-from tocsin.adapters.sql.transaction import Transaction
-from tocsin.application.once import Once
-from tocsin.application.ports import Draft
+from tocsin.adapters.sql.readers import OpenReader
+from tocsin.adapters.sql.statements import SQL
+from tocsin.adapters.sql.store import SqlStore
+from tocsin.adapters.sql.writing import SqliteWriting, Writing
 from tocsin.application.texts import Lang
-from tocsin.domain.device import Device, DeviceDraft, DeviceKind
-from tocsin.domain.errors import NotInitialized
-from tocsin.domain.message import Message, MessageDraft
-from tocsin.domain.stream import Head, Slice, StreamEvent, StreamKey
+from tocsin.domain.errors import TocsinError
 from tocsin.domain.timestamp import now_ms
-from tocsin.domain.user_id import UserId
-from tocsin.domain.web_push import PushKeys, WebPushDraft, WebPushSubscription
-
-T = TypeVar("T")
-
-# Upkeep takes the writer in turns this short, so that writes pass between.
-_ROWS_A_TURN = 500
-_STREAMS_A_ROUND = 200
 
 
-def _nobody(_events: Sequence[StreamEvent]) -> None:
-    """Stand in until bootstrap wires the bus."""
-
-
-class _NotStarted:
-    """Stands in for what ``start`` opens; whoever uses it is told so."""
-
-    def __getattr__(self, _: str) -> Any:
-        raise NotInitialized(
-            "the service has not started: serve its ASGI application with its lifespan on, "
-            "call service.run(), or await service.start()"
-        )
-
-
-class SqliteStore(SqliteInbox):
+class SqliteStore(SqlStore):
     """
-    Implements ``Store``; see there for what each method guarantees.
+    Implements ``Store`` on one file.
 
     Args:
         path: The database file; made with its schema when missing.
-        clock: Milliseconds since 1970, for stamps and expiry.
-        lang: The language of what the server words itself, where a user has not said another.
+        clock: As ``SqlStore`` has it.
+        lang: As ``SqlStore`` has it.
     """
 
-    epoch: str
-    on_commit: Callable[[Sequence[StreamEvent]], None]
-
     def __init__(self, path: str, *, clock: Callable[[], int] = now_ms, lang: Lang = "en") -> None:
-        self.lang = lang
+        super().__init__(clock=clock, lang=lang)
         self._path = path
-        self._clock = clock
-        self.epoch = ""
-        self.on_commit = _nobody
-        self._connection: sqlite3.Connection | None = None
-        not_started = _NotStarted()
-        self._writer = cast("GroupCommit", not_started)
-        self._readers = cast("Readers", not_started)
-        self._heads = cast("HeadReader", not_started)
-        self._data_version = 0
 
-    async def start(self) -> None:
-        """Bring the schema up to date, then open the database."""
-        connection = self._connection = await asyncio.to_thread(self._open)
-        self._writer = GroupCommit(connection, self._pass_on, self._clock, failpoint.from_environment())
-        self._readers = Readers(self._path)
-        self._heads = HeadReader(self._readers, streams.heads)
-        try:
-            self.epoch, self._data_version = await self._writer.run(_begin_life)
-        except BaseException:
-            await self.stop()
-            raise
-
-    def _open(self) -> sqlite3.Connection:
+    def _open_writer(self) -> Writing:
         connection = open_writer(self._path)
         try:
             upgrade(self._path)
@@ -104,235 +43,10 @@ class SqliteStore(SqliteInbox):
         except BaseException:
             connection.close()
             raise
-        return connection
+        return SqliteWriting(connection)
 
-    def _pass_on(self, events: Sequence[StreamEvent]) -> None:
-        self.on_commit(events)
+    def _open_reader(self) -> OpenReader:
+        return open_reader(self._path)
 
-    async def stop(self) -> None:
-        """Commit what was accepted, answer what was asked, close; nothing before the start."""
-        if self._connection is None:
-            return
-        await self._writer.stop()
-        await self._readers.stop()
-        await asyncio.to_thread(self._connection.close)
-
-    async def ping(self) -> None:
-        """Commit a transaction that writes a page and changes nothing."""
-        await self._writer.run(lambda transaction: transaction.execute(SQL.touch_life, {}).rowcount)
-
-    async def write(self, operation: Operation[T], size: int = 0) -> T:
-        """Run an operation in a write transaction."""
-        return await self._writer.run(operation, size)
-
-    async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a query on a reader."""
-        return await self._readers.run(query)
-
-    # Chat
-
-    async def send_message(self, draft: MessageDraft) -> Message:
-        """Store a message once."""
-        return await self._writer.run(lambda transaction: chat.send(transaction, draft), draft.size)
-
-    async def mark_message_read(self, reader_id: UserId, message_id: str) -> Message:
-        """Mark a received message as read."""
-        return await self._writer.run(lambda transaction: chat.mark_read(transaction, reader_id, message_id))
-
-    # Events and streams
-
-    async def append_event(
-        self, namespace: str, event: str, user_ids: Sequence[UserId], payload: bytes, once: Once | None = None
-    ) -> list[StreamEvent]:
-        """Append one event to each user's stream."""
-        return await self._write_once(
-            once,
-            lambda transaction: streams.append_to_all(transaction, user_ids, namespace, event, payload),
-            streams.events_to_json,
-            streams.events_from_json,
-            size=len(payload),
-        )
-
-    async def write_many(self, drafts: Sequence[Draft]) -> list[list[StreamEvent]]:
-        """Carry out writes in order and together."""
-        prepared = [writes.prepare(draft, self.lang) for draft in drafts]
-        return await self._writer.run(
-            lambda transaction: writes.perform(transaction, prepared), sum(one.size for one in prepared)
-        )
-
-    async def heads(self, keys: Sequence[StreamKey]) -> list[Head]:
-        """Return heads; requests that arrive together share one trip."""
-        return await self._heads.heads(keys)
-
-    async def read_stream(self, key: StreamKey, after: int, limit: int) -> Slice:
-        """Return a run of events with the head of the same snapshot."""
-        return await self._readers.run(lambda reader: streams.read(reader, key, after, limit))
-
-    async def save_acks(self, acks: dict[StreamKey, int]) -> None:
-        """Raise acked seqs."""
-        await self._writer.run(lambda transaction: acks_of_clients.save(transaction, acks))
-
-    async def changed_elsewhere(self) -> bool:
-        """Return whether another process wrote; follows a new epoch that it began."""
-        epoch, data_version = await self._writer.run(_look_elsewhere)
-        changed = data_version != self._data_version
-        self.epoch, self._data_version = epoch, data_version
-        return changed
-
-    # Devices and topics
-
-    async def register_device(self, draft: DeviceDraft, most: int, once: Once | None = None) -> Device:
-        """Insert, update or take over a device."""
-        return await self._write_once(
-            once,
-            lambda transaction: devices.register(transaction, draft, most),
-            devices.to_json,
-            lambda saved: devices.from_json(saved, draft.token),
-        )
-
-    async def list_devices(self, user_id: UserId) -> list[Device]:
-        """Return a user's devices."""
-        return await self._readers.run(lambda reader: devices.of_user(reader, user_id))
-
-    async def unregister_device(self, user_id: UserId, token: str, kind: DeviceKind, once: Once | None = None) -> None:
-        """Delete one device."""
-        await self._write_once(
-            once, lambda transaction: devices.unregister(transaction, user_id, token, kind), unchanged, unchanged
-        )
-
-    async def unregister_all_devices(self, user_id: UserId, once: Once | None = None) -> int:
-        """Delete all devices of a user."""
-        return await self._write_once(
-            once, lambda transaction: devices.unregister_all(transaction, user_id), unchanged, unchanged
-        )
-
-    async def drop_device(self, device: Device) -> bool:
-        """Delete a device unless it was registered again."""
-        return await self._writer.run(lambda transaction: devices.drop(transaction, device))
-
-    async def subscribe_topic(self, user_id: UserId, topic: str, once: Once | None = None) -> None:
-        """Make a user follow a topic."""
-        await self._write_once(
-            once, lambda transaction: devices.subscribe(transaction, user_id, topic), unchanged, unchanged
-        )
-
-    async def unsubscribe_topic(self, user_id: UserId, topic: str, once: Once | None = None) -> None:
-        """Make a user follow a topic no more."""
-        await self._write_once(
-            once, lambda transaction: devices.unsubscribe(transaction, user_id, topic), unchanged, unchanged
-        )
-
-    async def list_topics(self, user_id: UserId) -> list[str]:
-        """Return a user's topics."""
-        return await self._readers.run(lambda reader: devices.topics_of_user(reader, user_id))
-
-    # Web Push
-
-    async def save_web_push(self, draft: WebPushDraft, most: int, once: Once | None = None) -> WebPushSubscription:
-        """Insert, update or take over a subscription."""
-        return await self._write_once(
-            once,
-            lambda transaction: web_push.save(transaction, draft, most),
-            web_push.to_json,
-            lambda saved: web_push.from_json(saved, draft),
-        )
-
-    async def list_web_push(self, user_id: UserId) -> list[WebPushSubscription]:
-        """Return a user's subscriptions."""
-        return await self._readers.run(lambda reader: web_push.of_user(reader, user_id))
-
-    async def delete_web_push(self, user_id: UserId, endpoint: str, once: Once | None = None) -> None:
-        """Delete one subscription."""
-        await self._write_once(
-            once, lambda transaction: web_push.delete(transaction, user_id, endpoint), unchanged, unchanged
-        )
-
-    async def drop_web_push(self, gone: WebPushSubscription) -> bool:
-        """Delete what a push service says is gone."""
-        return await self._writer.run(lambda transaction: web_push.drop(transaction, gone))
-
-    async def see_web_push(self, subscription_id: str, notification_id: str | None, event: str) -> None:
-        """Note that a push arrived."""
-        await self._writer.run(
-            lambda transaction: deliveries.prove(transaction, subscription_id, notification_id, event)
-        )
-
-    async def push_keys(self, fresh: PushKeys) -> PushKeys:
-        """Return the keys of this installation."""
-        return await self._writer.run(lambda transaction: web_push.keys(transaction, fresh))
-
-    # Upkeep
-
-    async def prune(self, now: int) -> dict[str, int]:
-        """Drop what is past its time, in short turns."""
-        return {
-            "stream_event": await self._prune_streams(now),
-            "notification": await self._repeat(lambda writing: inbox_clock.expire(writing, _ROWS_A_TURN)),
-            "group_member": await self._repeat(lambda writing: inbox_clock.forget_groups(writing, _ROWS_A_TURN)),
-            "delivery_attempt": await self._repeat(lambda writing: deliveries.prune(writing, now, _ROWS_A_TURN)),
-            "e2ee_to_device": await self._repeat(lambda writing: e2ee.prune(writing, now, _ROWS_A_TURN)),
-            "idempotency_key": await self._repeat(
-                lambda transaction: (
-                    transaction.execute(SQL.delete_old_keys, {"cutoff": now - KEPT_MS, "limit": _ROWS_A_TURN}).rowcount
-                )
-            ),
-        }
-
-    async def new_epoch(self) -> str:
-        """Begin a new life of the streams."""
-        epoch = _random_epoch()
-        await self._writer.run(lambda transaction: transaction.execute(SQL.set_epoch, {"epoch": epoch}).rowcount)
-        self.epoch = epoch
-        return epoch
-
-    async def _write_once(
-        self,
-        once: Once | None,
-        perform: Operation[T],
-        to_json: Callable[[T], Any],
-        from_json: Callable[[Any], T],
-        *,
-        size: int = 0,
-    ) -> T:
-        return await self._writer.run(
-            lambda transaction: perform_once(transaction, once, perform, to_json, from_json), size
-        )
-
-    async def _prune_streams(self, now: int) -> int:
-        total = 0
-        while True:
-            keys = await self._readers.run(lambda reader: streams.find_prunable(reader, now, _STREAMS_A_ROUND))
-            dropped = 0
-            for key in keys:
-                dropped += await self._prune_stream(key, now)
-            if not dropped:
-                return total
-            total += dropped
-
-    async def _prune_stream(self, key: StreamKey, now: int) -> int:
-        return await self._repeat(lambda transaction: streams.prune(transaction, key, now, _ROWS_A_TURN))
-
-    async def _repeat(self, turn: Operation[int]) -> int:
-        total = 0
-        while done := await self._writer.run(turn):
-            total += done
-        return total
-
-
-def _begin_life(transaction: Transaction) -> tuple[str, int]:
-    transaction.execute(SQL.begin_life, {"epoch": _random_epoch()})
-    inbox_clock.count_unread(transaction)
-    return _look_elsewhere(transaction)
-
-
-def _look_elsewhere(transaction: Transaction) -> tuple[str, int]:
-    # The version changes with the commits of every other connection. Asked on
-    # the writer's own it leaves out this process, whose readers never write.
-    data_version = transaction.row("PRAGMA data_version", {})[0]
-    life = transaction.row(SQL.epoch, {})
-    # A host that took its migrations back and ran them again has emptied the tables: the streams begin anew.
-    return _begin_life(transaction) if life is None else (life[0], data_version)
-
-
-def _random_epoch() -> str:
-    return secrets.token_hex(8)
+    def _refusal(self, error: Exception) -> TocsinError | None:
+        return refusal(error)

@@ -6,8 +6,6 @@ entity that they store. What a statement means to a use-case is said where
 it runs; only its SQL lives here.
 """
 
-from collections.abc import Sequence
-
 from sqlalchemy import (
     ColumnElement,
     Select,
@@ -23,10 +21,9 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.base import Executable
 
+from tocsin.adapters.sql.dialects import compiled, compiled_row, upsert
 from tocsin.adapters.sql.schema import (
     device,
     idempotency_key,
@@ -56,18 +53,9 @@ def _limited(query: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
 
 
 class Statements:
-    """
-    SQL text of one dialect; immutable once made.
+    """The texts, as ``dialects`` names them; immutable once made."""
 
-    Args:
-        dialect: For statements with ``:name`` parameters.
-        positional: The same for hot statements, with parameters by position.
-    """
-
-    def __init__(self, dialect: Dialect, positional: Dialect) -> None:
-        self._dialect = dialect
-        self._positional = positional
-        self._upsert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
+    def __init__(self) -> None:
         self._life()
         self._streams()
         self._idempotency()
@@ -76,25 +64,16 @@ class Statements:
         self._web_push()
         self._vapid_key()
 
-    def _compile(self, statement: Executable) -> str:
-        compiled = statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]
-        return str(compiled)
-
-    def _compile_hot(self, statement: Executable, fields: Sequence[str]) -> str:
-        compiled = statement.compile(dialect=self._positional)  # type: ignore[attr-defined]
-        assert list(fields) == compiled.positiontup, f"{compiled} does not take {fields}"
-        return str(compiled)
-
     def _life(self) -> None:
-        first = self._upsert(life).values(id=_ONE, epoch=bindparam("epoch")).on_conflict_do_nothing()
-        self.begin_life = self._compile(first)
-        self.set_epoch = self._compile(update(life).values(epoch=bindparam("epoch")))
+        first = upsert(life).values(id=_ONE, epoch=bindparam("epoch")).on_conflict_do_nothing()
+        self.begin_life = compiled(first)
+        self.set_epoch = compiled(update(life).values(epoch=bindparam("epoch")))
         # Writes a page and changes nothing: what a commit needs is there.
-        self.touch_life = self._compile(update(life).values(epoch=life.c.epoch))
-        self.epoch = self._compile(select(life.c.epoch))
+        self.touch_life = compiled(update(life).values(epoch=life.c.epoch))
+        self.epoch = compiled(select(life.c.epoch))
 
     def _streams(self) -> None:
-        first = self._upsert(stream).values(
+        first = upsert(stream).values(
             **{name: bindparam(name) for name in (*StreamKey._fields, "unread")},
             seq=_ONE,
             pruned=_ZERO,
@@ -103,12 +82,10 @@ class Statements:
         # What was never counted (NULL) stays so.
         moved = {"seq": stream.c.seq + _ONE, "unread": stream.c.unread + first.excluded.unread}
         counted = first.on_conflict_do_update(index_elements=[stream.c.user_id, stream.c.namespace], set_=moved)
-        self.next_seq = self._compile_hot(
-            counted.returning(stream.c.seq, stream.c.unread), (*StreamKey._fields, "unread")
-        )
-        self.insert_event = self._compile_hot(_inserted(stream_event), StreamEvent._fields)
-        self.head = self._compile(select(*(stream.c[name] for name in Head._fields)).where(_of_stream(stream)))
-        self.events_after = self._compile(
+        self.next_seq = compiled_row(counted.returning(stream.c.seq, stream.c.unread), (*StreamKey._fields, "unread"))
+        self.insert_event = compiled_row(_inserted(stream_event), StreamEvent._fields)
+        self.head = compiled(select(*(stream.c[name] for name in Head._fields)).where(_of_stream(stream)))
+        self.events_after = compiled(
             _limited(
                 select(stream_event)
                 .where(_of_stream(stream_event), stream_event.c.seq > bindparam("after"))
@@ -116,43 +93,43 @@ class Statements:
             )
         )
         wanted = case((bindparam("acked") < stream.c.seq, bindparam("acked")), else_=stream.c.seq)
-        self.raise_acked = self._compile(
+        self.raise_acked = compiled(
             update(stream).values(acked=wanted).where(_of_stream(stream), stream.c.acked < wanted)
         )
-        self.long_streams = self._compile(
+        self.long_streams = compiled(
             _limited(
                 select(stream.c.user_id, stream.c.namespace).where(stream.c.seq - stream.c.pruned > bindparam("kept"))
             )
         )
-        self.old_events = self._compile(
+        self.old_events = compiled(
             _limited(
                 select(stream_event.c.user_id, stream_event.c.namespace)
                 .where(stream_event.c.created_at < bindparam("cutoff"))
                 .order_by(stream_event.c.created_at)
             )
         )
-        self.first_kept_by_age = self._compile(
+        self.first_kept_by_age = compiled(
             _limited(
                 select(stream_event.c.seq)
                 .where(_of_stream(stream_event), stream_event.c.created_at >= bindparam("cutoff"))
                 .order_by(stream_event.c.seq)
             )
         )
-        self.delete_events = self._compile(
+        self.delete_events = compiled(
             delete(stream_event).where(_of_stream(stream_event), stream_event.c.seq <= bindparam("pruned"))
         )
-        self.set_pruned = self._compile(update(stream).values(pruned=bindparam("pruned")).where(_of_stream(stream)))
+        self.set_pruned = compiled(update(stream).values(pruned=bindparam("pruned")).where(_of_stream(stream)))
 
     def _idempotency(self) -> None:
         keys = idempotency_key
-        self.find_key = self._compile(
+        self.find_key = compiled(
             select(keys.c.fingerprint, keys.c.result, keys.c.created_at).where(
                 keys.c.owner == bindparam("owner"), keys.c.key == bindparam("key")
             )
         )
         # A key past its time and not yet pruned is taken over.
-        first = self._upsert(keys).values({column.name: bindparam(column.name) for column in keys.c})
-        self.save_key = self._compile(
+        first = upsert(keys).values({column.name: bindparam(column.name) for column in keys.c})
+        self.save_key = compiled(
             first.on_conflict_do_update(
                 index_elements=[keys.c.owner, keys.c.key],
                 set_={name: first.excluded[name] for name in ("fingerprint", "result", "created_at")},
@@ -160,39 +137,35 @@ class Statements:
         )
         name = (keys.c.owner, keys.c.key)
         old = _limited(select(*name).where(keys.c.created_at < bindparam("cutoff")))
-        self.delete_old_keys = self._compile(delete(keys).where(tuple_(*name).in_(old)))
+        self.delete_old_keys = compiled(delete(keys).where(tuple_(*name).in_(old)))
 
     def _devices(self) -> None:
         one = device.c.id == bindparam("id")
         mine = device.c.user_id == bindparam("user_id")
         address = and_(device.c.kind == bindparam("kind"), device.c.token == bindparam("token"))
         latest_first = (device.c.last_seen_at.desc(), device.c.id.desc())
-        self.find_device = self._compile(select(device).where(address))
-        self.list_devices = self._compile(select(device).where(mine).order_by(*latest_first))
-        self.insert_device = self._compile(_inserted(device))
+        self.find_device = compiled(select(device).where(address))
+        self.list_devices = compiled(select(device).where(mine).order_by(*latest_first))
+        self.insert_device = compiled(_inserted(device))
         changed = ("platform", "device_name", "last_seen_at")
-        self.update_device = self._compile(
-            update(device).values({name: bindparam(name) for name in changed}).where(one)
-        )
-        self.delete_device = self._compile(delete(device).where(one))
+        self.update_device = compiled(update(device).values({name: bindparam(name) for name in changed}).where(one))
+        self.delete_device = compiled(delete(device).where(one))
         unseen = device.c.last_seen_at == bindparam("last_seen_at")
-        self.drop_device = self._compile(delete(device).where(one, mine, unseen))
-        self.delete_own_device = self._compile(delete(device).where(address, mine))
-        self.delete_all_devices = self._compile(delete(device).where(mine))
+        self.drop_device = compiled(delete(device).where(one, mine, unseen))
+        self.delete_own_device = compiled(delete(device).where(address, mine))
+        self.delete_all_devices = compiled(delete(device).where(mine))
         others = and_(mine, device.c.id != bindparam("id"))
         kept = _limited(select(device.c.id).where(others).order_by(*latest_first))
-        self.delete_oldest_devices = self._compile(delete(device).where(others, device.c.id.not_in(kept)))
+        self.delete_oldest_devices = compiled(delete(device).where(others, device.c.id.not_in(kept)))
 
     def _topics(self) -> None:
         mine = topic_subscription.c.user_id == bindparam("user_id")
         one = and_(mine, topic_subscription.c.topic == bindparam("topic"))
-        self.find_subscription = self._compile(select(topic_subscription).where(one))
-        self.count_topics = self._compile(select(func.count()).select_from(topic_subscription).where(mine))
-        self.list_topics = self._compile(
-            select(topic_subscription.c.topic).where(mine).order_by(topic_subscription.c.topic)
-        )
-        self.insert_subscription = self._compile(_inserted(topic_subscription))
-        self.delete_subscription = self._compile(delete(topic_subscription).where(one))
+        self.find_subscription = compiled(select(topic_subscription).where(one))
+        self.count_topics = compiled(select(func.count()).select_from(topic_subscription).where(mine))
+        self.list_topics = compiled(select(topic_subscription.c.topic).where(mine).order_by(topic_subscription.c.topic))
+        self.insert_subscription = compiled(_inserted(topic_subscription))
+        self.delete_subscription = compiled(delete(topic_subscription).where(one))
 
     def _web_push(self) -> None:
         table = web_push_subscription
@@ -200,35 +173,33 @@ class Statements:
         mine = table.c.user_id == bindparam("user_id")
         address = table.c.endpoint == bindparam("endpoint")
         latest_first = (table.c.last_seen_at.desc(), table.c.id.desc())
-        self.find_web_push = self._compile(select(table).where(address))
-        self.list_web_push = self._compile(select(table).where(mine).order_by(*latest_first))
-        self.insert_web_push = self._compile(_inserted(table))
+        self.find_web_push = compiled(select(table).where(address))
+        self.list_web_push = compiled(select(table).where(mine).order_by(*latest_first))
+        self.insert_web_push = compiled(_inserted(table))
         changed = ("p256dh", "auth", "user_agent", "last_seen_at")
-        self.update_web_push = self._compile(
-            update(table).values({name: bindparam(name) for name in changed}).where(one)
-        )
+        self.update_web_push = compiled(update(table).values({name: bindparam(name) for name in changed}).where(one))
         seen_at = bindparam("seen_at", type_=table.c.last_seen_at.type)
-        self.touch_web_push = self._compile(
+        self.touch_web_push = compiled(
             update(table).values(last_seen_at=seen_at).where(one, table.c.last_seen_at < seen_at)
         )
-        self.delete_web_push = self._compile(delete(table).where(one))
-        self.delete_own_web_push = self._compile(delete(table).where(address, mine))
+        self.delete_web_push = compiled(delete(table).where(one))
+        self.delete_own_web_push = compiled(delete(table).where(address, mine))
         # A browser that subscribed again meanwhile has a new key and is not gone.
         same = and_(one, mine, address, table.c.p256dh == bindparam("p256dh"), table.c.auth == bindparam("auth"))
-        self.delete_gone_web_push = self._compile(delete(table).where(same))
+        self.delete_gone_web_push = compiled(delete(table).where(same))
         others = and_(mine, table.c.id != bindparam("id"))
         kept = _limited(select(table.c.id).where(others).order_by(*latest_first))
-        self.delete_oldest_web_push = self._compile(delete(table).where(others, table.c.id.not_in(kept)))
+        self.delete_oldest_web_push = compiled(delete(table).where(others, table.c.id.not_in(kept)))
 
     def _vapid_key(self) -> None:
-        self.find_vapid_key = self._compile(
+        self.find_vapid_key = compiled(
             select(vapid_key.c.private_pem, vapid_key.c.receipt_key).where(vapid_key.c.id == _ONE)
         )
-        self.insert_vapid_key = self._compile(
+        self.insert_vapid_key = compiled(
             insert(vapid_key).values(
                 {"id": _ONE} | {name: bindparam(name) for name in ("private_pem", "receipt_key", "created_at")}
             )
         )
 
 
-SQLITE = Statements(sqlite.dialect(paramstyle="named"), sqlite.dialect(paramstyle="qmark"))
+SQL = Statements()

@@ -4,13 +4,12 @@ Operations on streams: appending, reading, acking and pruning the log.
 The only module that gives out a seq.
 """
 
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tocsin.adapters.sql.connection import snapshot
-from tocsin.adapters.sql.statements import SQLITE as SQL
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.statements import SQL
+from tocsin.adapters.sql.transaction import Reader, Transaction
 from tocsin.domain.identifier import new_id
 from tocsin.domain.stream import KEPT_EVENTS, KEPT_S, Head, Slice, StreamEvent, StreamKey
 from tocsin.domain.user_id import UserId
@@ -87,13 +86,13 @@ def events_from_json(saved: dict[str, Any]) -> list[StreamEvent]:
     ]
 
 
-def heads(connection: sqlite3.Connection, keys: Sequence[StreamKey]) -> list[Head]:
+def heads(connection: Reader, keys: Sequence[StreamKey]) -> list[Head]:
     """Return the heads of one instant, in the order asked."""
     with snapshot(connection):
         return [head(connection, key) for key in keys]
 
 
-def head(connection: sqlite3.Connection, key: StreamKey) -> Head:
+def head(connection: Reader, key: StreamKey) -> Head:
     """Return one head; all zeros when the stream was never written."""
     return _head(connection.execute(SQL.head, key._asdict()).fetchone())
 
@@ -102,7 +101,7 @@ def _head(row: Sequence[int] | None) -> Head:
     return _NEVER_WRITTEN if row is None else Head(*row)
 
 
-def read(connection: sqlite3.Connection, key: StreamKey, after: int, limit: int) -> Slice:
+def read(connection: Reader, key: StreamKey, after: int, limit: int) -> Slice:
     """Return the events after a seq with the head of the same instant."""
     wanted = {**key._asdict(), "after": after, "limit": limit}
     with snapshot(connection):
@@ -116,7 +115,7 @@ def save_acks(transaction: Transaction, acks: Mapping[StreamKey, int]) -> None:
         transaction.execute(SQL.raise_acked, {**key._asdict(), "acked": seq})
 
 
-def find_prunable(connection: sqlite3.Connection, now: int, limit: int) -> list[StreamKey]:
+def find_prunable(connection: Reader, now: int, limit: int) -> list[StreamKey]:
     """Return some streams that hold more, or older events, than is kept."""
     found = connection.execute(SQL.long_streams, {"kept": KEPT_EVENTS, "limit": limit}).fetchall()
     found += connection.execute(SQL.old_events, {"cutoff": _cutoff(now), "limit": limit}).fetchall()

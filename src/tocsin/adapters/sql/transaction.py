@@ -1,7 +1,7 @@
-"""What an operation sees of the transaction that it runs in, whoever began it."""
+"""What an operation sees of the transaction that it runs in, and a query of its connection, whoever began it."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
@@ -9,6 +9,26 @@ from sqlalchemy import Connection
 from tocsin.domain.stream import StreamEvent
 
 Values = Mapping[str, Any] | Sequence[Any]
+
+
+class Found(Protocol):
+    """The rows of a query; those of text, numbers and bytes."""
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows that are left."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Return the rows that are left, one by one."""
+
+
+class Reader(Protocol):
+    """A connection that reads. Belongs to one thread at a time."""
+
+    def execute(self, statement: str, values: Values = (), /) -> Found:
+        """Run a query."""
 
 
 class Outcome(Protocol):
@@ -52,10 +72,11 @@ class Transaction(Protocol):
 class WriterTransaction:
     """A ``Transaction`` on the writer's own connection, in its thread."""
 
-    __slots__ = ("_connection", "events", "known", "now")
+    __slots__ = ("_before", "_connection", "events", "known", "now")
 
     def __init__(self, connection: sqlite3.Connection, now: int, known: dict[str, bool] | None = None) -> None:
         self._connection = connection
+        self._before = connection.total_changes
         self.known = {} if known is None else known
         self.now = now
         self.events: list[StreamEvent] = []
@@ -75,6 +96,10 @@ class WriterTransaction:
     def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run one statement for each row."""
         self._connection.executemany(statement, rows)
+
+    def has_changed(self) -> bool:
+        """Return whether this operation has changed any row."""
+        return self._connection.total_changes != self._before
 
 
 class HostTransaction:

@@ -1,13 +1,12 @@
 """Web Push subscriptions of users, and the keys that are pushed with: rows alone, no stream tells of them."""
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from tocsin.adapters.sql.schema import web_push_subscription as table
-from tocsin.adapters.sql.statements import SQLITE as SQL
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.statements import SQL
+from tocsin.adapters.sql.transaction import Reader, Transaction
 from tocsin.domain.errors import NotFound
 from tocsin.domain.identifier import new_id
 from tocsin.domain.user_id import UserId
@@ -83,7 +82,7 @@ def keys(transaction: Transaction, fresh: PushKeys) -> PushKeys:
     return fresh
 
 
-def of_user(connection: sqlite3.Connection, user_id: UserId) -> list[WebPushSubscription]:
+def of_user(connection: Reader, user_id: UserId) -> list[WebPushSubscription]:
     """Return the subscriptions of a user, the one seen last first."""
     return [from_row(row) for row in connection.execute(SQL.list_web_push, {"user_id": user_id})]
 

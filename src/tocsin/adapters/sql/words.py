@@ -1,17 +1,15 @@
 """The words of a notification in its user's language: a back end's template, or the server's own."""
 
 import builtins
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.sql.base import Executable
 
+from tocsin.adapters.sql.dialects import compiled, upsert
 from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.schema import template as table
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import Reader, Transaction
 from tocsin.application.texts import LANGUAGES, Lang, text_of
 from tocsin.domain.errors import NotFound
 from tocsin.domain.template import Template, render
@@ -19,18 +17,14 @@ from tocsin.domain.template import Template, render
 _KNOWN = "templates"
 
 
-def _compiled(statement: Executable) -> str:
-    return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))  # type: ignore[attr-defined]
-
-
 _named = table.c.name == bindparam("name")
-_ANY = _compiled(select(select(table.c.name).exists()))
-_OF_NAME = _compiled(select(table).where(_named).order_by(table.c.locale))
-_LIST = _compiled(select(table).order_by(table.c.name, table.c.locale))
-_first = sqlite.insert(table).values({column.name: bindparam(column.name) for column in table.c})
+_ANY = compiled(select(select(table.c.name).exists()))
+_OF_NAME = compiled(select(table).where(_named).order_by(table.c.locale))
+_LIST = compiled(select(table).order_by(table.c.name, table.c.locale))
+_first = upsert(table).values({column.name: bindparam(column.name) for column in table.c})
 _changed = {name: _first.excluded[name] for name in ("title", "message", "updated_at")}
-_SAVE = _compiled(_first.on_conflict_do_update(index_elements=[table.c.name, table.c.locale], set_=_changed))
-_DELETE = _compiled(delete(table).where(_named))
+_SAVE = compiled(_first.on_conflict_do_update(index_elements=[table.c.name, table.c.locale], set_=_changed))
+_DELETE = compiled(delete(table).where(_named))
 
 
 def words(
@@ -68,7 +62,7 @@ class SqlTemplates:
     async def list(self, name: str | None = None) -> list[Template]:
         """Return those of a name, or all."""
 
-        def read(reader: sqlite3.Connection) -> list[Template]:
+        def read(reader: Reader) -> list[Template]:
             query, values = (_LIST, {}) if name is None else (_OF_NAME, {"name": name})
             return [_from_row(row) for row in reader.execute(query, values)]
 

@@ -9,6 +9,7 @@ import pytest
 from tocsin.adapters.failpoint import Failpoints
 from tocsin.adapters.sql.connection import open_writer
 from tocsin.adapters.sql.group_commit import GroupCommit
+from tocsin.adapters.sql.writing import SqliteWriting
 from tocsin.domain.stream import StreamEvent
 
 
@@ -39,7 +40,7 @@ async def writer(tmp_path):
     connection.set_trace_callback(statements.append)
     told = []
     group = GroupCommit(
-        connection, lambda events: told.append([event.seq for event in events]), lambda: 7, Failpoints()
+        SqliteWriting(connection), lambda events: told.append([event.seq for event in events]), lambda: 7, Failpoints()
     )
     yield Writer(group, connection, statements, told)
     await group.stop()

@@ -5,10 +5,10 @@ import sqlite3
 
 import pytest
 
-from tocsin.adapters.sql.chat_statements import SQLITE
+from tocsin.adapters.sql.chat_statements import SQL
 from tocsin.adapters.sql.migrate import upgrade
 
-STATEMENTS = {name: text for name, text in vars(SQLITE).items() if isinstance(text, str)}
+STATEMENTS = {name: text for name, text in vars(SQL).items() if isinstance(text, str)}
 
 
 @pytest.fixture(scope="module")

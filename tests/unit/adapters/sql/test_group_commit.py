@@ -8,6 +8,7 @@ import pytest
 
 from tocsin.adapters.sql import group_commit
 from tocsin.adapters.sql.connection import open_writer
+from tocsin.adapters.sql.writing import SqliteWriting
 from tocsin.domain.errors import NotFound, Overloaded
 
 
@@ -117,7 +118,7 @@ async def test_a_failing_reader_keeps_no_answer_back(tmp_path, insert, caplog):
 
     connection = open_writer(str(tmp_path / "own.db"))
     connection.execute("CREATE TABLE t (n INTEGER)")
-    group = group_commit.GroupCommit(connection, fail, lambda: 7, group_commit.Failpoints())
+    group = group_commit.GroupCommit(SqliteWriting(connection), fail, lambda: 7, group_commit.Failpoints())
     try:
         assert 1 == await group.run(insert(1))
     finally:

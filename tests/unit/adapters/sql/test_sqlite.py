@@ -42,8 +42,8 @@ async def titles(store):
 async def test_a_full_disk_refuses_writes_and_nothing_else(store, path):
     """Writes raise StorageFull and leave nothing, reads answer, the file is sound, and room heals it."""
     await store.create_notifications([draft()])
-    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
-    store._connection.execute(f"PRAGMA max_page_count = {pages + 4}")
+    pages = store._writing._connection.execute("PRAGMA page_count").fetchone()[0]
+    store._writing._connection.execute(f"PRAGMA max_page_count = {pages + 4}")
     told = []
     store.on_commit = told.extend
 
@@ -57,7 +57,7 @@ async def test_a_full_disk_refuses_writes_and_nothing_else(store, path):
     assert len(stored) == len(told)
     assert "ok" == sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone()[0]
 
-    store._connection.execute("PRAGMA max_page_count = 1000000")
+    store._writing._connection.execute("PRAGMA max_page_count = 1000000")
     await store.ping()
     await store.create_notifications([draft("x" * 4_000)])
     seqs = [event.seq for event in (await store.read_stream(KEY, 0, 100)).events]
@@ -155,7 +155,7 @@ async def test_a_kill_under_load_loses_nothing_acked(path):
     assert head.seq in (acked, acked + 1)
     assert head.seq == await titles(store)
     assert [head.seq] == [event.seq for event in (await store.read_stream(KEY, head.seq - 1, 10)).events]
-    assert "ok" == store._connection.execute("PRAGMA integrity_check").fetchone()[0]
+    assert "ok" == store._writing._connection.execute("PRAGMA integrity_check").fetchone()[0]
     await store.stop()
 
 
@@ -203,7 +203,8 @@ async def test_readers_cannot_write(store):
 
 async def test_commits_are_on_disk(store):
     """The database is in WAL with a flush at every commit."""
-    settings = [store._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    connection = store._writing._connection
+    settings = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
 
     assert ["wal", 2] == settings
 
@@ -234,3 +235,11 @@ async def test_tables_that_a_host_made_anew_begin_a_new_life(store, path):
     assert await store.changed_elsewhere()
     assert store.epoch not in {before, ""}
     assert not await store.changed_elsewhere()
+
+
+async def test_own_writes_and_reads_are_not_from_elsewhere(store):
+    """A store alone at its database never reports a change."""
+    await store.create_notifications([draft(), draft()])
+    await store.ping()
+
+    assert [False, False] == [await store.changed_elsewhere(), await store.changed_elsewhere()]

@@ -5,14 +5,14 @@ import sqlite3
 
 import pytest
 
-from tocsin.adapters.sql.inbox_statements import SQLITE as INBOX
+from tocsin.adapters.sql.inbox_statements import SQL as INBOX
 from tocsin.adapters.sql.migrate import upgrade
-from tocsin.adapters.sql.statements import SQLITE
+from tocsin.adapters.sql.statements import SQL
 
 STATEMENTS = {
     name: text
     for name, text in {
-        **vars(SQLITE),
+        **vars(SQL),
         **vars(INBOX),
         **{f"list {key}": text for key, text in INBOX.lists.items()},
     }.items()

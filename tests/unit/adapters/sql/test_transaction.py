@@ -6,7 +6,7 @@ from sqlalchemy import create_engine
 from tocsin.adapters.sql import arrivals, chat, inbox, streams
 from tocsin.adapters.sql.connection import open_writer
 from tocsin.adapters.sql.migrate import upgrade
-from tocsin.adapters.sql.statements import SQLITE as SQL
+from tocsin.adapters.sql.statements import SQL
 from tocsin.adapters.sql.transaction import HostTransaction, WriterTransaction
 from tocsin.domain.errors import NotFound
 from tocsin.domain.message import MessageDraft

@@ -1,0 +1,60 @@
+"""
+One statement, two databases: its SQLite text is its name, its PostgreSQL text is found by it.
+
+Operations and queries are written once and run with SQLite's text. What speaks
+to PostgreSQL looks the other text up, which is compiled from the same
+statement when it is first asked for: whoever has SQLite pays nothing for it.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.base import Executable
+
+# SQLite's compiler reads an upsert of PostgreSQL, and not the other way round.
+upsert = insert
+
+_SQLITE = sqlite.dialect(paramstyle="named")
+_SQLITE_ROW = sqlite.dialect(paramstyle="qmark")
+_of_postgres: dict[str, Callable[[], str]] = {}
+
+
+def compiled(statement: Executable) -> str:
+    """Return the text of a statement whose parameters are bound by name."""
+    text = _compile(statement, _SQLITE)
+    _of_postgres[text] = lambda: _compile(statement, _postgres("pyformat"))
+    return text
+
+
+def compiled_row(statement: Executable, fields: Sequence[str]) -> str:
+    """Return the text of one that takes a row: its values stand in the order of the fields."""
+    text = _compile(statement, _SQLITE_ROW, fields)
+    _of_postgres[text] = lambda: _compile(statement, _postgres("format"), fields)
+    return text
+
+
+def pair(of_sqlite: str, of_postgres: str) -> str:
+    """Return the text of what each database says in words of its own."""
+    _of_postgres[of_sqlite] = lambda: of_postgres
+    return of_sqlite
+
+
+@cache
+def for_postgres(text: str) -> str:
+    """Return what PostgreSQL is sent where SQLite is sent this text."""
+    return _of_postgres[text]()
+
+
+def _postgres(paramstyle: str) -> Dialect:
+    return PGDialect_psycopg(paramstyle=paramstyle)  # type: ignore[no-untyped-call]
+
+
+def _compile(statement: Executable, dialect: Dialect, fields: Sequence[str] | None = None) -> str:
+    made = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+    assert fields is None or list(fields) == made.positiontup, f"{made} does not take {fields}"
+    assert not any(made.params.values()), f"{made} has a value that nobody would bind"
+    return str(made)

@@ -1,0 +1,103 @@
+"""
+How a connection to PostgreSQL is opened and what its errors mean to a caller.
+
+The only modules that import psycopg are those named ``postgres``: it is an
+extra.
+"""
+
+import time
+
+import psycopg
+from psycopg import Connection, conninfo, errors
+from psycopg.types.numeric import Int8Dumper
+
+from tocsin.domain.errors import Overloaded, StorageFull, TocsinError
+
+_CONNECT_TIMEOUT_S = 3
+_RETRY_FIRST_S = 0.1
+_RETRY_MOST_S = 5.0
+# A node or a network that is gone is noticed within these, by whichever side is left.
+_LINK = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+    "connect_timeout": _CONNECT_TIMEOUT_S,
+    "application_name": "tocsin",
+}
+# Statements are few and run for ever: all of them stay prepared.
+_PREPARED = 400
+_SETTINGS = """
+SELECT set_config('lock_timeout', '10s', false),
+       set_config('idle_in_transaction_session_timeout', '10s', false),
+       set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+         WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)
+"""
+
+
+class _Number(Int8Dumper):
+    # Sent without a type, like text and NULL: else each mix of numbers and NULLs would be a statement to prepare.
+    oid = 0
+
+
+def server_of(database_url: str) -> str:
+    """
+    Return the URL as libpq takes it.
+
+    Raises:
+        ValueError: It is malformed.
+    """
+    scheme, _, rest = database_url.partition("://")
+    url = f"{scheme.partition('+')[0]}://{rest}"
+    try:
+        conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise ValueError(f"the database URL is not one of PostgreSQL: {str(error).strip()}") from None
+    return url
+
+
+def connect(url: str) -> Connection:
+    """
+    Open a connection, each of whose statements is its own transaction until ``BEGIN``.
+
+    A commit is on disk when it returns, whatever the server's default.
+    """
+    wanted = {name: value for name, value in _LINK.items() if name not in conninfo.conninfo_to_dict(url)}
+    connection = psycopg.connect(url, autocommit=True, **wanted)  # type: ignore[arg-type]
+    connection.adapters.register_dumper(int, _Number)
+    connection.prepared_max = _PREPARED
+    connection.execute(_SETTINGS)
+    return connection
+
+
+def refusal(error: Exception) -> TocsinError | None:
+    """Return what a caller is told, or None when the error is a bug of ours."""
+    if isinstance(error, errors.DiskFull):
+        return StorageFull("the disk of the database is full", retry_after_s=10.0)
+    if isinstance(error, errors.LockNotAvailable | errors.QueryCanceled | errors.TransactionRollback):
+        return Overloaded("other transactions hold the database", retry_after_s=1.0)
+    if isinstance(error, psycopg.OperationalError | errors.ReadOnlySqlTransaction):
+        return Overloaded("the database can't be reached now", retry_after_s=2.0)
+    return None
+
+
+class Patience:
+    """How long to leave a server alone that did not answer: twice as long each time, at most 5 s."""
+
+    def __init__(self) -> None:
+        self._delay_s = 0.0
+        self._until = 0.0
+
+    def check(self) -> None:
+        """Raise an error at once where it is too early to ask again."""
+        if time.monotonic() < self._until:
+            raise psycopg.OperationalError("the database did not answer a moment ago")
+
+    def failed(self) -> None:
+        """Wait for longer."""
+        self._delay_s = min(max(self._delay_s * 2, _RETRY_FIRST_S), _RETRY_MOST_S)
+        self._until = time.monotonic() + self._delay_s
+
+    def succeeded(self) -> None:
+        """Forget what was."""
+        self._delay_s = self._until = 0.0

@@ -1,0 +1,70 @@
+"""A connection to PostgreSQL that reads, as queries written for SQLite see it."""
+
+from collections.abc import Sequence
+
+import psycopg
+from psycopg import Connection
+from psycopg.pq import TransactionStatus
+
+from tocsin.adapters.sql.dialects import for_postgres, pair
+from tocsin.adapters.sql.postgres_connection import Patience, connect
+from tocsin.adapters.sql.transaction import Found, Reader, Values
+from tocsin.domain.stream import Head, StreamKey
+
+# What ``connection.snapshot`` says, and ``heads`` below.
+pair("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+pair("ROLLBACK", "ROLLBACK")
+_HEADS = pair(
+    "heads",
+    "SELECT coalesce(seq, 0), coalesce(pruned, 0), coalesce(acked, 0), unread"
+    " FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS asked (user_id, namespace, place)"
+    " LEFT JOIN tocsin_stream USING (user_id, namespace) ORDER BY place",
+)
+
+
+class PostgresReader:
+    """A ``Reader`` that connects when it is first used, and again after its connection broke."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: Connection | None = None
+        self._patience = Patience()
+
+    def execute(self, statement: str, values: Values = (), /) -> Found:
+        """Run a query."""
+        text = for_postgres(statement)
+        connection = self._connection
+        if connection is None or self._is_broken():
+            return self._connect().execute(text, values)
+        # It may have broken while nobody used it; what a snapshot has seen is gone with it.
+        may_repeat = connection.info.transaction_status is TransactionStatus.IDLE
+        try:
+            return connection.execute(text, values)
+        except psycopg.OperationalError:
+            if not (may_repeat and self._is_broken()):
+                raise
+            return self._connect().execute(text, values)
+
+    def _is_broken(self) -> bool:
+        return self._connection is not None and self._connection.closed
+
+    def _connect(self) -> Connection:
+        self._patience.check()
+        try:
+            self._connection = connect(self._url)
+        except psycopg.Error:
+            self._patience.failed()
+            raise
+        self._patience.succeeded()
+        return self._connection
+
+    def close(self) -> None:
+        """Close it."""
+        if self._connection is not None:
+            self._connection.close()
+
+
+def heads(connection: Reader, keys: Sequence[StreamKey]) -> list[Head]:
+    """Return the heads of one instant, in the order asked."""
+    users, namespaces = [key.user_id for key in keys], [key.namespace for key in keys]
+    return [Head(*row) for row in connection.execute(_HEADS, (users, namespaces))]

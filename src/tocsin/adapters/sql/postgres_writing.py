@@ -1,0 +1,196 @@
+"""
+How PostgreSQL is written: transactions in which every operation sees one instant, sent in a pipeline.
+
+An operation may be sure that nobody else changes what it has read, as on
+SQLite, which has one writer: a transaction is of isolation REPEATABLE READ,
+and whoever meets a row that another one has changed since is undone and does
+it again, then with all other writers waiting. Each operation that counts on
+what it has read changes a row of it (the counter of the stream, the row that
+it claims), so that there always is one to meet.
+"""
+
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import psycopg
+from psycopg import Connection, Cursor, Pipeline, errors
+
+from tocsin.adapters.sql.dialects import for_postgres
+from tocsin.adapters.sql.postgres_connection import Patience, connect, refusal
+from tocsin.adapters.sql.transaction import Outcome, Values
+from tocsin.adapters.sql.writing import OwnTransaction
+from tocsin.domain.errors import TocsinError
+from tocsin.domain.stream import StreamEvent
+
+# LOCK takes no snapshot: what was committed while it waited is seen. The first mode
+# passes beside itself, the second waits for all who are in a transaction.
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
+_BESIDE = "LOCK TABLE tocsin_life IN ROW SHARE MODE"
+_ALONE = "LOCK TABLE tocsin_life IN EXCLUSIVE MODE"
+
+_log = logging.getLogger(__name__)
+
+
+class PostgresTransaction:
+    """
+    A ``Transaction`` on the writer's connection, in its thread.
+
+    What nobody waits for is sent and not awaited: an error of it comes with a
+    later statement, or with the commit.
+    """
+
+    __slots__ = ("_outcomes", "_writing", "events", "known", "now")
+
+    def __init__(self, writing: "PostgresWriting", now: int, known: dict[str, bool]) -> None:
+        self._writing = writing
+        self.known = known
+        self.now = now
+        self.events: list[StreamEvent] = []
+        self._outcomes: list[_Outcome] = []
+
+    def execute(self, statement: str, values: Values) -> Outcome:
+        """Run one statement."""
+        outcome = _Outcome(self._writing, self._writing.send(statement, values))
+        self._outcomes.append(outcome)
+        return outcome
+
+    def row(self, statement: str, values: Values) -> Any:
+        """Run one statement and return its first row, or None."""
+        cursor = self._writing.send(statement, values)
+        row = cursor.fetchone()
+        if not statement.startswith("SELECT"):
+            self._outcomes.append(_Outcome(self._writing, cursor))
+        return row
+
+    def rows(self, statement: str, values: Values) -> Sequence[Sequence[Any]]:
+        """Run a query and return its rows."""
+        return self._writing.send(statement, values).fetchall()
+
+    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run one statement for each row."""
+        if rows:
+            self._outcomes.append(_Outcome(self._writing, self._writing.send_many(statement, rows)))
+
+    def has_changed(self) -> bool:
+        """Return whether this operation has changed any row."""
+        return any(outcome.rowcount for outcome in self._outcomes)
+
+
+class _Outcome:
+    """What came of a statement, awaited when it is asked for."""
+
+    __slots__ = ("_cursor", "_writing")
+
+    def __init__(self, writing: "PostgresWriting", cursor: Cursor) -> None:
+        self._writing = writing
+        self._cursor = cursor
+
+    @property
+    def rowcount(self) -> int:
+        """Return how many rows it changed."""
+        self._writing.wait()
+        return max(self._cursor.rowcount, 0)
+
+
+class PostgresWriting:
+    """
+    Implements ``Writing``: nodes write at once.
+
+    Attributes:
+        is_lost: The last transaction broke with its connection.
+    """
+
+    # A transaction sees its beginning: who was answered by another node since would miss it.
+    sees_newer = False
+    # More would meet another node's more often, and be undone.
+    most_together = 128
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: Connection = connect(url)
+        self._open = ExitStack()
+        self._pipeline: Pipeline | None = None
+        self._patience = Patience()
+        self.changes = 0
+        self.is_lost = False
+
+    def begin(self, *, alone: bool = False) -> None:
+        """Begin a transaction; connect again where the connection has broken."""
+        if self._connection.closed:
+            self._connect()
+        self.is_lost = False
+        self._pipeline = self._open.enter_context(self._connection.pipeline())
+        self._connection.execute(_BEGIN)
+        self._connection.execute(_ALONE if alone else _BESIDE)
+
+    def _connect(self) -> None:
+        self._patience.check()
+        try:
+            self._connection = connect(self._url)
+        except psycopg.Error:
+            self._patience.failed()
+            raise
+        self._patience.succeeded()
+
+    def transaction(self, now: int, known: dict[str, bool]) -> OwnTransaction:
+        """Return one operation's part of the transaction."""
+        return PostgresTransaction(self, now, known)
+
+    def send(self, statement: str, values: Values) -> Cursor:
+        """Send a statement; what comes back is awaited by whoever reads it."""
+        self.changes += 1
+        return self._connection.cursor().execute(for_postgres(statement), values)
+
+    def send_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> Cursor:
+        """Send a statement for each row."""
+        self.changes += len(rows)
+        cursor = self._connection.cursor()
+        cursor.executemany(for_postgres(statement), rows)
+        return cursor
+
+    def wait(self) -> None:
+        """Wait for what comes back of all that was sent."""
+        if self._pipeline is not None:
+            self._pipeline.sync()
+
+    def commit(self) -> None:
+        """Commit; without an answer nobody knows whether it did."""
+        ended = self._connection.execute("COMMIT")
+        self.wait()
+        if ended.statusmessage != "COMMIT":
+            raise errors.TransactionRollback(f"the transaction ended with {ended.statusmessage}")
+        self._leave_pipeline()
+
+    def roll_back(self) -> None:
+        """Undo the transaction, or give up a connection that is of no use any more."""
+        with suppress(psycopg.Error):
+            self._leave_pipeline()
+        try:
+            self._connection.rollback()
+        except psycopg.Error:
+            self._connection.close()
+        self.is_lost = self._connection.closed
+
+    def _leave_pipeline(self) -> None:
+        self._pipeline = None
+        self._open.close()
+
+    def is_conflict(self, error: Exception) -> bool:
+        """Return whether it met another writer: a row changed since, a lock crosswise, a key just taken."""
+        met = errors.SerializationFailure | errors.DeadlockDetected | errors.UniqueViolation
+        return isinstance(error, met)
+
+    def refusal(self, error: Exception) -> TocsinError | None:
+        """Return what a caller is told."""
+        return refusal(error)
+
+    def make_room(self, error: Exception) -> None:
+        """Leave a server that takes no writes any more, as after a failover; a full disk is its own business."""
+        if isinstance(error, errors.ReadOnlySqlTransaction):
+            self._connection.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()

@@ -1,0 +1,119 @@
+"""What the writer thread needs of a database, and how SQLite gives it."""
+
+import logging
+import sqlite3
+from contextlib import suppress
+from typing import Final, Protocol
+
+from tocsin.adapters.sql.connection import refusal
+from tocsin.adapters.sql.transaction import Transaction, WriterTransaction
+from tocsin.domain.errors import StorageFull, TocsinError
+
+_log = logging.getLogger(__name__)
+
+
+class OwnTransaction(Transaction, Protocol):
+    """One operation's part of a transaction of the writer."""
+
+    def has_changed(self) -> bool:
+        """Return whether this operation has changed any row."""
+
+
+class Writing(Protocol):
+    """
+    The connection that writes. Belongs to the writer thread.
+
+    Attributes:
+        sees_newer: A transaction that runs sees all that was committed. Where
+            not, what arrives after its beginning must not join it.
+        most_together: How many operations a transaction takes at its beginning.
+    """
+
+    sees_newer: bool
+    most_together: int
+
+    @property
+    def changes(self) -> int:
+        """Return how much was changed over this connection, about."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Return whether the connection broke; ``begin`` opens another."""
+
+    def begin(self, *, alone: bool = False) -> None:
+        """Begin a transaction; ``alone``: while no other writer is in one."""
+
+    def transaction(self, now: int, known: dict[str, bool]) -> OwnTransaction:
+        """Return one operation's part of the transaction."""
+
+    def commit(self) -> None:
+        """Return once what was written is on disk."""
+
+    def roll_back(self) -> None:
+        """Undo the transaction, if there still is one. Raises nothing."""
+
+    def is_conflict(self, error: Exception) -> bool:
+        """Return whether only another writer was in the way."""
+
+    def refusal(self, error: Exception) -> TocsinError | None:
+        """Return what a caller is told, or None when the error is a bug of ours."""
+
+    def make_room(self, error: Exception) -> None:
+        """Free what can be freed where that was the error. Raises nothing."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+class SqliteWriting:
+    """Implements ``Writing``: one writer at a time, which sees all that there is."""
+
+    sees_newer = True
+    most_together = 1
+    is_lost: Final = False
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    @property
+    def changes(self) -> int:
+        """Return how many rows were changed over this connection."""
+        return self._connection.total_changes
+
+    def begin(self, *, alone: bool = False) -> None:  # noqa: ARG002 it always is
+        """Begin a transaction, or wait for that of another process."""
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def transaction(self, now: int, known: dict[str, bool]) -> OwnTransaction:
+        """Return one operation's part of the transaction."""
+        return WriterTransaction(self._connection, now, known)
+
+    def commit(self) -> None:
+        """Commit."""
+        self._connection.execute("COMMIT")
+
+    def roll_back(self) -> None:
+        """Undo the transaction; a full disk has ended it already."""
+        if self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                _log.exception("a transaction did not roll back")
+
+    def is_conflict(self, error: Exception) -> bool:  # noqa: ARG002 there is none
+        """Return False: whoever writes is alone."""
+        return False
+
+    def refusal(self, error: Exception) -> TocsinError | None:
+        """Return what a caller is told."""
+        return refusal(error)
+
+    def make_room(self, error: Exception) -> None:
+        """Empty the write-ahead log: on a small disk it may be what fills it, long before its checkpoint is due."""
+        if isinstance(refusal(error), StorageFull):
+            with suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()

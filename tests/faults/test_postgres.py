@@ -1,0 +1,118 @@
+"""PostgreSQL ends sessions, dies and comes back under load: what was answered is there, once, and nothing hangs."""
+
+import asyncio
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from tests.acceptance.wire_socket import eventually
+from tests.postgres import postgres
+from tocsin.adapters.sql.postgres import PostgresStore
+from tocsin.application.once import Once
+from tocsin.domain.errors import Overloaded
+from tocsin.domain.notification import NotificationDraft
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def server():
+    with postgres() as server:
+        yield server
+
+
+class Load:
+    """
+    Users who create until they are told to stop, and repeat what was refused.
+
+    Attributes:
+        answered: The ids that they were told of, by key.
+        refused: How often they were asked to come again.
+    """
+
+    def __init__(self, store):
+        self._store = store
+        self._goes_on = True
+        self.answered = {}
+        self.refused = 0
+
+    async def run(self, users):
+        await asyncio.gather(*[self._create(f"user {n}") for n in range(users)])
+
+    def stop(self):
+        self._goes_on = False
+
+    async def _create(self, user):
+        while self._goes_on:
+            key = str(uuid4())
+            draft = NotificationDraft(user_id=user, type="t", title="Hi", message="")
+            while key not in self.answered:
+                try:
+                    (made,) = await self._store.create_notifications([draft], Once("shop", key, b""))
+                except Overloaded:
+                    self.refused += 1
+                    await asyncio.sleep(0.02)
+                else:
+                    self.answered[key] = made.id
+
+    async def more(self, than):
+        await eventually(lambda: len(self.answered) > than)
+
+
+async def hurt(url, harm):
+    """Do harm to a store under load; return the load and what is stored in the end."""
+    store = PostgresStore(url)
+    await store.start()
+    load = Load(store)
+    running = asyncio.create_task(load.run(30))
+    try:
+        await load.more(100)
+        await harm(load)
+        await load.more(len(load.answered) + 100)
+        load.stop()
+        await running
+        stats = [await store.notification_stats(f"user {n}") for n in range(30)]
+    finally:
+        running.cancel()
+        await store.stop()
+    return load, sum(one.total for one in stats)
+
+
+def end_sessions(url):
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tocsin'")
+
+
+async def test_sessions_that_are_ended_are_opened_again(server):
+    """Ten times in the middle of writes: each answer is true, each write is there once."""
+
+    async def harm(load):
+        for _ in range(10):
+            await asyncio.to_thread(end_sessions, server.url)
+            await load.more(len(load.answered) + 20)
+
+    load, stored = await hurt(server.url, harm)
+    assert load.refused
+    assert len(load.answered) == len(set(load.answered.values())) == stored
+
+
+async def test_a_server_that_died_is_found_again(server):
+    """Meanwhile writes and reads are refused at once, for the callers to come again."""
+    errors = []
+
+    async def harm(load):
+        server.stop()
+        store = load._store
+        async with asyncio.timeout(5):
+            for ask in (store.ping, lambda: store.notification_stats("user 1")):
+                try:
+                    await ask()
+                except Overloaded as error:
+                    errors.append(error.code)
+        await asyncio.sleep(1)
+        await asyncio.to_thread(server.start)
+
+    load, stored = await hurt(server.url, harm)
+    assert ["overloaded", "overloaded"] == errors
+    assert len(load.answered) == len(set(load.answered.values())) == stored

@@ -1,0 +1,98 @@
+"""The schema on PostgreSQL, and what is said of a URL that leads nowhere."""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from tests.postgres import Databases
+from tocsin.adapters.sql import migrate, open_store, schema, upgrade_schema
+from tocsin.adapters.sql.postgres import PostgresStore
+from tocsin.adapters.sql.postgres_connection import connect
+
+
+@pytest.fixture
+def url(databases: Databases):
+    with databases.database() as url:
+        yield url
+
+
+def rows(url, query):
+    with psycopg.connect(url) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_nodes_that_start_at_once_upgrade_once(url):
+    """One makes the tables, the others wait and find them."""
+    with ThreadPoolExecutor(4) as threads:
+        revisions = {*threads.map(lambda _: upgrade_schema(url), range(4))}
+
+    assert {migrate.latest()} == revisions
+    assert {*schema.metadata.tables} == {
+        row[0] for row in rows(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    }
+
+
+def test_an_earlier_release_is_brought_up(url):
+    """From the first revision on, step by step or at once."""
+    migrate.upgrade_postgres(url, "0001")
+    assert migrate.latest() == migrate.upgrade_postgres(url)
+
+
+def test_text_is_ordered_by_its_bytes(url):
+    """Whatever language the database sorts by: pages and counters go by the order that Python knows."""
+    upgrade_schema(url)
+    kinds = "SELECT DISTINCT collation_name FROM information_schema.columns WHERE table_name LIKE 'tocsin%'"
+
+    assert [("C",)] == rows(url, f"{kinds} AND data_type = 'text'")
+
+
+def test_a_later_release_is_left_alone(url):
+    """It is said in one line, and nothing is changed."""
+    upgrade_schema(url)
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE tocsin_version SET version_num = '9999'")
+
+    with pytest.raises(migrate.SchemaTooNew, match="later release"):
+        upgrade_schema(url)
+
+
+def test_a_commit_is_on_disk_whatever_the_default(url):
+    """A server that acks before the flush does not do so for us."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER DATABASE " + connection.info.dbname + " SET synchronous_commit = off")
+    with connect(url) as connection:
+        assert [("on",)] == connection.execute("SHOW synchronous_commit").fetchall()
+
+
+async def test_a_server_that_is_not_there_is_an_error_in_one_line():
+    """The first start tells of it; nobody waits for ever."""
+    with pytest.raises((ConnectionError, OperationalError), match="refused"):
+        await PostgresStore("postgresql://127.0.0.1:1/none").start()
+
+
+def test_a_malformed_url_is_told():
+    """What libpq does not understand is said in its words."""
+    with pytest.raises(ValueError, match="not one of PostgreSQL"):
+        open_store("postgresql://host/name?nonsense=1")
+
+
+def test_without_the_driver_the_extra_is_named(monkeypatch):
+    """The package is an extra."""
+    monkeypatch.setitem(sys.modules, "tocsin.adapters.sql.postgres", None)
+    with pytest.raises(ValueError, match=r"pip install 'tocsin\[postgresql\]'"):
+        open_store("postgresql://host/name")
+
+
+async def test_a_standby_is_left(postgres_url):
+    """After a failover a write is carried out by the server that takes writes, once there is one."""
+    store = PostgresStore(postgres_url)
+    await store.start()
+    store._writing._connection.execute("SET default_transaction_read_only = on")
+    epoch = await store.new_epoch()
+    await store.changed_elsewhere()
+
+    assert epoch == store.epoch
+    await store.stop()
