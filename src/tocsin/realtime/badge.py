@@ -18,7 +18,7 @@ class Badges:
     Emits ``unread_count {unread_count, as_of}`` after ``synced``. Belongs to the event loop's thread.
 
     Those that come together are asked for together. A count that can't be read is left out: every event has one.
-    ``as_of`` is the seq of the newest event that is counted, and isn't called ``seq``: only what a cursor counts has that.
+    ``as_of`` is the seq of the newest event counted, and not called ``seq``: only what a cursor counts has that.
     """
 
     def __init__(self, store: Store) -> None:
