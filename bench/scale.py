@@ -7,15 +7,17 @@ here: which users are hot, where they fall, who holds whom.
 """
 
 import argparse
-import itertools
 import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from zlib import crc32
 
 SAMPLE = 500_000  # users who are played; the others are so many that chance evens them out
+SEED = 1
 DAY_S = 86_400
+PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "scale.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Figures:
         hears: Events of other nodes that a process takes from the bus a second (``python -m bench.bus``).
         writes: Events that one database commits a second (``python -m bench.stores``).
         storm: Clients that come back a second (``make bench``).
-        event_bytes: A row of the stream, its indexes and its part of the notification (``python -m bench.cluster``).
+        event_bytes: A row of the stream, its indexes and its part of the notification (``python -m bench.stored``).
     """
 
     connections: int = 19_000
@@ -39,7 +41,7 @@ class Figures:
     hears: int = 60_000
     writes: int = 2_000
     storm: int = 4_300
-    event_bytes: int = 900
+    event_bytes: int = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,24 +224,41 @@ def storms(world: World, figures: Figures, seed: int) -> Iterator[str]:
     yield from table(("nodes that die", "clients", "come to the busiest", "seconds of handshakes there"), rows())
 
 
+def tables(world: World, figures: Figures, seed: int) -> dict[str, list[str]]:
+    """Return all tables by name."""
+    return {
+        "fleet": [*fleet(world, figures)],
+        "shards": [*shards(world, seed)],
+        "heard": [*heard(world, figures)],
+        "cells": [*cells(world, figures)],
+        "storms": [*storms(world, figures, seed)],
+    }
+
+
+def published(text: str, found: dict[str, list[str]]) -> str:
+    """Return a page with the tables put where it names them."""
+    for name, lines in found.items():
+        begin, end = f"<!-- scale: {name} -->", "<!-- end -->"
+        before, rest = text.split(begin)
+        text = "\n".join((before + begin, *lines, end)) + rest.partition(end)[2]
+    return text
+
+
 def main() -> None:
-    """Print the tables."""
+    """Print the tables, or put them into the page."""
     parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
     for name in ("users", "online", "events", "skew"):
         default = getattr(World(), name)
         parser.add_argument(f"--{name}", type=type(default), default=default)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--publish", action="store_true", help=f"write {PAGE.name}")
     given = parser.parse_args()
-    world, figures = World(users=given.users, online=given.online, events=given.events, skew=given.skew), Figures()
-    parts = (
-        fleet(world, figures),
-        shards(world, given.seed),
-        heard(world, figures),
-        cells(world, figures),
-        storms(world, figures, given.seed),
-    )
-    for line in itertools.chain.from_iterable((*part, "") for part in parts):
-        print(line)
+    world = World(users=given.users, online=given.online, events=given.events, skew=given.skew)
+    found = tables(world, Figures(), given.seed)
+    if given.publish:
+        PAGE.write_text(published(PAGE.read_text(), found))
+    for lines in found.values():
+        print("\n".join(lines), end="\n\n")
 
 
 if __name__ == "__main__":
