@@ -1,7 +1,6 @@
 """The fleet on paper: its arithmetic, and the page that shows it."""
 
 import pytest
-
 from bench.scale import PAGE, SEED, Figures, World, held, loads, published, rates, tables
 
 
