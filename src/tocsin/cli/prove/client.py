@@ -41,8 +41,10 @@ class Client:
         route: Its way to the nodes; the next one is tried when a connection fails.
         token: Of its user.
         on_show: Called for each event shown.
+        epoch: To begin before the first event of the log; None: with what is live.
 
     Attributes:
+        epoch: Of the log that it follows; None until it knows.
         connects: Sessions that came as far as ``synced``.
         shown: Events shown.
         dropped: Events that came again and were not shown again.
@@ -51,9 +53,19 @@ class Client:
         is_synced: The current session has had ``synced``.
     """
 
-    def __init__(self, name: str, route: Route, token: str, journal: Journal, on_show: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        route: Route,
+        *,
+        token: str,
+        journal: Journal,
+        on_show: Callable[[], None],
+        epoch: str | None = None,
+    ) -> None:
         self.name = name
         self.route = route
+        self.epoch = epoch
         self.connects = 0
         self.shown = 0
         self.dropped = 0
@@ -64,9 +76,9 @@ class Client:
         self._journal = journal
         self._on_show = on_show
         self._socket: ClientConnection | None = None
-        self._epoch: str | None = None
         self._last_seq = 0
         self._is_replaying = False
+        self._retry_in_s: float | None = None
 
     async def run(self) -> None:
         """Stay connected until cancelled, whatever happens to the server."""
@@ -80,6 +92,11 @@ class Client:
             finally:
                 self._socket = None
                 self.is_synced.clear()
+            if self._retry_in_s is not None:
+                self.route.turn()
+                wait_s, self._retry_in_s = self._retry_in_s, None
+                await asyncio.sleep(wait_s)
+                continue
             if self.connects == before:
                 self.route.turn()
             retry_s = RETRY_S if self.connects > before else min(retry_s * 2, MAX_RETRY_S)
@@ -89,6 +106,7 @@ class Client:
     def cut(self) -> None:
         """Cut its connection off, as a link that breaks does; it comes back."""
         if self._socket is not None:
+            self.is_synced.clear()
             self._socket.transport.abort()
 
     async def _connect(self) -> None:
@@ -101,7 +119,7 @@ class Client:
     async def _serve(self, socket: ClientConnection) -> None:
         handshake = orjson.loads(str(await socket.recv())[1:])
         patience_s = (handshake["pingInterval"] + handshake["pingTimeout"]) / 1000
-        cursor = {} if self._epoch is None else {"epoch": self._epoch, "last_seq": self._last_seq}
+        cursor = {} if self.epoch is None else {"epoch": self.epoch, "last_seq": self._last_seq}
         self._is_replaying = True
         await socket.send(f"40{NAMESPACE}," + orjson.dumps({"token": self._token, **cursor}).decode())
         while True:
@@ -117,21 +135,23 @@ class Client:
 
     async def _take(self, socket: ClientConnection, name: str, payload: dict[str, Any]) -> None:
         if name == "synced":
-            if self._epoch is None:
-                self._epoch, self._last_seq = payload["epoch"], payload["seq"]
+            if self.epoch is None:
+                self.epoch, self._last_seq = payload["epoch"], payload["seq"]
             self._is_replaying = False
             self.connects += 1
             self.is_synced.set()
         elif name == "resync":
             self.resyncs += 1
             await self._refetch(payload["epoch"])
+        elif name == "server_draining":
+            self._retry_in_s = payload["retry_in"]
         elif "seq" in payload:
             await self._take_durable(socket, payload)
 
     async def _take_durable(self, socket: ClientConnection, payload: dict[str, Any]) -> None:
         seq = payload["seq"]
-        if self._epoch is None:
-            self._epoch, self._last_seq = payload["epoch"], seq - 1
+        if self.epoch is None:
+            self.epoch, self._last_seq = payload["epoch"], seq - 1
         if seq <= self._last_seq:
             self.dropped += 1
         elif seq == self._last_seq + 1:
@@ -151,8 +171,8 @@ class Client:
 
     async def _refetch(self, epoch: str) -> None:
         """Read over REST what the socket can't replay; what is no longer kept stays missing."""
-        if epoch != self._epoch:
-            self._epoch, self._last_seq = epoch, 0
+        if epoch != self.epoch:
+            self.epoch, self._last_seq = epoch, 0
         http = Http(self.route)
         try:
             await self._read_log(http)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from tocsin.cli.prove.route import Route
+from tocsin.cli.prove.route import Address, Route
 
 TIMEOUT_S = 30.0
 
@@ -39,6 +39,11 @@ class Http:
     def __init__(self, route: Route) -> None:
         self._route = route
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    @property
+    def address(self) -> Address:
+        """Return the node that it talks to."""
+        return self._route.address
 
     async def request(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
         """

@@ -13,6 +13,7 @@ from tocsin.cli.prove.http import Http
 from tocsin.cli.prove.journal import Journal
 from tocsin.cli.prove.plan import Plan
 from tocsin.cli.prove.producer import Producer
+from tocsin.cli.prove.route import Address
 from tocsin.cli.prove.stack import Stack
 from tocsin.cli.prove.timeline import Timeline
 
@@ -49,6 +50,7 @@ class Load:
         self._https: list[Http] = []
         self._due: dict[Client, str] = {}
         self._progress = asyncio.Event()
+        self._acked_keys: set[str] = set()
         self._granted = 0
         self._is_fault_over = False
 
@@ -73,12 +75,14 @@ class Load:
             await self._end()
 
     def add_client(self, user: str, home: int) -> Client:
-        """Connect one more client; it is to show what is acknowledged for its user from its first ``synced`` on."""
+        """Connect one more client; it is to show all that is acknowledged for its user, also what has been."""
         number = len(self.clients)
         journal = Journal(self._stack.folder / f"client-{user}-{number}.jsonl")
         self._journals.append(journal)
         route, on_show = self._stack.route(home), self._timeline.on_show
-        client = Client(f"client {number} of {user}", route, self.token(user), journal, on_show)
+        epoch = next((client.epoch for client in self.clients), None)
+        name, token = f"client {number} of {user}", self.token(user)
+        client = Client(name, route, token=token, journal=journal, on_show=on_show, epoch=epoch)
         self.clients.append(client)
         self._due[client] = user
         self._tasks[asyncio.create_task(client.run())] = client.name
@@ -100,15 +104,23 @@ class Load:
 
     # Producers
 
-    def add_producer(self, name: str, home: int) -> Producer:
-        """Make one more back end; names are unique."""
+    def add_producer(self, name: str, home: int, keys: str | None = None) -> Producer:
+        """
+        Make one more back end.
+
+        Args:
+            name: Unique over the run.
+            home: The node that it goes to first.
+            keys: Its idempotency keys begin with this instead of its name; two
+                producers with the same keys post the same, once in all.
+        """
         journal = Journal(self._stack.folder / f"producer-{name}.jsonl")
         self._journals.append(journal)
         http = Http(self._stack.route(home))
         self._https.append(http)
         users = _turned(self.users, home)
         token = self.token("prove", "publish")
-        producer = Producer(name, http, journal, users=users, token=token, on_ack=self.on_ack)
+        producer = Producer(keys or name, http, journal, users=users, token=token, on_ack=self._on_ack)
         self.producers.append(producer)
         return producer
 
@@ -123,6 +135,10 @@ class Load:
         async with asyncio.TaskGroup() as group:
             for producer in producers:
                 group.create_task(producer.run(self._may_post))
+
+    def acked_by_node(self) -> Counter[Address]:
+        """Return how many posts each node has acknowledged."""
+        return sum((producer.acked_at for producer in self.producers), Counter())
 
     def fault_is_over(self) -> None:
         """End the posting as soon as the plan is fulfilled."""
@@ -139,8 +155,10 @@ class Load:
 
     # Progress
 
-    def on_ack(self, user: str) -> None:
-        """Take note of an acknowledgement for a user."""
+    def _on_ack(self, key: str, user: str) -> None:
+        if key in self._acked_keys:
+            return
+        self._acked_keys.add(key)
         self.acked[user] += 1
         self._timeline.on_ack()
         self._progress.set()

@@ -19,6 +19,7 @@ class Plan:
         rate: Posts a second that all producers together make at most; None: as
             many as are answered.
         kills: SIGKILLs of fault 1, and how often others repeat what they do.
+        resumes: Connections cut by fault 12.
         hold_s: Seconds that a fault with a duration lasts: a database that is
             stopped, a network that is split.
         seed: Of the moments that are drawn at random.
@@ -30,6 +31,7 @@ class Plan:
     users: int | None = None
     rate: float | None = None
     kills: int = 50
+    resumes: int = 1_000
     hold_s: float = 60.0
     seed: int = 0
 
@@ -39,4 +41,4 @@ class Plan:
         return self.users or max(1, self.clients // DEVICES)
 
 
-QUICK = Plan(posts=2_000, producers=4, clients=20, kills=3, hold_s=5.0)
+QUICK = Plan(posts=2_000, producers=4, clients=20, kills=3, resumes=60, hold_s=5.0)

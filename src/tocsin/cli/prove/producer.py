@@ -7,10 +7,12 @@ delivery.md 7 tells back ends to do.
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 
 from tocsin.cli.prove.http import Http, HttpError
 from tocsin.cli.prove.journal import Acked, Journal, Sent
+from tocsin.cli.prove.route import Address
 
 RETRY_S = 0.05
 HOME_EVERY = 50
@@ -21,21 +23,30 @@ class Producer:
     One of several back ends that post at the same time.
 
     Args:
-        name: Unique over the run; keys begin with it.
+        name: Its keys begin with it: two of one name post the same.
         http: Its connection; it goes home again and again, as a balancer spreads requests.
         journal: Where it writes what it sent and what was acknowledged.
         users: Posted to in turn.
         token: A token with the scope ``publish``.
-        on_ack: Called with the user after each acknowledgement.
+        on_ack: Called with key and user after each acknowledgement.
 
     Attributes:
         retries: Posts repeated.
+        acked_at: Acknowledgements by the node that gave them.
     """
 
     def __init__(
-        self, name: str, http: Http, journal: Journal, *, users: list[str], token: str, on_ack: Callable[[str], None]
+        self,
+        name: str,
+        http: Http,
+        journal: Journal,
+        *,
+        users: list[str],
+        token: str,
+        on_ack: Callable[[str, str], None],
     ) -> None:
         self.retries = 0
+        self.acked_at: Counter[Address] = Counter()
         self._name = name
         self._http = http
         self._journal = journal
@@ -63,7 +74,7 @@ class Producer:
         self._journal.write(Sent(key, user))
         notification_id = await self._insist(key, user)
         self._journal.write(Acked(key, user, notification_id))
-        self._on_ack(user)
+        self._on_ack(key, user)
         return notification_id
 
     async def _insist(self, key: str, user: str) -> str:
@@ -76,6 +87,7 @@ class Producer:
                 pass
             else:
                 if answer.status == 201:
+                    self.acked_at[self._http.address] += 1
                     notification_id: str = answer.json()["id"]
                     return notification_id
                 if answer.status not in (409, 429, 503, 507):
