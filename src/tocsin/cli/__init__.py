@@ -12,6 +12,7 @@ from tocsin.bootstrap import StartError
 from tocsin.cli.database import database, prune
 from tocsin.cli.demo import demo
 from tocsin.cli.prove.command import prove
+from tocsin.cli.prove.stack import CannotProve
 from tocsin.cli.send import send
 from tocsin.cli.serve import serve
 from tocsin.cli.token import token
@@ -34,5 +35,5 @@ def main() -> None:
     """Run the command line; the entry point of ``tocsin``."""
     try:
         app()
-    except (SettingsError, StartError, TocsinError) as error:
+    except (CannotProve, SettingsError, StartError, TocsinError) as error:
         sys.exit(f"tocsin: {error}")
