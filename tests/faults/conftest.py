@@ -1,9 +1,10 @@
 """Runs of the proof harness: real servers in processes of their own, hit by a fault."""
 
 import pytest
+from rich.console import Console
 
-from tocsin.cli.prove.command import report
 from tocsin.cli.prove.plan import Plan
+from tocsin.cli.prove.report import report
 from tocsin.cli.prove.run import Proof
 from tocsin.cli.prove.stack import Design
 
@@ -17,7 +18,7 @@ def prove(tmp_path):
 
     async def run(fault, design=SQLITE, **plan):
         outcome = await Proof(fault, Plan(**plan), design, tmp_path, print).run()
-        print(report(outcome))  # noqa: T201 - shown when the test fails
+        Console(width=140).print(report([outcome], []))  # shown when the test fails
         return outcome
 
     return run

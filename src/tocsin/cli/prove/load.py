@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import jwt
 
@@ -98,9 +98,9 @@ class Load:
         async with asyncio.timeout(limit_s):
             await asyncio.gather(*(client.is_synced.wait() for client in self.clients))
 
-    def has_shown_all(self) -> bool:
-        """Return whether each client has shown what was acknowledged for its user."""
-        return all(client.shown >= self.acked[user] for client, user in self._due.items())
+    def has_shown(self, due: Mapping[str, int]) -> bool:
+        """Return whether each client has shown as many events as are due to its user."""
+        return all(client.shown >= due.get(user, 0) for client, user in self._due.items())
 
     # Producers
 
