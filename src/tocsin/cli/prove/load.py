@@ -102,6 +102,11 @@ class Load:
         """Return whether each client has shown as many events as are due to its user."""
         return all(client.shown >= due.get(user, 0) for client, user in self._due.items())
 
+    @property
+    def has_lost_a_client(self) -> bool:
+        """Return whether a client has ended by itself: what it was to show will not come."""
+        return any(task.done() for task in self._tasks)
+
     # Producers
 
     def add_producer(self, name: str, home: int, keys: str | None = None) -> Producer:

@@ -38,7 +38,7 @@ polyline { fill: none; stroke-width: 2; stroke-linejoin: round; }
 .key { display: inline-block; width: 1.5rem; border-top: 3px solid; vertical-align: middle; margin: 0 0.4rem 0 1rem; }
 .key.deliveries { border-color: var(--deliveries); margin-left: 0; } .key.acks { border-color: var(--acks); }
 .key.mark { border-color: var(--mark); border-top-style: dashed; }
-details { font-size: 0.875rem; } ul, ol { margin: 0.25rem 0; }
+details { font-size: 0.875rem; } ol { margin: 0.25rem 0; } ul { margin: 0; padding-left: 1rem; min-width: 18rem; }
 """
 LEGEND = (
     '<p class="quiet"><span class="key deliveries"></span>deliveries a second, all clients together'

@@ -26,25 +26,23 @@ def report(outcomes: Sequence[Outcome], omitted: Sequence[tuple[int, str, str]])
         outcomes: Faults that were carried out.
         omitted: Number, title and reason of those that do not apply.
     """
-    table = Table(caption=_sum(outcomes), caption_justify="left")
+    stacks = ", ".join(sorted({outcome.stack for outcome in outcomes}))
+    table = Table(title=f"tocsin prove: {stacks}", title_justify="left", caption=_sum(outcomes), caption_justify="left")
     table.add_column("#", justify="right")
-    table.add_column("fault", ratio=2)
-    table.add_column("stack", ratio=1)
-    for name in ("acked", *COUNTS, "caught up"):
+    table.add_column("fault")
+    for name in ("acked", *COUNTS, "caught up", "own checks"):
         table.add_column(name, justify="right")
-    table.add_column("own checks", justify="right")
-    rows = {outcome.number: _row(outcome) for outcome in outcomes}
-    rows |= {number: [title, Text(f"does not apply: {reason}", "dim")] for number, title, reason in omitted}
-    for number in sorted(rows):
-        table.add_row(str(number), *rows[number])
-    return Group(table, *(part for outcome in outcomes for part in details(outcome)))
+    for outcome in outcomes:
+        table.add_row(*_row(outcome))
+    left_out = [Text(f"{number}, {title}: does not apply: {reason}", "dim") for number, title, reason in omitted]
+    return Group(table, *left_out, *(part for outcome in outcomes for part in details(outcome)))
 
 
 def _row(outcome: Outcome) -> list[RenderableType]:
     met = sum(check.is_met for check in outcome.checks)
     return [
+        str(outcome.number),
         outcome.title,
-        outcome.stack,
         f"{outcome.verdict.acked:,}",
         *(_good(count.number == 0, str(count.number)) for _, count in outcome.verdict.counts()),
         _good(outcome.caught_up_s is not None, caught_up(outcome)),
@@ -59,6 +57,8 @@ def _good(is_good: bool, text: str) -> Text:
 def _sum(outcomes: Sequence[Outcome]) -> str:
     broken = [str(outcome.number) for outcome in outcomes if not outcome.is_kept]
     took_s = sum(outcome.duration_s for outcome in outcomes)
+    if not outcomes:
+        return "Nothing was carried out."
     kept = f"The promise was broken by fault {', '.join(broken)}" if broken else "The promise was kept"
     return f"{kept}; {took_s:.0f} s under load."
 

@@ -57,7 +57,7 @@ class Scene:
         """Return the seconds until all clients had shown what is acknowledged now; None: not within ``limit_s``."""
         began, due = self.now_s, self.load.acked.copy()
         while not self.load.has_shown(due):
-            if self.now_s - began > limit_s:
+            if self.now_s - began > limit_s or self.load.has_lost_a_client:
                 return None
             await asyncio.sleep(0.02)
         return self.now_s - began
