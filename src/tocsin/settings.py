@@ -62,8 +62,8 @@ class Settings(BaseSettings):
         jwt_public_key: Instead of the secret: a public key, as PEM text or the path of a PEM file.
         jwt_issuer: The ``iss`` that tokens must have; None: not looked at.
         jwt_audience: An ``aud`` that tokens must have; None: tokens with an audience are refused.
-        redis_url: A Redis or Valkey server that wakes the nodes; None: they look for themselves
-            every few seconds.
+        redis_url: A Redis or Valkey server, Cluster or Sentinels, that wakes the nodes; None: they
+            look for themselves every few seconds.
         bus_key: Signs what nodes tell each other through Redis; the same on all of them.
         cors_origins: Foreign origins whose pages may use REST and sockets; a comma list in the
             environment, ``*`` for every page. Pages of the server's own origin always may.
@@ -204,8 +204,11 @@ class Settings(BaseSettings):
         if url is None:
             return None
         text = url.get_secret_value()
-        if not re.match(r"(?:(?:redis|valkey)s?://|unix://.)", text):
-            raise ValueError("must look like redis://localhost:6379/0 (or rediss://, valkey://, unix://)")
+        if not re.match(r"(?:(?:redis|valkey)s?(?:\+(?:cluster|sentinel))?://|unix://.)", text):
+            raise ValueError(
+                "must look like redis://localhost:6379/0 (or rediss://, valkey://, unix://, "
+                "redis+cluster://, redis+sentinel://)"
+            )
         # Flask-SocketIO's own example says no more than this.
         return SecretStr(f"{text}localhost") if text.endswith("://") else url
 

@@ -114,6 +114,8 @@ class Node:
                 lambda keys: [self.heard.put_nowait(key) for key in keys],
                 lambda: self.gaps.put_nowait(None),
             )
+            for user_id in ("alice", "bob"):
+                self.bus.follow(user_id)
 
     async def next(self):
         async with asyncio.timeout(20):
@@ -123,9 +125,13 @@ class Node:
         """Return once both connections are up."""
         async with asyncio.timeout(20):
             await self.gaps.get()
-            await self.bus._is_settled.wait()
-            while not self.bus._is_up:  # noqa: ASYNC110 - the bus raises no event for it
+            while not self.bus.is_connected or self.bus.stats["waiting"]:  # noqa: ASYNC110 - the bus raises no event
                 await asyncio.sleep(0.001)
+
+    async def sent(self):
+        """Return once Redis has taken all."""
+        async with asyncio.timeout(20):
+            await self.bus._routes.settled()
 
 
 @pytest.fixture(params=["sharded", "plain"])
@@ -215,7 +221,7 @@ async def test_what_is_not_signed_with_the_key_is_dropped(redis_url, start_node,
     forger, there = await start_node(redis_url, key=sender_key), await start_node(redis_url, key=KEY)
     friend = await start_node(redis_url, key=KEY)
     forger.bus.publish([event(1)])
-    await asyncio.wait_for(forger.bus._is_settled.wait(), 20)
+    await forger.sent()
     friend.bus.publish([event(2)])
 
     assert event(2) == await there.next()
@@ -245,11 +251,12 @@ async def test_a_handler_that_fails_ends_nothing(redis_url, start_node, caplog):
 
     gap = asyncio.Event()
     there.bus.subscribe(on_events, lambda *_: None, lambda _: None, gap.set)
+    there.bus.follow("alice")
     await there.bus.start()
     await asyncio.wait_for(gap.wait(), 20)
     for seq in (1, 2):
         here.bus.publish([event(seq)])
-        await asyncio.wait_for(here.bus._is_settled.wait(), 20)
+        await here.sent()
 
     assert event(2) == await asyncio.wait_for(heard.get(), 20)
     assert {"failed": 1} == dict(there.bus.dropped)
@@ -258,9 +265,10 @@ async def test_a_handler_that_fails_ends_nothing(redis_url, start_node, caplog):
 
 async def test_a_server_that_falls_silent_is_noticed(own_valkey, start_node, monkeypatch):
     """A link that is dead without an end is given up, and made again when the server answers."""
-    for name in ("tocsin.adapters.bus_redis", "tocsin.adapters.redis_link"):
-        monkeypatch.setattr(f"{name}.ANSWER_S", 0.3)
-    monkeypatch.setattr("tocsin.adapters.bus_redis.PING_S", 0.1)
+    for name in ("link", "outbox", "inbox"):
+        monkeypatch.setattr(f"tocsin.adapters.bus_redis.{name}.ANSWER_S", 0.3)
+    for name in ("outbox", "inbox"):
+        monkeypatch.setattr(f"tocsin.adapters.bus_redis.{name}.PING_S", 0.1)
     here, there = await start_node(own_valkey.url), await start_node(own_valkey.url)
     own_valkey.pause()
     async with asyncio.timeout(20):

@@ -100,6 +100,7 @@ class Service(Core):
         self.rest = RestApp(
             Uses(
                 store=self.store,
+                bus=self.bus,
                 tokens=self.tokens,
                 notifications=self.notifications,
                 activity=self.activity,

@@ -93,10 +93,11 @@ class Realtime:
         self._typing = typing
         self._presence = presence
         self._authenticator = Authenticator(
-            tokens, self._wheel, user_connections=user_connections, on_came=presence.came, on_left=self._on_left
+            tokens, self._wheel, user_connections=user_connections, on_came=self._on_came, on_left=self._on_left
         )
         self._live = LiveStreams(engine, store, sweep_s=sweep_s)
-        self._resumer = Resumer(self._live, store)
+        self._resumer = Resumer(self._live, store, bus.heard)
+        self._bus = bus
         bus.subscribe(self._on_events, self._on_ephemeral, self._on_wake, self._on_gap)
         for namespace in NAMESPACES:
             engine.on_connect(namespace)(self._on_connect)
@@ -243,7 +244,13 @@ class Realtime:
         if not self._presence.on_ephemeral(namespace, payload):
             self._live.on_ephemeral(user_id, namespace, event, payload)
 
+    def _on_came(self, user_id: UserId) -> None:
+        # First, so that what is read of a user is read when others' events arrive.
+        self._bus.follow(user_id)
+        self._presence.came(user_id)
+
     def _on_left(self, user_id: UserId) -> None:
+        self._bus.unfollow(user_id)
         self._typing.forget(user_id)
         self._presence.left(user_id)
 

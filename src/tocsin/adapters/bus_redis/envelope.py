@@ -1,7 +1,7 @@
 """
 What one node tells the others, as bytes: JSON, checked field by field, signed where there is a key.
 
-Sans-IO; who carries the bytes is ``bus_redis``'s concern. Whoever reaches the
+Sans-IO; who carries the bytes is the concern of ``outbox`` and ``inbox``. Whoever reaches the
 Redis server can put anything into a channel, so that nothing here trusts its
 input: what is not exactly a message of a node on this database is refused.
 Without a key a forger can still word a message that is accepted; with one
