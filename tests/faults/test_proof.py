@@ -1,5 +1,6 @@
 """What the harness itself promises: what is left out is told, and nothing that goes wrong is overlooked."""
 
+import asyncio
 import re
 from datetime import UTC, datetime
 from importlib import import_module
@@ -15,8 +16,11 @@ from tocsin.cli.prove.command import select
 from tocsin.cli.prove.faults.fault import Fault
 from tocsin.cli.prove.faults.registry import FAULTS
 from tocsin.cli.prove.outcome import Check, Outcome
+from tocsin.cli.prove.plan import Plan
 from tocsin.cli.prove.plot import page
+from tocsin.cli.prove.progress import progress
 from tocsin.cli.prove.report import report
+from tocsin.cli.prove.run import Proof
 from tocsin.cli.prove.stack import CannotProve, Design
 from tocsin.cli.prove.timeline import Timeline
 
@@ -171,7 +175,7 @@ class Strange(Quiet):
         client = scene.load.clients[0]
         client.epoch, client._token = None, "no token"
         client.cut()
-        await scene.more_acked(20)
+        await asyncio.Event().wait()
 
 
 async def test_a_fault_that_cannot_be_carried_out_fails_the_run(prove):
@@ -183,11 +187,26 @@ async def test_a_fault_that_cannot_be_carried_out_fails_the_run(prove):
 
 
 async def test_a_client_that_ends_by_itself_fails_the_run(prove):
-    """It is told with its reason."""
+    """The fault is broken off, whatever it waits for, and the reason is told."""
     outcome = await prove(Strange, **SMALL)
 
     assert not outcome.is_kept
     assert any("client 0" in failure and "gave up" in failure for failure in outcome.failures)
+
+
+async def test_a_terminal_shows_the_running_fault_and_the_results_of_those_before(tmp_path):
+    """The table moves: what is done, what is running with its numbers, and the last lines."""
+    paper = StringIO()
+    screen = progress(Console(file=paper, force_terminal=True, width=120))
+    screen.done(outcome(title="the one before"))
+    async with screen.running(Proof(Quiet, Plan(), Design(), tmp_path)):
+        screen.say("kill -9 no. 1")
+        await asyncio.sleep(0)
+
+    told = paper.getvalue()
+    assert "kept: 1,234 acknowledged, 0 · 0 · 0 · 0, caught up: 0.5 s" in told
+    assert re.search(r"nothing .*0 acknowledged, 0 deliveries/s", told)
+    assert "kill -9 no. 1" in told
 
 
 @pytest.mark.parametrize(("fault", "status"), [(Quiet, 0), (Unmet, 1)])

@@ -50,6 +50,7 @@ class Load:
         self._https: list[Http] = []
         self._due: dict[Client, str] = {}
         self._progress = asyncio.Event()
+        self._gave_up = asyncio.Event()
         self._acked_keys: set[str] = set()
         self._granted = 0
         self._is_fault_over = False
@@ -85,7 +86,9 @@ class Load:
         client = Client(name, route, token=token, journal=journal, on_show=on_show, epoch=epoch)
         self.clients.append(client)
         self._due[client] = user
-        self._tasks[asyncio.create_task(client.run())] = client.name
+        task = asyncio.create_task(client.run())
+        task.add_done_callback(lambda _: self._gave_up.set())
+        self._tasks[task] = client.name
         return client
 
     async def all_synced(self, limit_s: float) -> None:
@@ -105,7 +108,17 @@ class Load:
     @property
     def has_lost_a_client(self) -> bool:
         """Return whether a client has ended by itself: what it was to show will not come."""
-        return any(task.done() for task in self._tasks)
+        return self._gave_up.is_set()
+
+    async def watch_clients(self) -> None:
+        """
+        Never return; end with an error as soon as a client has.
+
+        Raises:
+            RuntimeError: A client ended by itself; ``failures`` tells at the end why.
+        """
+        await self._gave_up.wait()
+        raise RuntimeError("a client gave up")
 
     # Producers
 

@@ -84,9 +84,12 @@ class Proof:
         failures: list[str] = []
         try:
             async with asyncio.timeout(self.fault.limit_s), asyncio.TaskGroup() as group:
-                group.create_task(scene.load.post())
+                posting = group.create_task(scene.load.post())
+                watching = group.create_task(scene.load.watch_clients())
                 await self.fault.inject(scene)
                 scene.load.fault_is_over()
+                await posting
+                watching.cancel()
         except* TimeoutError:
             failures.append(f"broken off: not done after {self.fault.limit_s:.0f} s")
         except* Exception as errors:  # noqa: BLE001 - whatever it is, the run has failed and its journals are judged
