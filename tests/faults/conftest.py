@@ -1,5 +1,8 @@
 """Runs of the proof harness: real servers in processes of their own, hit by a fault."""
 
+from pathlib import Path
+from tempfile import mkdtemp
+
 import pytest
 from rich.console import Console
 
@@ -17,7 +20,8 @@ def prove(tmp_path):
     """Carry out a fault and return its outcome; its report is shown when the test fails."""
 
     async def run(fault, design=SQLITE, **plan):
-        outcome = await Proof(fault, Plan(**plan), design, tmp_path, print).run()
+        folder = Path(mkdtemp(dir=tmp_path))
+        outcome = await Proof(fault, Plan(**plan), design, folder, print).run()
         Console(width=140).print(report([outcome], []))  # shown when the test fails
         return outcome
 

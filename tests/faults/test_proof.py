@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from tocsin.cli import app
 from tocsin.cli.prove.checker import Verdict
-from tocsin.cli.prove.command import select
+from tocsin.cli.prove.command import design_of, select
 from tocsin.cli.prove.faults.fault import Fault
 from tocsin.cli.prove.faults.registry import FAULTS
 from tocsin.cli.prove.outcome import Check, Outcome
@@ -126,6 +126,24 @@ def test_a_cluster_without_its_wheels_names_what_mends_it(monkeypatch):
         Design(nodes=2, is_cluster=True).check()
 
 
+def test_settings_name_the_database_and_the_bus(monkeypatch, tmp_path):
+    """They are used only where that is asked for, and nobody ends what is not the proof's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOCSIN_DATABASE_URL", "postgresql://there/db")
+    monkeypatch.setenv("TOCSIN_REDIS_URL", "redis://there")
+
+    assert Design(1) == design_of(cluster=False, settings=False, nodes=None)
+    assert Design(2, is_cluster=True) == design_of(cluster=True, settings=False, nodes=None)
+    given = design_of(cluster=False, settings=True, nodes=None)
+    assert Design(2, database_url="postgresql://there/db", redis_url="redis://there") == given
+    assert {"nodes"} == given.has & {"nodes", "postgres", "valkey", "sqlite"}
+    monkeypatch.setenv("TOCSIN_DATABASE_URL", "sqlite:///here.db")
+    here = design_of(cluster=False, settings=True, nodes=None)
+    assert (1, f"sqlite:///{tmp_path / 'here.db'}") == (here.nodes, here.database_url)
+    with pytest.raises(CannotProve, match="one of them"):
+        design_of(cluster=True, settings=True, nodes=None)
+
+
 def test_the_page_shows_lines_marks_and_text_as_text():
     """Both lines have a point a step, each moment its stroke, and no word of a fault is markup."""
     timeline = Timeline()
@@ -176,6 +194,13 @@ class Strange(Quiet):
         client.epoch, client._token = None, "no token"
         client.cut()
         await asyncio.Event().wait()
+
+
+async def test_a_database_that_has_rows_already_is_no_hindrance(prove, postgres_url, redis_url):
+    """Each run has users of its own: what another left behind is not counted."""
+    design = Design(nodes=1, database_url=postgres_url, redis_url=redis_url)
+
+    assert [True, True] == [(await prove(Quiet, design, **SMALL)).is_kept for _ in range(2)]
 
 
 async def test_a_fault_that_cannot_be_carried_out_fails_the_run(prove):

@@ -56,7 +56,7 @@ def prove(  # noqa: PLR0917 - they are options of a command line
     sizes: dict[str, Any] = {"posts": posts, "producers": producers, "clients": clients, "kills": kills}
     sizes |= {"resumes": resumes, "hold_s": hold, "seed": seed}
     plan = replace(QUICK if quick else Plan(), **{name: size for name, size in sizes.items() if size is not None})
-    design = _design(cluster=cluster, settings=settings, nodes=nodes)
+    design = design_of(cluster=cluster, settings=settings, nodes=nodes)
     faults, omitted = select(fault, design)
     if journals is not None:
         journals.mkdir(parents=True)
@@ -72,7 +72,7 @@ def prove(  # noqa: PLR0917 - they are options of a command line
     raise typer.Exit(0 if outcomes and all(outcome.is_kept for outcome in outcomes) else 1)
 
 
-def _design(*, cluster: bool, settings: bool, nodes: int | None) -> Design:
+def design_of(*, cluster: bool, settings: bool, nodes: int | None) -> Design:
     """Return the stack that the options name; CannotProve where they contradict one another."""
     if cluster and settings:
         raise CannotProve("--cluster starts a database of its own, --settings uses yours: give one of them")

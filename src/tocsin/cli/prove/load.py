@@ -29,6 +29,7 @@ class Load:
         run: A word of this run, so that its users are new to a database that is there.
 
     Attributes:
+        run: The word of this run, which the ids of all its users begin with.
         users: Whom producers post to and clients belong to.
         clients: All clients, also those that a fault has added.
         producers: All producers, also those of a fault.
@@ -38,6 +39,7 @@ class Load:
 
     def __init__(self, plan: Plan, stack: Stack, timeline: Timeline, run: str) -> None:
         self.plan = plan
+        self.run = run
         self.users = [f"{run}.{number}" for number in range(plan.user_count)]
         self.clients: list[Client] = []
         self.producers: list[Producer] = []
@@ -137,7 +139,8 @@ class Load:
         http = Http(self._stack.route(home))
         self._https.append(http)
         users = _turned(self.users, home)
-        token = self.token("prove", "publish")
+        # Idempotency keys are their principal's: another run on the same database has others.
+        token = self.token(self.run, "publish")
         producer = Producer(keys or name, http, journal, users=users, token=token, on_ack=self._on_ack)
         self.producers.append(producer)
         return producer
