@@ -53,11 +53,11 @@ class Scene:
         """Return when ``number`` more posts have been acknowledged: the load flows."""
         await self.load.acked_reach(self.acked + number)
 
-    async def shown_all(self, limit_s: float) -> float | None:
-        """Return the seconds until every client had shown all that was acknowledged; None: not within ``limit_s``."""
-        began = self.now_s
-        while not self.load.has_shown_all():
-            if self.now_s - began > limit_s:
+    async def caught_up(self, limit_s: float) -> float | None:
+        """Return the seconds until all clients had shown what is acknowledged now; None: not within ``limit_s``."""
+        began, due = self.now_s, self.load.acked.copy()
+        while not self.load.has_shown(due):
+            if self.now_s - began > limit_s or self.load.has_lost_a_client:
                 return None
             await asyncio.sleep(0.02)
         return self.now_s - began
