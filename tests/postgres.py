@@ -51,6 +51,7 @@ class Postgres(Databases):
         self._server = postgres_server.Postgres(folder, **settings)
         super().__init__(self._server.url)
         self.start, self.stop = self._server.start, self._server.stop
+        self.pause, self.go_on = self._server.pause, self._server.go_on
 
 
 @contextmanager
