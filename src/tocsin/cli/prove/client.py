@@ -130,6 +130,8 @@ class Client:
             elif packet.startswith(f"42{NAMESPACE},"):
                 name, payload = orjson.loads(packet[len(f"42{NAMESPACE},") :])
                 await self._take(link, name, payload)
+            elif packet.startswith(f"44{NAMESPACE},") and '"retryable":true' in packet:
+                raise ConnectionRefusedError(packet)
             elif not packet.startswith((f"40{NAMESPACE},", f"43{NAMESPACE},", "6")):
                 raise ProtocolError(packet)
 
