@@ -18,7 +18,7 @@ from psycopg import Connection, Cursor, Pipeline, errors
 
 from tocsin.adapters.sql.dialects import for_postgres
 from tocsin.adapters.sql.postgres_batch import Batch
-from tocsin.adapters.sql.postgres_connection import Patience, connect, refusal
+from tocsin.adapters.sql.postgres_connection import Patience, connect, cut, refusal
 from tocsin.adapters.sql.transaction import Foreseen, Outcome, Values
 from tocsin.adapters.sql.writing import OwnTransaction
 from tocsin.domain.errors import TocsinError
@@ -239,6 +239,10 @@ class PostgresWriting:
         """Leave a server that takes no writes any more, as after a failover; a full disk is its own business."""
         if isinstance(error, errors.ReadOnlySqlTransaction):
             self._connection.close()
+
+    def interrupt(self) -> None:
+        """Cut the connection off."""
+        cut(self._connection)
 
     def close(self) -> None:
         """Close the connection."""

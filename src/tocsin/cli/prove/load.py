@@ -85,7 +85,8 @@ class Load:
         route, on_show = self._stack.route(home), self._timeline.on_show
         epoch = next((client.epoch for client in self.clients), None)
         name, token = f"client {number} of {user}", self.token(user)
-        client = Client(name, route, token=token, journal=journal, on_show=on_show, epoch=epoch)
+        open_link = self._stack.links[number % len(self._stack.links)]
+        client = Client(name, route, token=token, journal=journal, on_show=on_show, epoch=epoch, open_link=open_link)
         self.clients.append(client)
         self._due[client] = user
         task = asyncio.create_task(client.run())

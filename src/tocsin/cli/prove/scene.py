@@ -11,6 +11,8 @@ from tocsin.cli.prove.plan import Plan
 from tocsin.cli.prove.stack import Stack
 from tocsin.cli.prove.timeline import Timeline
 
+LOOK_S = 0.05
+
 
 class Scene:
     """
@@ -60,6 +62,15 @@ class Scene:
             if self.now_s - began > limit_s or self.load.has_lost_a_client:
                 return None
             await asyncio.sleep(0.02)
+        return self.now_s - began
+
+    async def until(self, condition: Callable[[], bool], limit_s: float) -> float | None:
+        """Return the seconds until a condition holds, which is looked at often; None: not within ``limit_s``."""
+        began = self.now_s
+        while not condition():
+            if self.now_s - began > limit_s:
+                return None
+            await asyncio.sleep(LOOK_S)
         return self.now_s - began
 
     def mark(self, text: str) -> None:
