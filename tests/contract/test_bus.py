@@ -5,19 +5,11 @@ import asyncio
 import pytest
 
 from tests.bus_nodes import Node, event, starting, until
-from tests.valkey import WITHOUT_SHARDS, valkey
 from tocsin.adapters.bus_local import LocalBus
 from tocsin.adapters.bus_redis import RedisBus
 from tocsin.domain.stream import StreamKey
 
 KEY = "a key for tests, of more than thirty-two bytes"
-
-
-@pytest.fixture(scope="session")
-def plain_url(tmp_path_factory):
-    """Return where a server is that knows no sharded channels."""
-    with valkey(tmp_path_factory.mktemp("valkey-plain"), **WITHOUT_SHARDS) as server:
-        yield server.url
 
 
 @pytest.fixture(params=["local", "redis", "redis-signed", "redis-plain", "redis-unreachable"])
