@@ -131,9 +131,9 @@ async def ask_all(connection: Connection, commands: list[tuple[str | bytes, ...]
     return [await answer(connection) for _ in commands]
 
 
-async def answer(connection: Connection, timeout_s: float | None = None) -> Any:
-    """Return the next answer, or None in vain after some seconds; one that is an error is returned, too."""
+async def answer(connection: Connection) -> Any:
+    """Return the next answer, whenever it comes; one that is an error is returned, too."""
     try:
-        return await connection.read_response(timeout=timeout_s, disconnect_on_error=False)
+        return await connection.read_response(disconnect_on_error=False)
     except ResponseError as error:
         return error
