@@ -8,6 +8,7 @@ subscription that was lost on the way, or one to another server than the one it 
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from secrets import token_hex
 
 from redis.asyncio.connection import AbstractConnection as Connection
@@ -18,6 +19,9 @@ from tocsin.adapters.bus_redis.outbox import PING_S, is_unknown_command
 from tocsin.domain.jitter import jitter
 
 CANARY_S = 5.0
+TURN_S = 1.0
+QUIET_TURNS = 5
+PATIENT_TURNS = 60
 TURN_MESSAGES = 64
 
 
@@ -71,6 +75,7 @@ class Inbox:
         self._awaited = b""
         self._is_back = asyncio.Event()
         self._is_old = False
+        self._taken = 0
         self._is_connected = False
         self.is_up = False
 
@@ -118,7 +123,7 @@ class Inbox:
             self._is_connected = True
             for channel in self._wanted:
                 self._ask(True, channel)
-            await together(self._read(connection), self._tell(connection), self._keep())
+            await together(self._read(connection), self._tell(connection), self._keep(), self._ping(connection))
         finally:
             self._is_connected = self.is_up = False
             self._heard.clear()
@@ -169,32 +174,47 @@ class Inbox:
             self._awaited = token_hex(16).encode()
             self._is_back.clear()
             if await self._carry(self._canary, self._awaited):
-                try:
-                    async with asyncio.timeout(ANSWER_S):
-                        await self._is_back.wait()
-                except TimeoutError:
-                    self._on_deaf(self, True)
-                    raise Again from None
-                self._on_deaf(self, False)
+                is_back = await self._comes_back()
+                self._on_deaf(self, not is_back)
+                if not is_back:
+                    raise Again
             await asyncio.sleep(CANARY_S * jitter(0.75, 1.0))
 
+    async def _comes_back(self) -> bool:
+        """Return whether the canary does: in five seconds of silence, or in a minute where other messages come."""
+        quiet = 0
+        # Looked at in turns: a node that was busy has not been waiting, and one that is behind is not deaf.
+        for _ in range(PATIENT_TURNS):
+            before = self._taken
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TURN_S):
+                    await self._is_back.wait()
+            if self._is_back.is_set():
+                return True
+            quiet = quiet + 1 if before == self._taken else 0
+            if quiet == QUIET_TURNS:
+                return False
+        return False
+
     async def _read(self, connection: Connection) -> None:
-        is_asked = False
-        taken = 0
         while True:
-            told = await answer(connection, PING_S)
-            if told is None:
-                if is_asked:
-                    raise disconnected(f"silent for {PING_S:.0f} s")
-                is_asked = True
-                await connection.send_command("PING")
-                continue
-            is_asked = False
-            self._take(told)
-            taken += 1
-            if taken % TURN_MESSAGES == 0:
+            # Without a deadline, which would cost as much as the message: see _ping.
+            self._take(await answer(connection))
+            self._taken += 1
+            if self._taken % TURN_MESSAGES == 0:
                 # What has arrived already is read without waiting: others on this loop want their turn.
                 await asyncio.sleep(0)
+
+    async def _ping(self, connection: Connection) -> None:
+        """Ask a server that has said nothing for a while, and end with one that goes on so."""
+        while True:
+            before = self._taken
+            await asyncio.sleep(PING_S)
+            if before == self._taken:
+                await connection.send_command("PING")
+                await asyncio.sleep(PING_S)
+                if before == self._taken:
+                    raise disconnected(f"silent for {PING_S:.0f} s")
 
     def _take(self, told: object) -> None:
         match told:
