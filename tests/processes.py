@@ -11,7 +11,7 @@ from secrets import token_hex
 
 from tests.conftest import SECRET
 
-START_S = 30.0
+START_S = 60.0
 STOP_S = 20.0
 
 # Publishes one event to user 7 for each line of its input, and answers with its seq once it is committed.

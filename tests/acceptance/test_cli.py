@@ -14,6 +14,7 @@ import httpx
 import jwt
 import pytest
 import socketio
+from websockets.asyncio.client import connect
 
 from tocsin.cli import main
 
@@ -130,13 +131,15 @@ async def test_clients_are_sent_away_before_the_exit(environment, tmp_path):
 async def test_a_second_signal_cuts_the_drain_short(environment, tmp_path):
     """Who signals twice does not wait for the drain."""
     with serving(environment, tmp_path, TOCSIN_DRAIN_S="20") as process:
-        clients = [await connected(process.url, "/sns") for _ in range(3)]
+        # One leaves every 50 ms.
+        where = f"ws{process.url[4:]}/socket.io/?EIO=4&transport=websocket"
+        clients = [await connect(where, proxy=None) for _ in range(60)]
         process.send_signal(signal.SIGTERM)
         await asyncio.to_thread(drains, process.url)
         process.send_signal(signal.SIGTERM)
         await asyncio.to_thread(process.communicate, timeout=15)
         for client in clients:
-            await asyncio.wait_for(client.wait(), EXIT_S)
+            await asyncio.wait_for(client.wait_closed(), EXIT_S)
 
     assert process.returncode == 0
 
@@ -178,7 +181,7 @@ def refusal(finished):
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_a_setting_that_cannot_work_is_one_line(monkeypatch, capsys, environment, tmp_path, changes, words):
+def test_a_setting_that_cannot_work_is_one_line(monkeypatch, capsys, environment, tmp_path, *, changes, words):
     """A bad setting ends the start with status 2 and one line that names it, and shows no secret."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["tocsin", "serve"])
