@@ -108,10 +108,10 @@ async def running(folder: Path, *command: str, env: dict[str, str]) -> AsyncIter
 
 
 @asynccontextmanager
-async def serving(folder: Path, env: dict[str, str]) -> AsyncIterator[tuple[str, Process]]:
-    """Run ``tocsin serve`` on a free port; yield its URL and its process."""
+async def serving(folder: Path, env: dict[str, str], port: int = 0) -> AsyncIterator[tuple[str, Process]]:
+    """Run ``tocsin serve``, on a free port unless one is named; yield its URL and its process."""
     tocsin = (sys.executable, "-c", "from tocsin.cli import main; main()")
-    async with running(folder, *tocsin, "serve", "--port", "0", env=env) as process:
+    async with running(folder, *tocsin, "serve", "--port", str(port), env=env) as process:
         yield (await process.line()).rpartition(" ")[2], process
 
 

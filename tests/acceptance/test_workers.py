@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.acceptance.rolling_load import load
 from tests.acceptance.stock_clients import TRANSPORTS, stock_client
 from tests.acceptance.wire_socket import connected, eventually
 from tests.conftest import SECRET
@@ -20,13 +21,15 @@ from tocsin import Settings
 from tocsin.adapters.jwt_tokens import issue_token
 from tocsin.domain.user_id import UserId
 
-pytestmark = pytest.mark.slow
+# Three processes to start, on a machine that may be busy.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 NS = "/notifications"
 _SETTINGS = Settings(_env_file=None, jwt_secret=SECRET)
 
 
 def token(user, scope=""):
+    """Return a token that the servers of these tests take."""
     return issue_token(_SETTINGS, UserId(user), ttl_s=600, scope=scope)
 
 
@@ -151,6 +154,23 @@ async def test_a_killed_worker_is_replaced_and_nobody_is_refused(node):
     assert [201] * 40 == statuses
     assert re.search(rf"worker 2 \(process {before[1]}\) has ended: killed by SIGKILL", log)
     assert before[1] not in children(node.pid)
+
+
+async def test_sighup_replaces_the_workers_and_nothing_is_refused_or_lost(node):
+    """Under load each publish is answered 201, and every device hears it once; all it does is to come back."""
+    before = children(node.pid)
+    async with load(node.url, token) as running:
+        await eventually(lambda: len(running.titles) > 20)
+        node.send_signal(signal.SIGHUP)
+        await eventually(lambda: not set(before) & set(children(node.pid)), 120)
+        seen = len(running.titles)
+        await eventually(lambda: len(running.titles) > seen + 20)
+
+    assert {201} == set(running.answers)
+    assert running.comings > len(running.heard)
+    for titles in running.heard:
+        assert sorted(running.titles) == sorted(titles)
+        assert titles == running.heard[0]
 
 
 async def test_without_its_supervisor_no_worker_stays(env, tmp_path):
