@@ -108,7 +108,7 @@ def test_the_compose_file_holds_together():
 
 
 def test_the_unit_waits_for_the_server():
-    """It tells when it is ready, drains on SIGTERM, replaces its workers on SIGHUP, and is not restarted for a bad setting."""
+    """It tells when it is ready, drains, replaces its workers on SIGHUP, and is not restarted for a bad setting."""
     keys = unit()
 
     assert "notify" == keys["Type"]

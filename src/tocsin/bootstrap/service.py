@@ -90,7 +90,7 @@ class Service(Core):
             presence=self.presence,
             activity=self.activity,
             streams=self.streams,
-            limits=RateLimits(parse_rate(settings.limit_user_events)),
+            limits=RateLimits(parse_rate(settings.limit_user_events), is_shared=settings.redis_url is not None),
             host_threads=settings.host_threads,
             user_connections=settings.limit_user_connections,
         )
