@@ -19,15 +19,14 @@ from psycopg import Connection, Cursor, Pipeline, errors
 from tocsin.adapters.sql.dialects import for_postgres
 from tocsin.adapters.sql.postgres_batch import Batch
 from tocsin.adapters.sql.postgres_connection import Patience, connect, cut, refusal
+from tocsin.adapters.sql.statements import BESIDE
 from tocsin.adapters.sql.transaction import Foreseen, Outcome, Values
 from tocsin.adapters.sql.writing import OwnTransaction
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.stream import StreamEvent, StreamKey
 
-# LOCK takes no snapshot: what was committed while it waited is seen. The first mode
-# passes beside itself, the second waits for all who are in a transaction.
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
-_BESIDE = "LOCK TABLE tocsin_life IN ROW SHARE MODE"
+# Waits for all who are in a transaction, and holds up the next.
 _ALONE = "LOCK TABLE tocsin_life IN EXCLUSIVE MODE"
 # How often one that met another before it did anything begins anew.
 _TIMES_ANEW = 3
@@ -160,7 +159,7 @@ class PostgresWriting:
         self.batch.forget()
         self._pipeline = self._open.enter_context(self._connection.pipeline())
         self._connection.execute(_BEGIN)
-        self._connection.execute(_ALONE if alone else _BESIDE)
+        self._connection.execute(_ALONE if alone else BESIDE)
 
     def _connect(self) -> None:
         self._patience.check()
