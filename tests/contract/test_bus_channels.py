@@ -1,6 +1,7 @@
 """Which channels a node listens to: those of its users, a while longer, and everybody's."""
 
 import asyncio
+from pathlib import Path
 
 import orjson
 import pytest
@@ -10,6 +11,8 @@ from tests.bus_nodes import Node, event, starting, until
 from tocsin.adapters.bus_redis import bus as module
 from tocsin.adapters.bus_redis.channels import EVERYBODY, shard_channel
 from tocsin.domain.stream import StreamKey
+
+GUIDE = Path(__file__).parents[2] / "docs/how-to/redis.md"
 
 
 @pytest.fixture
@@ -158,3 +161,22 @@ async def test_a_message_too_big_for_the_server_ends_no_more_than_a_subscription
     here.bus.publish([event(1)])
 
     assert event(1) == await there.next()
+
+
+async def test_the_rights_that_the_guide_names_are_enough(own_valkey, start_node, monkeypatch):
+    """No more of the server than the channels of ours is needed."""
+    monkeypatch.setattr(module, "LINGER_S", 0.0)
+    rights = GUIDE.read_text().partition("ACL SETUSER ")[2].partition("```")[0].split()
+    async with Redis.from_url(own_valkey.url) as redis:
+        await redis.execute_command("ACL", "SETUSER", *rights)
+        await redis.execute_command("ACL", "SETUSER", "default", "off")
+    url = own_valkey.url.replace("//", "//tocsin:secret@")
+    here, there = await start_node(url), await start_node(url)
+    here.bus.publish([event(1)])
+    assert event(1) == await there.next()
+    there.bus.unfollow("bob")
+    await until(lambda: there.bus.stats["channels"] == 2)
+    here.bus.publish_ephemeral(None, "/chat", "user_online", {})
+
+    assert (None, "/chat", "user_online", {}) == await there.next()
+    assert 0 == here.bus.stats["reconnects"]

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from tests.bus_nodes import event, starting, until
+from tests.bus_nodes import Node, event, starting, until
 from tests.valkey_groups import cluster, sentinels
 from tocsin.adapters.bus_redis.channels import EVERYBODY, shard_channel
 
@@ -67,6 +67,16 @@ async def test_a_slot_that_moves_is_followed(running_cluster, start_node, caplog
     assert set(USERS) == {(await there.next()).user_id for _ in USERS}
     assert [] == told(caplog)
     assert [0, 0] == [node.bus.stats["deaf"] for node in (here, there)]
+
+
+async def test_the_url_of_one_server_of_a_cluster_is_told_to_be_wrong(running_cluster, caplog):
+    """The line says how to name a Cluster; events come by the sweep of heads."""
+    node = Node(running_cluster.url.partition(",")[0].replace("+cluster", ""), follows=USERS)
+    await node.bus.start()
+    await until(lambda: node.bus._link.lost)
+    await node.bus.stop()
+
+    assert "redis+cluster://" in caplog.text
 
 
 async def test_a_master_that_is_killed_is_replaced(running_cluster, start_node, caplog):

@@ -73,6 +73,7 @@ class Inbox:
         self._awaited = b""
         self._is_back = asyncio.Event()
         self._is_old = False
+        self._taken = 0
         self._is_connected = False
         self.is_up = False
 
@@ -125,7 +126,7 @@ class Inbox:
             self._is_connected = True
             for channel in self._wanted:
                 self._ask(True, channel)
-            await together(self._read(connection), self._tell(connection), self._keep())
+            await together(self._read(connection), self._tell(connection), self._keep(), self._ping(connection))
         finally:
             self._is_connected = self.is_up = False
             self._heard.clear()
@@ -186,22 +187,24 @@ class Inbox:
             await asyncio.sleep(CANARY_S * jitter(0.75, 1.0))
 
     async def _read(self, connection: Connection) -> None:
-        is_asked = False
-        taken = 0
         while True:
-            told = await answer(connection, PING_S)
-            if told is None:
-                if is_asked:
-                    raise disconnected(f"silent for {PING_S:.0f} s")
-                is_asked = True
-                await connection.send_command("PING")
-                continue
-            is_asked = False
-            self._take(told)
-            taken += 1
-            if taken % TURN_MESSAGES == 0:
+            # Without a deadline, which would cost as much as the message: see _ping.
+            self._take(await answer(connection))
+            self._taken += 1
+            if self._taken % TURN_MESSAGES == 0:
                 # What has arrived already is read without waiting: others on this loop want their turn.
                 await asyncio.sleep(0)
+
+    async def _ping(self, connection: Connection) -> None:
+        """Ask a server that has said nothing for a while, and end with one that goes on so."""
+        while True:
+            before = self._taken
+            await asyncio.sleep(PING_S)
+            if before == self._taken:
+                await connection.send_command("PING")
+                await asyncio.sleep(PING_S)
+                if before == self._taken:
+                    raise disconnected(f"silent for {PING_S:.0f} s")
 
     def _take(self, told: object) -> None:
         match told:
