@@ -10,7 +10,7 @@ from typing import Self
 from urllib.parse import quote
 
 from tocsin.cli.prove.client import Client
-from tocsin.cli.prove.http import HttpError
+from tocsin.cli.prove.http import Http, HttpError
 from tocsin.cli.prove.journal import Journal
 from tocsin.cli.prove.link import OpenLink, websocket
 from tocsin.cli.prove.route import Route
@@ -165,13 +165,13 @@ class Onlooker:
     A user who asks over REST which of those that wrote to it are online.
 
     Args:
-        home: Index of the node that is asked.
+        route: To the node that is asked.
     """
 
-    def __init__(self, scene: Scene, name: str = "onlooker", home: int = 0) -> None:
+    def __init__(self, scene: Scene, name: str, route: Route) -> None:
         self.user = f"{scene.load.run}.{name}"
         self._scene = scene
-        self._http = scene.http(home)
+        self._http = Http(route)
 
     async def meet(self, user: str) -> None:
         """Be written to, so that the user may be seen."""
@@ -211,9 +211,11 @@ class Onlooker:
 
 
 @contextlib.asynccontextmanager
-async def onlooker(scene: Scene, name: str = "onlooker", home: int = 0) -> AsyncIterator[Onlooker]:
-    """Give an onlooker."""
-    one = Onlooker(scene, name, home)
+async def onlooker(
+    scene: Scene, name: str = "onlooker", home: int = 0, *, route: Route | None = None
+) -> AsyncIterator[Onlooker]:
+    """Give one who asks the node of that index, or goes another way to a node."""
+    one = Onlooker(scene, name, route or scene.stack.route(home))
     try:
         yield one
     finally:
