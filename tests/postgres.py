@@ -12,7 +12,7 @@ import psycopg
 from sqlalchemy.engine import make_url
 
 from tocsin.adapters.sql import schema
-from tocsin.cli.prove import postgres as postgres_server
+from tocsin.cli.prove.postgres import Postgres as Server
 
 
 class Databases:
@@ -48,7 +48,7 @@ class Postgres(Databases):
     """A server on a port of its own, which stays the same over restarts."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
-        self._server = postgres_server.Postgres(folder, **settings)
+        self._server = Server(folder, **settings)
         super().__init__(self._server.url)
         self.start, self.stop = self._server.start, self._server.stop
         self.pause, self.go_on = self._server.pause, self._server.go_on

@@ -1,5 +1,6 @@
 """One fault over time as inline SVG: two lines, and a stroke for each of the fault's moments."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from html import escape
@@ -8,6 +9,7 @@ from tocsin.cli.prove.timeline import STEP_S, Timeline
 
 WIDTH, HEIGHT = 960, 260
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 28, 36
+ROWS = 4
 MAX_POINTS = 240
 MAX_LABELS = 12
 
@@ -26,7 +28,7 @@ def chart(timeline: Timeline, duration_s: float, name: str) -> str:
     duration_s = max(duration_s, STEP_S)
     per_point = max(1, -(-int(duration_s / STEP_S) // MAX_POINTS))
     rates = [_rates(counts, duration_s, per_point) for counts in (timeline.deliveries, timeline.acks)]
-    top = _nice(max(1.0, *rates[0], *rates[1]))
+    top = ROWS * _nice(max(1.0, *rates[0], *rates[1]) / ROWS)
     parts = [*_grid(duration_s, top), *_marks(timeline, duration_s)]
     for kind, rate in zip(("deliveries", "acks"), rates, strict=True):
         points = " ".join(
@@ -57,22 +59,18 @@ def _y(rate: float, top: float) -> float:
     return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * rate / top
 
 
-def _nice(value: float, parts: int = 1) -> float:
-    """Return the least of 1, 2, 2.5, 5 × 10^n that is no less than a part of the value."""
-    wanted, unit = value / parts, 0.01
-    while True:
-        for factor in (1, 2, 2.5, 5):
-            if unit * factor >= wanted:
-                return unit * factor
-        unit *= 10
+def _nice(value: float) -> float:
+    """Return the least number of few digits that is no less than a value above 0."""
+    unit = 10.0 ** math.floor(math.log10(value))
+    return next(unit * factor for factor in (1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10) if unit * factor >= value)
 
 
 def _grid(duration_s: float, top: float) -> Iterator[str]:
-    for part in range(5):
-        rate, y = top * part / 4, _y(top * part / 4, top)
+    for part in range(ROWS + 1):
+        rate, y = top * part / ROWS, _y(top * part / ROWS, top)
         yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         yield f'<text class="axis" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{rate:,.10g}</text>'
-    step_s = _nice(duration_s, 10)
+    step_s = _nice(duration_s / 10)
     for number in range(int(duration_s / step_s) + 1):
         at_s = number * step_s
         x, y = _x(at_s, duration_s), HEIGHT - BOTTOM + 18
