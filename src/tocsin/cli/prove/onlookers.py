@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote
 
 from tocsin.cli.prove.client import Client
@@ -143,12 +143,7 @@ class Probe(Visitor):
         body = {"user_id": self.user, "type": "probe", "title": key, "message": "", "data": {"key": key}}
         self._arrived.clear()
         began = time.monotonic()
-        try:
-            answer = await self._http.request("POST", "/api/notifications", body, self._headers)
-        except HttpError:
-            found.refused += 1
-            return
-        if answer.status != 201:
+        if not await self._is_taken(key, body):
             found.refused += 1
             return
         try:
@@ -158,6 +153,14 @@ class Probe(Visitor):
             found.missing += 1
         else:
             found.ms.append(1000 * (time.monotonic() - began))
+
+    async def _is_taken(self, key: str, body: dict[str, Any]) -> bool:
+        headers = {**self._headers, "Idempotency-Key": f"{self.user}.{key}"}
+        for _ in range(2):
+            # A server closes a connection that was idle for a while, maybe in this very moment.
+            with contextlib.suppress(HttpError):
+                return (await self._http.request("POST", "/api/notifications", body, headers)).status == 201
+        return False
 
 
 class Onlooker:
