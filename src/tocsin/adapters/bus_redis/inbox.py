@@ -8,6 +8,7 @@ subscription that was lost on the way, or one to another server than the one it 
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from secrets import token_hex
 
 from redis.asyncio.connection import AbstractConnection as Connection
@@ -18,6 +19,9 @@ from tocsin.adapters.bus_redis.outbox import PING_S, is_unknown_command
 from tocsin.domain.jitter import jitter
 
 CANARY_S = 5.0
+TURN_S = 1.0
+QUIET_TURNS = 5
+PATIENT_TURNS = 60
 TURN_MESSAGES = 64
 
 
@@ -28,7 +32,7 @@ class Inbox:
     Args:
         name: Of its connection.
         link: Knows which connections are down.
-        canary: A channel of this server that nobody else listens to.
+        find_canary: Returns a channel of this server that nobody else listens to, or None: no channel is there.
         carry: Publishes to a channel of this server; returns whether the server took it.
         on_message: Called with what others publish to the channels.
         on_gap: Called when something may have been missed: the subscription is new, or a channel of it late.
@@ -43,7 +47,7 @@ class Inbox:
         self,
         name: str,
         link: RedisLink,
-        canary: str,
+        find_canary: Callable[[], str | None],
         *,
         carry: Callable[[str, bytes], Awaitable[bool]],
         on_message: Callable[[bytes], None],
@@ -53,7 +57,8 @@ class Inbox:
     ) -> None:
         self.name = name
         self._link = link
-        self._canary = canary
+        self._find_canary = find_canary
+        self._canary = ""
         self._carry = carry
         self._on_message = on_message
         self._on_gap = on_gap
@@ -71,6 +76,7 @@ class Inbox:
         self._awaited = b""
         self._is_back = asyncio.Event()
         self._is_old = False
+        self._taken = 0
         self._is_connected = False
         self.is_up = False
 
@@ -86,6 +92,8 @@ class Inbox:
         self._wanted.discard(channel)
         self._late.discard(channel)
         self._heard.discard(channel)
+        # Nobody waits for it any more.
+        self._progress.set()
         self._ask(False, channel)
 
     def _ask(self, is_wanted: bool, channel: str) -> None:
@@ -101,24 +109,27 @@ class Inbox:
 
         In the last two cases ``on_gap`` follows when they do.
         """
-        missing = set(channels) & self._wanted
-        try:
+        awaited = set(channels)
+        with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while self.is_up and not missing <= self._heard:
+                while self.is_up and not awaited & self._wanted <= self._heard:
                     self._progress.clear()
                     await self._progress.wait()
-        except TimeoutError:
-            self._late |= (missing & self._wanted) - self._heard
+        # Also when the connection is not up: it may be so, and tell of its gap, before these are confirmed.
+        self._late |= (awaited & self._wanted) - self._heard
 
     async def receive(self, connection: Connection) -> None:
         """Hand on what the server tells, until the connection ends."""
         try:
+            if (canary := self._find_canary()) is None:
+                raise Again
+            self._canary = canary
             async with asyncio.timeout(ANSWER_S):
                 await self._find_command(connection)
             self._is_connected = True
             for channel in self._wanted:
                 self._ask(True, channel)
-            await together(self._read(connection), self._tell(connection), self._keep())
+            await together(self._read(connection), self._tell(connection), self._keep(), self._ping(connection))
         finally:
             self._is_connected = self.is_up = False
             self._heard.clear()
@@ -169,32 +180,47 @@ class Inbox:
             self._awaited = token_hex(16).encode()
             self._is_back.clear()
             if await self._carry(self._canary, self._awaited):
-                try:
-                    async with asyncio.timeout(ANSWER_S):
-                        await self._is_back.wait()
-                except TimeoutError:
-                    self._on_deaf(self, True)
-                    raise Again from None
-                self._on_deaf(self, False)
+                is_back = await self._comes_back()
+                self._on_deaf(self, not is_back)
+                if not is_back:
+                    raise Again
             await asyncio.sleep(CANARY_S * jitter(0.75, 1.0))
 
+    async def _comes_back(self) -> bool:
+        """Return whether the canary does: in five seconds of silence, or in a minute where other messages come."""
+        quiet = 0
+        # Looked at in turns: a node that was busy has not been waiting, and one that is behind is not deaf.
+        for _ in range(PATIENT_TURNS):
+            before = self._taken
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TURN_S):
+                    await self._is_back.wait()
+            if self._is_back.is_set():
+                return True
+            quiet = quiet + 1 if before == self._taken else 0
+            if quiet == QUIET_TURNS:
+                return False
+        return False
+
     async def _read(self, connection: Connection) -> None:
-        is_asked = False
-        taken = 0
         while True:
-            told = await answer(connection, PING_S)
-            if told is None:
-                if is_asked:
-                    raise disconnected(f"silent for {PING_S:.0f} s")
-                is_asked = True
-                await connection.send_command("PING")
-                continue
-            is_asked = False
-            self._take(told)
-            taken += 1
-            if taken % TURN_MESSAGES == 0:
+            # Without a deadline, which would cost as much as the message: see _ping.
+            self._take(await answer(connection))
+            self._taken += 1
+            if self._taken % TURN_MESSAGES == 0:
                 # What has arrived already is read without waiting: others on this loop want their turn.
                 await asyncio.sleep(0)
+
+    async def _ping(self, connection: Connection) -> None:
+        """Ask a server that has said nothing for a while, and end with one that goes on so."""
+        while True:
+            before = self._taken
+            await asyncio.sleep(PING_S)
+            if before == self._taken:
+                await connection.send_command("PING")
+                await asyncio.sleep(PING_S)
+                if before == self._taken:
+                    raise disconnected(f"silent for {PING_S:.0f} s")
 
     def _take(self, told: object) -> None:
         match told:
@@ -207,7 +233,7 @@ class Inbox:
                 self._confirm(True, channel.decode())
             case [b"unsubscribe" | b"sunsubscribe", bytes(channel), _]:
                 self._confirm(False, channel.decode())
-            case MovedError() if self._asked:
+            case MovedError():
                 self._refuse()
             case ResponseError():
                 raise told
@@ -233,8 +259,13 @@ class Inbox:
             self._on_moved(channel)
 
     def _refuse(self) -> None:
+        if not self._asked:
+            # To give up a channel that the server has taken back meanwhile, which counted as the answer.
+            return
         # Answers come in the order of what was asked.
         _, channel = self._asked.popleft()
         self._in_flight[channel] -= 1
+        if not self._in_flight[channel]:
+            del self._in_flight[channel]
         if channel in self._wanted:
             self._on_moved(channel)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any
 
+from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection as Connection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
@@ -127,13 +128,14 @@ async def together(*parts: Coroutine[Any, Any, None]) -> None:
 
 async def ask_all(connection: Connection, commands: list[tuple[str | bytes, ...]]) -> list[Any]:
     """Send commands at once and return their answers, those that are errors too."""
-    await connection.send_packed_command(connection.pack_commands(commands))
+    # redis-py packs in Python, at ten times the cost.
+    await connection.send_packed_command(b"".join([pack_command(command) for command in commands]))  # type: ignore[arg-type]
     return [await answer(connection) for _ in commands]
 
 
-async def answer(connection: Connection, timeout_s: float | None = None) -> Any:
-    """Return the next answer, or None in vain after some seconds; one that is an error is returned, too."""
+async def answer(connection: Connection) -> Any:
+    """Return the next answer, whenever it comes; one that is an error is returned, too."""
     try:
-        return await connection.read_response(timeout=timeout_s, disconnect_on_error=False)
+        return await connection.read_response(disconnect_on_error=False)
     except ResponseError as error:
         return error

@@ -66,16 +66,14 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def put(self, waiting: Iterable[Waiting]) -> None:
+    def put(self, waiting: list[Waiting]) -> None:
         """Add what is to be published, in order."""
         if not self.is_up:
             waiting = _keys(waiting)
-        before = len(self._waiting)
-        for one in waiting:
-            self._waiting.append(one)
-            self._waiting_bytes += _size(one)
-        if len(self._waiting) == before:
+        if not waiting:
             return
+        self._waiting.extend(waiting)
+        self._waiting_bytes += sum(map(_size, waiting))
         dropped = 0
         while len(self._waiting) > MAX_WAITING or self._waiting_bytes > MAX_WAITING_BYTES:
             self._waiting_bytes -= _size(self._waiting.popleft())
