@@ -82,6 +82,14 @@ async def test_messages_to_and_fro_at_once(opened):
     assert [30, 30] == [one.seq for one in await opened.store.heads([StreamKey(user, "/chat") for user in pair])]
 
 
+async def test_a_batch_may_be_larger_than_what_a_socket_takes(store):
+    """While the server reads, nobody waits for its answer."""
+    users, payload = [f"user {n:03}" for n in range(300)], b"[" + b"1" * 60_000 + b"]"
+    await asyncio.gather(*[store.append_event("/orders", "moved", users, payload) for _ in range(2)])
+
+    assert [2] * 300 == [one.seq for one in await store.heads([StreamKey(user, "/orders") for user in users])]
+
+
 @pytest.fixture
 def statements(monkeypatch):
     """Return the texts that are sent to PostgreSQL, but for BEGIN, LOCK and COMMIT."""

@@ -9,7 +9,10 @@ import time
 
 import psycopg
 from psycopg import Connection, conninfo, errors
+from psycopg.abc import PQGen
+from psycopg.pq.abc import PGconn
 from psycopg.types.numeric import Int8Dumper
+from psycopg.waiting import Ready, Wait
 
 from tocsin.domain.errors import Overloaded, StorageFull, TocsinError
 
@@ -68,6 +71,22 @@ def connect(url: str) -> Connection:
     connection.prepared_max = _PREPARED
     connection.execute(_SETTINGS)
     return connection
+
+
+def send_all(connection: Connection) -> None:
+    """
+    Send what is still held back of the statements of a pipeline.
+
+    psycopg tries it once and then waits for answers, and a server that waits for the rest gives none.
+    """
+    if connection.pgconn.flush():
+        connection.wait(_sending(connection.pgconn))
+
+
+def _sending(pgconn: PGconn) -> PQGen[None]:
+    while pgconn.flush():
+        if (yield Wait.RW) & Ready.R:
+            pgconn.consume_input()
 
 
 def refusal(error: Exception) -> TocsinError | None:

@@ -18,7 +18,7 @@ from psycopg import Connection, Cursor, Pipeline, errors
 
 from tocsin.adapters.sql.dialects import for_postgres
 from tocsin.adapters.sql.postgres_batch import Batch
-from tocsin.adapters.sql.postgres_connection import Patience, connect, refusal
+from tocsin.adapters.sql.postgres_connection import Patience, connect, refusal, send_all
 from tocsin.adapters.sql.transaction import Foreseen, Outcome, Values
 from tocsin.adapters.sql.writing import OwnTransaction
 from tocsin.domain.errors import TocsinError
@@ -182,7 +182,9 @@ class PostgresWriting:
         return self._send_now(for_postgres(statement), values)
 
     def _send_now(self, text: str, values: Values) -> Cursor:
-        return self._connection.cursor().execute(text, values)
+        cursor = self._connection.cursor().execute(text, values)
+        send_all(self._connection)
+        return cursor
 
     def keep(self, statement: str, rows: Sequence[Values]) -> bool:
         """Keep new rows, to be written with those of others; return whether these can be."""
@@ -196,6 +198,7 @@ class PostgresWriting:
         self.batch.write_before(statement)
         cursor = self._connection.cursor()
         cursor.executemany(for_postgres(statement), rows)
+        send_all(self._connection)
         return cursor
 
     def wait(self) -> None:
