@@ -1,13 +1,16 @@
 """What holds while operations share transactions: each is done as if it were alone."""
 
 import asyncio
+from functools import partial
 from random import Random
 
+import psycopg
 import pytest
 
 from tocsin.adapters.sql.postgres_writing import PostgresWriting
+from tocsin.adapters.sql.transaction import NOTHING_FORESEEN
 from tocsin.application.once import Once
-from tocsin.domain.errors import NotFound
+from tocsin.domain.errors import NotFound, Overloaded
 from tocsin.domain.message import MessageDraft
 from tocsin.domain.notification import InboxFilter
 from tocsin.domain.stream import StreamKey
@@ -115,3 +118,24 @@ async def test_many_are_a_few_statements(statements, opened, draft):
     creates = [store.create_notifications([draft(f"u{n}")], Once("b", f"{n}", b"f")) for n in range(200)]
     await asyncio.gather(first, *creates)
     assert len(statements) <= 3 * counts[0]
+
+
+@pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("is_foreseen", [True, False])
+async def test_a_transaction_that_does_not_end_is_waited_for_once(monkeypatch, store, postgres_url, is_foreseen):
+    """A host's that holds a counter: not each of those that share a batch waits for its time-out."""
+    begin, begun = PostgresWriting._begin, []
+    monkeypatch.setattr(PostgresWriting, "_begin", lambda self, **how: begun.append(how) or begin(self, **how))
+    if not is_foreseen:
+        monkeypatch.setattr("tocsin.adapters.sql.store.Foreseen", lambda *_: NOTHING_FORESEEN)
+    append = partial(store.append_event, "/orders", "moved", ["alice"], b"{}")
+    await append()
+    store._writing._connection.execute("SET lock_timeout = '100ms'")
+    with psycopg.connect(postgres_url) as host:
+        host.execute("LOCK TABLE tocsin_life IN ROW SHARE MODE")
+        host.execute("SELECT seq FROM tocsin_stream FOR UPDATE")
+        begun.clear()
+        answers = await asyncio.gather(*[append() for _ in range(20)], return_exceptions=True)
+    assert {Overloaded} == {type(one) for one in answers}
+    assert len(begun) <= 4
+    assert 2 == (await append())[0].seq

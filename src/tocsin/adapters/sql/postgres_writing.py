@@ -138,8 +138,8 @@ class PostgresWriting:
         """
         Begin a transaction and take the counters that are foreseen; connect again where the connection has broken.
 
-        Who meets another one there has done nothing yet, waits for its end and begins anew. Where it raises, there
-        is no transaction.
+        Who meets another one there has done nothing yet, waits for its end and begins anew. Where it raises, as when
+        that end does not come in time, there is no transaction.
         """
         if self._connection.closed:
             self._connect()
@@ -149,9 +149,9 @@ class PostgresWriting:
             try:
                 self._begin(alone=alone)
                 self.batch.foresee(wanted)
-            except Exception:
+            except Exception as error:
                 self.roll_back()
-                if self.is_lost or not wanted:
+                if self.is_lost or not wanted or isinstance(error, errors.LockNotAvailable):
                     raise
             else:
                 return
@@ -161,6 +161,8 @@ class PostgresWriting:
         self._pipeline = self._open.enter_context(self._connection.pipeline())
         self._connection.execute(_BEGIN)
         self._connection.execute(_ALONE if alone else _BESIDE)
+        if alone:
+            self.wait()
 
     def _connect(self) -> None:
         self._patience.check()
