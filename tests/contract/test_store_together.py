@@ -10,7 +10,7 @@ import pytest
 from tocsin.adapters.sql.postgres_writing import PostgresWriting
 from tocsin.adapters.sql.transaction import NOTHING_FORESEEN
 from tocsin.application.once import Once
-from tocsin.domain.errors import NotFound, Overloaded
+from tocsin.domain.errors import Invalid, NotFound, Overloaded
 from tocsin.domain.message import MessageDraft
 from tocsin.domain.notification import InboxFilter
 from tocsin.domain.stream import StreamKey
@@ -28,6 +28,22 @@ async def test_text_of_any_kind_is_stored_as_it_is(opened, draft):
     assert [(one.title, one.message, one.data) for one in drafts] * 2 == [
         (one.title, one.message, one.data) for one in reversed(page.notifications)
     ]
+
+
+async def test_a_nul_in_what_is_asked_for_is_no_bug_of_ours(store, draft):
+    """It is refused or not found, also where it was foreseen, and those beside it are carried out."""
+    asked = (
+        store.mark_notification_read("alice", "a\0b"),
+        store.get_notification("alice", "a\0b"),
+        store.create_notifications([draft()], Once("shop", "a\0b", b"f")),
+        store.create_notifications([draft(title="\0")]),
+        *[store.create_notifications([draft("bob")]) for _ in range(5)],
+    )
+    *asked, last = await asyncio.gather(*asked, return_exceptions=True)
+
+    assert {NotFound, Invalid, list} >= {type(one) for one in asked}
+    assert ["bob"] == [one.user_id for one in last]
+    assert 5 == (await store.notification_stats("bob")).total
 
 
 async def test_the_log_and_the_badge_are_right_after_anything(opened, draft):

@@ -14,8 +14,10 @@ from psycopg.pq.abc import PGconn
 from psycopg.types.numeric import Int8Dumper
 from psycopg.waiting import Ready, Wait
 
-from tocsin.domain.errors import Overloaded, StorageFull, TocsinError
+from tocsin.domain.errors import Invalid, Overloaded, StorageFull, TocsinError
 
+# What psycopg says of a text that PostgreSQL can neither store nor look for.
+_NUL = "NUL (0x00)"
 _CONNECT_TIMEOUT_S = 3
 _RETRY_FIRST_S = 0.1
 _RETRY_MOST_S = 5.0
@@ -97,6 +99,8 @@ def refusal(error: Exception) -> TocsinError | None:
         return Overloaded("other transactions hold the database", retry_after_s=1.0)
     if isinstance(error, psycopg.OperationalError | errors.ReadOnlySqlTransaction):
         return Overloaded("the database can't be reached now", retry_after_s=2.0)
+    if isinstance(error, psycopg.DataError) and _NUL in str(error):
+        return Invalid("a text holds a NUL character")
     return None
 
 
