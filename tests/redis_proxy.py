@@ -13,7 +13,7 @@ class RedisProxy:
     Attributes:
         url: Where it is, for ``TOCSIN_REDIS_URL``.
         held: Set once something waits for ``go_on``.
-        is_mute: Messages of subscriptions are dropped; all else passes.
+        muted: Pieces from the server that have these bytes in them are dropped; None: none.
     """
 
     def __init__(self, target: str) -> None:
@@ -21,9 +21,10 @@ class RedisProxy:
         self._target = (parts.hostname, parts.port)
         self._words = b""
         self._go_on = asyncio.Event()
+        self._serving: set[asyncio.Task[None]] = set()
         self.url = ""
         self.held = asyncio.Event()
-        self.is_mute = False
+        self.muted: bytes | None = None
 
     def hold(self, words: bytes) -> None:
         """Let a piece to the server that has these bytes in it wait, and all that follow it."""
@@ -35,7 +36,17 @@ class RedisProxy:
         self._words = b""
         self._go_on.set()
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def close(self) -> None:
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(*self._target)
         tasks = [asyncio.create_task(self._up(reader, back)), asyncio.create_task(self._down(there, writer))]
         try:
@@ -46,6 +57,8 @@ class RedisProxy:
             await asyncio.gather(*tasks, return_exceptions=True)
             for one in (writer, back):
                 one.close()
+                with suppress(OSError):
+                    await one.wait_closed()
 
     async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -58,7 +71,7 @@ class RedisProxy:
     async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while piece := await reader.read(65_536):
-                if not (self.is_mute and b"message\r\n" in piece):
+                if self.muted is None or self.muted not in piece:
                     writer.write(piece)
 
 
@@ -66,10 +79,10 @@ class RedisProxy:
 async def proxy(target: str) -> AsyncIterator[RedisProxy]:
     """Stand in front of a server, on this event loop."""
     redis = RedisProxy(target)
-    server = await asyncio.start_server(redis.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(redis.accept, "127.0.0.1", 0)
     redis.url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
     try:
         yield redis
     finally:
-        redis.go_on()
         server.close()
+        await redis.close()

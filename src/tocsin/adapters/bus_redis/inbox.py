@@ -19,6 +19,9 @@ from tocsin.adapters.bus_redis.outbox import PING_S, is_unknown_command
 from tocsin.domain.jitter import jitter
 
 CANARY_S = 5.0
+TURN_S = 1.0
+QUIET_TURNS = 5
+PATIENT_TURNS = 60
 TURN_MESSAGES = 64
 
 
@@ -177,14 +180,27 @@ class Inbox:
             self._awaited = token_hex(16).encode()
             self._is_back.clear()
             if await self._carry(self._canary, self._awaited):
-                try:
-                    async with asyncio.timeout(ANSWER_S):
-                        await self._is_back.wait()
-                except TimeoutError:
-                    self._on_deaf(self, True)
-                    raise Again from None
-                self._on_deaf(self, False)
+                is_back = await self._comes_back()
+                self._on_deaf(self, not is_back)
+                if not is_back:
+                    raise Again
             await asyncio.sleep(CANARY_S * jitter(0.75, 1.0))
+
+    async def _comes_back(self) -> bool:
+        """Return whether the canary does: in five seconds of silence, or in a minute where other messages come."""
+        quiet = 0
+        # Looked at in turns: a node that was busy has not been waiting, and one that is behind is not deaf.
+        for _ in range(PATIENT_TURNS):
+            before = self._taken
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TURN_S):
+                    await self._is_back.wait()
+            if self._is_back.is_set():
+                return True
+            quiet = quiet + 1 if before == self._taken else 0
+            if quiet == QUIET_TURNS:
+                return False
+        return False
 
     async def _read(self, connection: Connection) -> None:
         while True:
