@@ -55,10 +55,10 @@ class RedisProxy:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            # Both before the first wait, which may be cancelled.
             for one in (writer, back):
                 one.close()
-                with suppress(OSError):
-                    await one.wait_closed()
+            await asyncio.gather(writer.wait_closed(), back.wait_closed(), return_exceptions=True)
 
     async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
