@@ -102,6 +102,27 @@ async def test_users_of_one_shard_share_its_channel(redis_url, start_node, monke
     await until(lambda: there.bus.stats["channels"] == 1)
 
 
+async def test_who_comes_and_goes_leaves_nothing_behind(redis_url, start_node, monkeypatch):
+    """However many did, and however often: one timer waits while somebody is still listened to."""
+    monkeypatch.setattr(module, "LINGER_S", 1.0)
+    node = await start_node(redis_url, follows=[])
+    for _ in range(100):
+        node.bus.follow("alice")
+        node.bus.unfollow("alice")
+    timers = [timer for timer in asyncio.get_running_loop()._scheduled if "_let_go" in repr(timer)]
+    for number in range(5_000):
+        node.bus.follow(f"user-{number}")
+        node.bus.unfollow(f"user-{number}")
+    await until(lambda: node.bus.stats["channels"] == 1)
+    (inbox,) = node.bus._routes._inboxes.values()
+    await until(lambda: not inbox._asked and not inbox._to_ask)
+
+    assert 1 == len(timers)
+    assert [0, 0, 0, 1, 1] == [
+        len(kept) for kept in (node.bus._users, node.bus._lingering, inbox._in_flight, inbox._wanted, inbox._heard)
+    ]
+
+
 @pytest.mark.parametrize("is_started", [True, False])
 async def test_without_a_server_nobody_waits_to_be_heard(is_started, monkeypatch):
     """The sweep of heads is all there is then."""

@@ -169,20 +169,25 @@ class Resumer:
                     log.warning("reading heads failed: %s", error, exc_info=not isinstance(error, TocsinError))
                     for catch_up in batch:
                         catch_up.socket.connection.close("unavailable")
+                    # Others may have joined by a live event meanwhile.
+                    self._live.on_wake([catch_up.stream.key for catch_up in batch])
                     continue
                 for catch_up, head in zip(batch, heads, strict=True):
+                    self._take_head(catch_up.stream, head)
                     if catch_up.socket.connected:
                         self._start_from(catch_up, head)
         finally:
             self._asker = None
 
-    def _start_from(self, catch_up: CatchUp, head: Head) -> None:
-        cursor, stream = catch_up.cursor, catch_up.stream
+    def _take_head(self, stream: LiveStream, head: Head) -> None:
         if not stream.has_room and (stream.head < head.seq or not stream.is_head_known):
             stream.skip_to(head.seq)
         elif head.seq > stream.head:
             # Others joined before events of other nodes arrived here, and this may be the only look at the log.
             self._live.read_up_to(stream, head.seq)
+
+    def _start_from(self, catch_up: CatchUp, head: Head) -> None:
+        cursor, stream = catch_up.cursor, catch_up.stream
         if cursor is None:
             # What was committed after CONNECT is live for this client, even if the head tells of it already.
             catch_up.after = min(head.seq, stream.first_live - 1) if stream.first_live else head.seq

@@ -79,6 +79,7 @@ class RedisBus:
         )
         self._users: Counter[str] = Counter()
         self._lingering: dict[str, float] = {}
+        self._letting_go: asyncio.TimerHandle | None = None
         self._is_heard = False
         self.received = 0
         self.dropped = self._complaints.counts
@@ -152,11 +153,12 @@ class RedisBus:
         if self._users[channel]:
             return
         del self._users[channel]
-        if not self._lingering:
-            asyncio.get_running_loop().call_later(LINGER_S, self._let_go)
+        if self._letting_go is None:
+            self._letting_go = asyncio.get_running_loop().call_later(LINGER_S, self._let_go)
         self._lingering[channel] = time.monotonic() + LINGER_S
 
     def _let_go(self) -> None:
+        self._letting_go = None
         now = time.monotonic()
         # In the order of their time.
         while self._lingering and (channel := next(iter(self._lingering))) and self._lingering[channel] <= now:
@@ -165,7 +167,7 @@ class RedisBus:
         if self._lingering:
             left_s = next(iter(self._lingering.values())) - now
             # One timer for all that go within a second.
-            asyncio.get_running_loop().call_later(max(left_s, 1.0), self._let_go)
+            self._letting_go = asyncio.get_running_loop().call_later(max(left_s, 1.0), self._let_go)
 
     async def heard(self, user_ids: Collection[UserId]) -> None:
         """Return once what other nodes publish to these users arrives here; see ``Bus``."""

@@ -32,7 +32,7 @@ class Inbox:
     Args:
         name: Of its connection.
         link: Knows which connections are down.
-        canary: A channel of this server that nobody else listens to.
+        find_canary: Returns a channel of this server that nobody else listens to, or None: no channel is there.
         carry: Publishes to a channel of this server; returns whether the server took it.
         on_message: Called with what others publish to the channels.
         on_gap: Called when something may have been missed: the subscription is new, or a channel of it late.
@@ -47,7 +47,7 @@ class Inbox:
         self,
         name: str,
         link: RedisLink,
-        canary: str,
+        find_canary: Callable[[], str | None],
         *,
         carry: Callable[[str, bytes], Awaitable[bool]],
         on_message: Callable[[bytes], None],
@@ -57,7 +57,8 @@ class Inbox:
     ) -> None:
         self.name = name
         self._link = link
-        self._canary = canary
+        self._find_canary = find_canary
+        self._canary = ""
         self._carry = carry
         self._on_message = on_message
         self._on_gap = on_gap
@@ -91,6 +92,8 @@ class Inbox:
         self._wanted.discard(channel)
         self._late.discard(channel)
         self._heard.discard(channel)
+        # Nobody waits for it any more.
+        self._progress.set()
         self._ask(False, channel)
 
     def _ask(self, is_wanted: bool, channel: str) -> None:
@@ -106,18 +109,21 @@ class Inbox:
 
         In the last two cases ``on_gap`` follows when they do.
         """
-        missing = set(channels) & self._wanted
-        try:
+        awaited = set(channels)
+        with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while self.is_up and not missing <= self._heard:
+                while self.is_up and not awaited & self._wanted <= self._heard:
                     self._progress.clear()
                     await self._progress.wait()
-        except TimeoutError:
-            self._late |= (missing & self._wanted) - self._heard
+        # Also when the connection is not up: it may be so, and tell of its gap, before these are confirmed.
+        self._late |= (awaited & self._wanted) - self._heard
 
     async def receive(self, connection: Connection) -> None:
         """Hand on what the server tells, until the connection ends."""
         try:
+            if (canary := self._find_canary()) is None:
+                raise Again
+            self._canary = canary
             async with asyncio.timeout(ANSWER_S):
                 await self._find_command(connection)
             self._is_connected = True
@@ -227,7 +233,7 @@ class Inbox:
                 self._confirm(True, channel.decode())
             case [b"unsubscribe" | b"sunsubscribe", bytes(channel), _]:
                 self._confirm(False, channel.decode())
-            case MovedError() if self._asked:
+            case MovedError():
                 self._refuse()
             case ResponseError():
                 raise told
@@ -253,8 +259,13 @@ class Inbox:
             self._on_moved(channel)
 
     def _refuse(self) -> None:
+        if not self._asked:
+            # To give up a channel that the server has taken back meanwhile, which counted as the answer.
+            return
         # Answers come in the order of what was asked.
         _, channel = self._asked.popleft()
         self._in_flight[channel] -= 1
+        if not self._in_flight[channel]:
+            del self._in_flight[channel]
         if channel in self._wanted:
             self._on_moved(channel)

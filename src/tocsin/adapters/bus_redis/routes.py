@@ -185,7 +185,8 @@ class Routes:
             await asyncio.sleep(jitter(LOOK_SOON_S / 2, LOOK_SOON_S))
 
     def _apply(self) -> None:
-        known = self._places.known
+        # Others hold nothing of ours.
+        known = {place for place in self._places.known if self._canary_at(place) is not None}
         for place in known - self._outboxes.keys():
             self._open(place)
         # After the others, which are part of the same outage until they work.
@@ -196,17 +197,19 @@ class Routes:
                 self._place(channel, is_late=True)
         self.put(self._unplaced.empty())
 
+    def _canary_at(self, place: Place) -> str | None:
+        """Return a channel for this node alone; it moves with the slot of the first channel that is there."""
+        there = next((channel for channel in all_channels() if self._places.of(channel) == place), None)
+        return None if there is None else canary_channel(there, self._node)
+
     def _open(self, place: Place) -> None:
-        anchor = next((channel for channel in all_channels() if self._places.of(channel) == place), None)
-        if anchor is None:
-            return  # nothing of ours is there
         outbox = self._outboxes[place] = self._outbox(f"publish {place}")
         self._keep(outbox.name, place, outbox.send)
         if self._is_heard:
             inbox = self._inboxes[place] = Inbox(
                 f"subscribe {place}",
                 self._link,
-                canary_channel(anchor, self._node),
+                lambda: self._canary_at(place),
                 carry=outbox.carry,
                 on_message=self._on_message,
                 on_gap=self._gap_soon,

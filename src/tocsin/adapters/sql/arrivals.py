@@ -11,12 +11,11 @@ from typing import Any
 
 import orjson
 
-from tocsin.adapters.sql import deliveries, streams
+from tocsin.adapters.sql import deliveries, preferences, streams
 from tocsin.adapters.sql.inbox_queries import from_row
 from tocsin.adapters.sql.inbox_statements import CONTENT, SQL
-from tocsin.adapters.sql.preferences import effective
 from tocsin.adapters.sql.schema import notification as table
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import Foreseen, Transaction
 from tocsin.adapters.sql.words import words
 from tocsin.application.texts import Lang
 from tocsin.domain.delivery import Ending
@@ -53,6 +52,14 @@ def prepare(draft: NotificationDraft, lang: Lang = "en") -> Prepared:
     return Prepared(draft, orjson.dumps(draft.data), lang)
 
 
+def foreseen(prepared: Sequence[Prepared]) -> Foreseen:
+    """Return what ``create`` will ask for."""
+    users = {one.draft.user_id for one in prepared}
+    return Foreseen(
+        [StreamKey(user_id, NAMESPACE) for user_id in users], [*preferences.foreseen(users), *deliveries.foreseen()]
+    )
+
+
 def create(transaction: Transaction, prepared: Sequence[Prepared]) -> list[Notification]:
     """
     Insert each with the event that tells of it; return them in the order given.
@@ -85,11 +92,14 @@ class Arrivals:
         self._rows: list[tuple[Any, ...]] = []
         self._events: list[StreamEvent] = []
         self._to_push: list[Notification] = []
+        self._wanted: dict[UserId, Preferences] = {}
 
     def add(self, prepared: Prepared) -> Notification:
         """Take one in; the row of an older one that it replaces goes at once."""
         transaction, draft = self._transaction, prepared.draft
-        wanted = effective(transaction, draft.user_id)
+        wanted = self._wanted.get(draft.user_id)
+        if wanted is None:
+            wanted = self._wanted[draft.user_id] = preferences.effective(transaction, draft.user_id)
         made = _drafted(draft, transaction.now)
         if draft.collapse_key is not None or draft.group_key is not None:
             self.write()  # the older one may be of this very batch

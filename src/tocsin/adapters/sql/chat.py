@@ -12,7 +12,7 @@ import orjson
 
 from tocsin.adapters.sql import chat_claims, streams
 from tocsin.adapters.sql.chat_statements import FIELDS, SQL
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import Foreseen, Look, Transaction
 from tocsin.domain.conversation import MAX_BLOCKED
 from tocsin.domain.errors import Conflict, Forbidden, KeyReused, NotFound
 from tocsin.domain.identifier import new_id
@@ -27,6 +27,24 @@ _NAMES = tuple(column.name for column in FIELDS)
 _BLOBS = ("attachments", "ciphertext")
 
 
+def foreseen(draft: MessageDraft) -> Foreseen:
+    """Return what ``send`` will ask for."""
+    looks: list[Look] = []
+    if draft.client_msg_id is not None:
+        looks.append((SQL.sent_message, _sent(draft)))
+    if draft.is_by_user:
+        looks.append((SQL.blocks_between, _between(draft.from_user_id, draft.to_user_id)))
+    return Foreseen([StreamKey(user_id, NAMESPACE) for user_id in (draft.from_user_id, draft.to_user_id)], looks)
+
+
+def _sent(draft: MessageDraft) -> dict[str, Any]:
+    return {"from_user_id": draft.from_user_id, "client_msg_id": draft.client_msg_id}
+
+
+def _between(from_user_id: UserId, to_user_id: UserId) -> dict[str, Any]:
+    return {"user_id": from_user_id, "peer_id": to_user_id}
+
+
 def send(transaction: Transaction, draft: MessageDraft) -> Message:
     """
     Insert a message with its events, or return the one that is stored already.
@@ -35,9 +53,7 @@ def send(transaction: Transaction, draft: MessageDraft) -> Message:
     oldest that a host's session saved and no other broadcast has claimed.
     """
     if draft.client_msg_id is not None:
-        row = transaction.row(
-            SQL.sent_message, {"from_user_id": draft.from_user_id, "client_msg_id": draft.client_msg_id}
-        )
+        row = transaction.row(SQL.sent_message, _sent(draft))
         if row is not None:
             return _same(from_row(row), draft)
     if draft.is_by_user:
@@ -56,7 +72,7 @@ def _same(sent: Message, draft: MessageDraft) -> Message:
 
 
 def _refuse_blocked(transaction: Transaction, from_user_id: UserId, to_user_id: UserId) -> None:
-    blockers = transaction.rows(SQL.blocks_between, {"user_id": from_user_id, "peer_id": to_user_id})
+    blockers = transaction.rows(SQL.blocks_between, _between(from_user_id, to_user_id))
     if (from_user_id,) in [tuple(row) for row in blockers]:
         raise Forbidden("you have blocked this user: unblock them to write to them")
     if blockers:
@@ -78,7 +94,7 @@ def _insert(transaction: Transaction, draft: MessageDraft) -> Message:
         attachments=draft.attachments,
         ciphertext=draft.ciphertext,
     )
-    transaction.execute(SQL.insert_message, {**_to_row(message), "claimable_until": None})
+    transaction.execute_many(SQL.insert_message, [{**_to_row(message), "claimable_until": None}])
     touch(transaction, message.from_user_id, message.to_user_id, message.id)
     payload = orjson.dumps(message.json())
     streams.put_events(
@@ -90,9 +106,13 @@ def _insert(transaction: Transaction, draft: MessageDraft) -> Message:
 
 def touch(transaction: Transaction, from_user_id: UserId, to_user_id: UserId, message_id: str) -> None:
     """Let both users have a conversation whose latest message is this one, or a later one."""
-    for user_id, peer_id in {(from_user_id, to_user_id), (to_user_id, from_user_id)}:
-        values = {"user_id": user_id, "peer_id": peer_id, "last_message_id": message_id, "blocked_at": None}
-        transaction.execute(SQL.touch_conversation, values)
+    transaction.execute_many(
+        SQL.touch_conversation,
+        [
+            {"user_id": user_id, "peer_id": peer_id, "last_message_id": message_id, "blocked_at": None}
+            for user_id, peer_id in sorted({(from_user_id, to_user_id), (to_user_id, from_user_id)})
+        ],
+    )
 
 
 # Receipts

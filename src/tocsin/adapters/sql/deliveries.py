@@ -16,7 +16,7 @@ from tocsin.adapters.sql.delivery_statements import ADD_FIELDS, SQL
 from tocsin.adapters.sql.due import attempt_from_row, load
 from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.schema import delivery_attempt
-from tocsin.adapters.sql.transaction import Reader, Transaction
+from tocsin.adapters.sql.transaction import Look, Reader, Transaction
 from tocsin.application.deliveries import Due, Settlement
 from tocsin.domain.delivery import KEPT_MS, Attempt, Delivery, Ending, Trace
 from tocsin.domain.errors import NotFound
@@ -41,6 +41,11 @@ def add(transaction: Transaction, notifications: Sequence[Notification]) -> None
     if not transaction.known["anybody"]:
         return
     transaction.execute_many(SQL.add_delivery, [_add_row(one) for one in notifications])
+
+
+def foreseen() -> list[Look]:
+    """Return what ``add`` will look for."""
+    return [(SQL.anybody, {})]
 
 
 def end(transaction: Transaction, user_id: UserId, notification_id: str, reason: Ending) -> None:

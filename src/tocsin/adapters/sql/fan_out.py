@@ -143,7 +143,9 @@ def _step(transaction: Transaction, job_id: str, part: int, lang: Lang) -> FanOu
         followers = []
     else:
         drafts = [NotificationDraft(**{**draft, "user_id": user_id}) for user_id in followers]
-        arrivals.create(transaction, [arrivals.prepare(one, lang) for one in drafts])
+        prepared = [arrivals.prepare(one, lang) for one in drafts]
+        transaction.foresee(arrivals.foreseen(prepared))
+        arrivals.create(transaction, prepared)
         last_user_id = followers[-1]
     transaction.execute(_MOVE, values | {"done": job.done + len(followers), "last_user_id": last_user_id})
     return _job(transaction.row(_FIND, {"id": job_id}))

@@ -16,7 +16,8 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from tocsin.adapters.failpoint import Failpoints
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import NOTHING_FORESEEN, Foreseen, Transaction
+from tocsin.adapters.sql.waiting import Waiting, ends
 from tocsin.adapters.sql.writing import Writing
 from tocsin.domain.errors import Overloaded, TocsinError
 from tocsin.domain.stream import StreamEvent
@@ -45,12 +46,13 @@ _log = logging.getLogger(__name__)
 class _Job:
     """An accepted operation on its way: what to run, who waits, what came of it."""
 
-    __slots__ = ("error", "events", "future", "operation", "result", "size")
+    __slots__ = ("error", "events", "foreseen", "future", "operation", "result", "size")
 
-    def __init__(self, operation: Operation[Any], future: asyncio.Future[Any], size: int) -> None:
+    def __init__(self, operation: Operation[Any], future: asyncio.Future[Any], size: int, foreseen: Foreseen) -> None:
         self.operation = operation
         self.future = future
         self.size = size
+        self.foreseen = foreseen
         self.result: Any = None
         self.error: Exception | None = None
         self.events: Sequence[StreamEvent] = ()
@@ -85,6 +87,7 @@ class GroupCommit:
         self._clock = clock
         self._failpoints = failpoints
         self._intake: SimpleQueue[_Job | None] = SimpleQueue()
+        self._callers = Waiting()
         self._waiting = 0
         self._waiting_bytes = 0
         self._is_open = True
@@ -94,7 +97,7 @@ class GroupCommit:
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_INTERVAL_S))
         self._thread.start()
 
-    async def run(self, operation: Operation[T], size: int = 0) -> T:
+    async def run(self, operation: Operation[T], size: int = 0, foreseen: Foreseen = NOTHING_FORESEEN) -> T:
         """
         Return the operation's result once it is on disk.
 
@@ -104,11 +107,13 @@ class GroupCommit:
             operation: Called once with its transaction; again in one of its
                 own when another operation spoilt the shared one.
             size: Bytes that it holds while it waits, about.
+            foreseen: What it will ask of the database, as far as that is known.
 
         Raises:
             Overloaded: Too much waits already, the database is locked by another
                 process, or the writer has stopped: nothing was done. Or the
-                connection was lost: it may have been done.
+                connection was lost, or there was no answer for ANSWER_S: it
+                may have been done, or may yet be.
             StorageFull: Nothing was done.
         """
         if not self._is_open:
@@ -118,14 +123,17 @@ class GroupCommit:
         self._waiting += 1
         self._waiting_bytes += size
         future: asyncio.Future[T] = self._loop.create_future()
-        self._intake.put(_Job(operation, future, size))
+        self._callers.add(future)
+        self._intake.put(_Job(operation, future, size, foreseen))
         return await future
 
     async def stop(self) -> None:
-        """Refuse what is new, commit what was accepted, end the thread."""
+        """Refuse what is new, commit what was accepted as long as the database answers, end the thread."""
         if self._is_open:
             self._is_open = False
             self._intake.put(None)
+        if not await ends(self._ended):
+            self._database.interrupt()
         await asyncio.shield(self._ended)
         self._thread.join()
 
@@ -144,10 +152,10 @@ class GroupCommit:
 
     def _commit_together(self, taken: list[_Job]) -> None:
         database = self._database
-        while not database.sees_newer and len(taken) < database.most_together and self._take_next(taken):
-            pass
+        if not database.sees_newer:
+            self._take_most(taken)
         try:
-            database.begin()
+            database.begin([job.foreseen for job in taken])
         except Exception as error:  # noqa: BLE001 the callers get it
             # Whoever waited during the time-out has waited enough.
             while self._take_next(taken):
@@ -162,6 +170,11 @@ class GroupCommit:
             self._carry_out(taken[-1], known)
         database.commit()
 
+    def _take_most(self, taken: list[_Job]) -> None:
+        events = len(taken[0].foreseen.streams)
+        while len(taken) < self._database.most_together and events < _MAX_CHANGES and self._take_next(taken):
+            events += len(taken[-1].foreseen.streams)
+
     def _commit_again(self, taken: list[_Job], error: Exception) -> None:
         if self._database.is_lost:
             # Nobody knows whether it was committed: to do it again might be to do it twice.
@@ -174,7 +187,7 @@ class GroupCommit:
     def _commit_undisturbed(self, taken: list[_Job]) -> bool:
         """Commit once more what met other writers, while they wait; return whether nothing came of it."""
         try:
-            self._database.begin(alone=True)
+            self._database.begin([job.foreseen for job in taken], alone=True)
             known: dict[str, bool] = {}
             for job in taken:
                 job.result, job.error, job.events = None, None, ()
@@ -219,7 +232,7 @@ class GroupCommit:
     def _commit_alone(self, job: _Job) -> None:
         job.result, job.error, job.events = None, None, ()
         try:
-            self._database.begin(alone=True)
+            self._database.begin([job.foreseen], alone=True)
             self._carry_out(job, {})
             self._database.commit()
         except Exception as error:  # noqa: BLE001 the caller gets it
@@ -238,11 +251,12 @@ class GroupCommit:
                 # It is committed: the writers must hear so whatever the readers do.
                 _log.exception("a reader of committed events failed")
             self._failpoints.reach("after_emit_before_ack")
+        self._callers.answered(len(taken))
         for job in taken:
             self._waiting -= 1
             self._waiting_bytes -= job.size
             if job.future.done():
-                continue  # its caller was cancelled
+                continue  # its caller was cancelled, or told that there is no answer
             if job.error is None:
                 job.future.set_result(job.result)
             else:

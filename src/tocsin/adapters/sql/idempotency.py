@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import orjson
 
 from tocsin.adapters.sql.statements import SQL
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import Look, Transaction
 from tocsin.application.once import Once
 from tocsin.domain.errors import KeyReused
 
@@ -34,7 +34,7 @@ def perform_once(
     """
     if once is None:
         return perform(transaction)
-    name = {"owner": once.owner, "key": once.key}
+    name = _name(once)
     saved = transaction.row(SQL.find_key, name)
     if saved is not None and saved[2] > transaction.now - KEPT_MS:
         if saved[0] != once.fingerprint:
@@ -42,11 +42,18 @@ def perform_once(
         return from_json(orjson.loads(saved[1]))
     result = perform(transaction)
     encoded = orjson.dumps(to_json(result))
-    transaction.execute(
-        SQL.save_key,
-        {**name, "fingerprint": once.fingerprint, "result": encoded, "created_at": transaction.now},
-    )
+    saved_now = {**name, "fingerprint": once.fingerprint, "result": encoded, "created_at": transaction.now}
+    transaction.execute_many(SQL.save_key, [saved_now])
     return result
+
+
+def foreseen(once: Once | None) -> list[Look]:
+    """Return what ``perform_once`` will look for."""
+    return [] if once is None else [(SQL.find_key, _name(once))]
+
+
+def _name(once: Once) -> dict[str, str]:
+    return {"owner": once.owner, "key": once.key}
 
 
 def unchanged(result: T) -> T:

@@ -9,7 +9,6 @@ what it has read changes a row of it (the counter of the stream, the row that
 it claims), so that there always is one to meet.
 """
 
-import logging
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
@@ -18,30 +17,30 @@ import psycopg
 from psycopg import Connection, Cursor, Pipeline, errors
 
 from tocsin.adapters.sql.dialects import for_postgres
-from tocsin.adapters.sql.postgres_connection import Patience, connect, refusal
-from tocsin.adapters.sql.transaction import Outcome, Values
+from tocsin.adapters.sql.postgres_batch import Batch
+from tocsin.adapters.sql.postgres_connection import Patience, connect, cut, refusal
+from tocsin.adapters.sql.statements import BESIDE
+from tocsin.adapters.sql.transaction import Foreseen, Outcome, Values
 from tocsin.adapters.sql.writing import OwnTransaction
 from tocsin.domain.errors import TocsinError
-from tocsin.domain.stream import StreamEvent
+from tocsin.domain.stream import StreamEvent, StreamKey
 
-# LOCK takes no snapshot: what was committed while it waited is seen. The first mode
-# passes beside itself, the second waits for all who are in a transaction.
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
-_BESIDE = "LOCK TABLE tocsin_life IN ROW SHARE MODE"
+# Waits for all who are in a transaction, and holds up the next.
 _ALONE = "LOCK TABLE tocsin_life IN EXCLUSIVE MODE"
-
-_log = logging.getLogger(__name__)
+# How often one that met another before it did anything begins anew.
+_TIMES_ANEW = 3
 
 
 class PostgresTransaction:
     """
     A ``Transaction`` on the writer's connection, in its thread.
 
-    What nobody waits for is sent and not awaited: an error of it comes with a
-    later statement, or with the commit.
+    What nobody waits for is kept, or sent and not awaited: an error of it comes
+    with a later statement, or with the commit.
     """
 
-    __slots__ = ("_outcomes", "_writing", "events", "known", "now")
+    __slots__ = ("_has_kept", "_outcomes", "_writing", "events", "known", "now")
 
     def __init__(self, writing: "PostgresWriting", now: int, known: dict[str, bool]) -> None:
         self._writing = writing
@@ -49,6 +48,7 @@ class PostgresTransaction:
         self.now = now
         self.events: list[StreamEvent] = []
         self._outcomes: list[_Outcome] = []
+        self._has_kept = False
 
     def execute(self, statement: str, values: Values) -> Outcome:
         """Run one statement."""
@@ -58,6 +58,8 @@ class PostgresTransaction:
 
     def row(self, statement: str, values: Values) -> Any:
         """Run one statement and return its first row, or None."""
+        if (found := self._writing.batch.looks.rows(statement, values)) is not None:
+            return found[0] if found else None
         cursor = self._writing.send(statement, values)
         row = cursor.fetchone()
         if not statement.startswith("SELECT"):
@@ -66,16 +68,30 @@ class PostgresTransaction:
 
     def rows(self, statement: str, values: Values) -> Sequence[Sequence[Any]]:
         """Run a query and return its rows."""
-        return self._writing.send(statement, values).fetchall()
+        found = self._writing.batch.looks.rows(statement, values)
+        return self._writing.send(statement, values).fetchall() if found is None else found
 
-    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    def execute_many(self, statement: str, rows: Sequence[Values]) -> None:
         """Run one statement for each row."""
-        if rows:
+        if not rows:
+            return
+        if self._writing.keep(statement, rows):
+            self._has_kept = True
+        else:
             self._outcomes.append(_Outcome(self._writing, self._writing.send_many(statement, rows)))
+
+    def count(self, key: StreamKey, unread: int | None) -> tuple[int, int | None]:
+        """Raise a stream's counter."""
+        self._has_kept = True
+        return self._writing.batch.counters.count(key, unread)
+
+    def foresee(self, foreseen: Foreseen) -> None:
+        """Ask for it in one trip."""
+        self._writing.batch.foresee([foreseen])
 
     def has_changed(self) -> bool:
         """Return whether this operation has changed any row."""
-        return any(outcome.rowcount for outcome in self._outcomes)
+        return self._has_kept or any(outcome.rowcount for outcome in self._outcomes)
 
 
 class _Outcome:
@@ -104,8 +120,8 @@ class PostgresWriting:
 
     # A transaction sees its beginning: who was answered by another node since would miss it.
     sees_newer = False
-    # More would meet another node's more often, and be undone.
-    most_together = 128
+    # More are hardly faster, and the first waits longer.
+    most_together = 256
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -113,17 +129,37 @@ class PostgresWriting:
         self._open = ExitStack()
         self._pipeline: Pipeline | None = None
         self._patience = Patience()
+        self.batch = Batch(self._send_now)
         self.changes = 0
         self.is_lost = False
 
-    def begin(self, *, alone: bool = False) -> None:
-        """Begin a transaction; connect again where the connection has broken."""
+    def begin(self, foreseen: Sequence[Foreseen] = (), *, alone: bool = False) -> None:
+        """
+        Begin a transaction and take the counters that are foreseen; connect again where the connection has broken.
+
+        Who meets another one there has done nothing yet, waits for its end and begins anew. Where it raises, there
+        is no transaction.
+        """
         if self._connection.closed:
             self._connect()
         self.is_lost = False
+        # At last without: whose it is will be seen when the operations run.
+        for wanted in (*[foreseen] * _TIMES_ANEW, ()):
+            try:
+                self._begin(alone=alone)
+                self.batch.foresee(wanted)
+            except Exception:
+                self.roll_back()
+                if self.is_lost or not wanted:
+                    raise
+            else:
+                return
+
+    def _begin(self, *, alone: bool) -> None:
+        self.batch.forget()
         self._pipeline = self._open.enter_context(self._connection.pipeline())
         self._connection.execute(_BEGIN)
-        self._connection.execute(_ALONE if alone else _BESIDE)
+        self._connection.execute(_ALONE if alone else BESIDE)
 
     def _connect(self) -> None:
         self._patience.check()
@@ -141,11 +177,22 @@ class PostgresWriting:
     def send(self, statement: str, values: Values) -> Cursor:
         """Send a statement; what comes back is awaited by whoever reads it."""
         self.changes += 1
-        return self._connection.cursor().execute(for_postgres(statement), values)
+        self.batch.write_before(statement)
+        return self._send_now(for_postgres(statement), values)
 
-    def send_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> Cursor:
+    def _send_now(self, text: str, values: Values) -> Cursor:
+        return self._connection.cursor().execute(text, values)
+
+    def keep(self, statement: str, rows: Sequence[Values]) -> bool:
+        """Keep new rows, to be written with those of others; return whether these can be."""
+        is_kept = self.batch.keep(statement, rows)
+        self.changes += len(rows) if is_kept else 0
+        return is_kept
+
+    def send_many(self, statement: str, rows: Sequence[Values]) -> Cursor:
         """Send a statement for each row."""
         self.changes += len(rows)
+        self.batch.write_before(statement)
         cursor = self._connection.cursor()
         cursor.executemany(for_postgres(statement), rows)
         return cursor
@@ -157,11 +204,16 @@ class PostgresWriting:
 
     def commit(self) -> None:
         """Commit; without an answer nobody knows whether it did."""
+        self.batch.write()
         ended = self._connection.execute("COMMIT")
         self.wait()
         if ended.statusmessage != "COMMIT":
             raise errors.TransactionRollback(f"the transaction ended with {ended.statusmessage}")
-        self._leave_pipeline()
+        try:
+            self._leave_pipeline()
+        except psycopg.Error:
+            # It is committed: whoever heard of an error would do it again.
+            self._connection.close()
 
     def roll_back(self) -> None:
         """Undo the transaction, or give up a connection that is of no use any more."""
@@ -190,6 +242,10 @@ class PostgresWriting:
         """Leave a server that takes no writes any more, as after a failover; a full disk is its own business."""
         if isinstance(error, errors.ReadOnlySqlTransaction):
             self._connection.close()
+
+    def interrupt(self) -> None:
+        """Cut the connection off."""
+        cut(self._connection)
 
     def close(self) -> None:
         """Close the connection."""

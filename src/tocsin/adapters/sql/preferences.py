@@ -1,6 +1,7 @@
 """Preferences of users, and the back end's defaults beneath them: one JSON object each."""
 
 import logging
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, insert, literal_column,
 from tocsin.adapters.sql.dialects import compiled
 from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.schema import preference as table
-from tocsin.adapters.sql.transaction import Reader, Transaction
+from tocsin.adapters.sql.transaction import Look, Reader, Transaction
 from tocsin.application.preferences import Said
 from tocsin.domain.errors import Invalid
 from tocsin.domain.preference import NOTHING_SAID, Preferences
@@ -26,7 +27,8 @@ _log = logging.getLogger(__name__)
 _DEFAULTS: ColumnElement[str] = literal_column("''")
 _mine = table.c.user_id == bindparam("user_id")
 _ANY = compiled(select(select(table.c.user_id).exists()))
-_FIND = compiled(select(table.c.user_id, table.c.body).where(table.c.user_id.in_([bindparam("user_id"), _DEFAULTS])))
+_either: list[Any] = [bindparam("user_id", type_=table.c.user_id.type), _DEFAULTS]
+_FIND = compiled(select(table.c.user_id, table.c.body).where(table.c.user_id.in_(_either)))
 _DELETE = compiled(delete(table).where(_mine))
 _INSERT = compiled(insert(table).values({column.name: bindparam(column.name) for column in table.c}))
 
@@ -37,6 +39,11 @@ def effective(transaction: Transaction, user_id: UserId) -> Preferences:
     if _KNOWN not in transaction.known:
         transaction.known[_KNOWN] = bool(transaction.row(_ANY, {})[0])
     return _found(transaction.rows(_FIND, {"user_id": user_id})) if transaction.known[_KNOWN] else NOTHING_SAID
+
+
+def foreseen(user_ids: Iterable[UserId]) -> list[Look]:
+    """Return what ``effective`` will look for."""
+    return [(_ANY, {}), *((_FIND, {"user_id": user_id}) for user_id in user_ids)]
 
 
 def combine(own: bytes | None, defaults: bytes | None) -> Preferences:

@@ -66,7 +66,9 @@ def deliver(transaction: Transaction, most: int, lang: Lang) -> int:
             fan_out.begin(transaction, one_id, topic, encoded)
         else:
             drafts.append(NotificationDraft(**fields))
-    arrivals.create(transaction, [arrivals.prepare(draft, lang) for draft in drafts])
+    prepared = [arrivals.prepare(draft, lang) for draft in drafts]
+    transaction.foresee(arrivals.foreseen(prepared))
+    arrivals.create(transaction, prepared)
     return len(due)
 
 

@@ -12,14 +12,14 @@ from typing import Any, TypeVar, cast
 
 from tocsin.adapters import failpoint
 from tocsin.adapters.sql import acks as acks_of_clients
-from tocsin.adapters.sql import chat, deliveries, devices, e2ee, inbox_clock, streams, web_push, writes
+from tocsin.adapters.sql import chat, deliveries, devices, e2ee, idempotency, inbox_clock, streams, web_push, writes
 from tocsin.adapters.sql.dialects import pair
 from tocsin.adapters.sql.group_commit import GroupCommit, Operation
 from tocsin.adapters.sql.idempotency import KEPT_MS, perform_once, unchanged
 from tocsin.adapters.sql.inbox_store import SqlInbox
 from tocsin.adapters.sql.readers import HeadReader, OpenReader, Readers
 from tocsin.adapters.sql.statements import SQL
-from tocsin.adapters.sql.transaction import Reader, Transaction
+from tocsin.adapters.sql.transaction import NOTHING_FORESEEN, Foreseen, Reader, Transaction
 from tocsin.adapters.sql.writing import Writing
 from tocsin.application.once import Once
 from tocsin.application.ports import Draft
@@ -137,7 +137,9 @@ class SqlStore(SqlInbox):
 
     async def send_message(self, draft: MessageDraft) -> Message:
         """Store a message once."""
-        return await self._writer.run(lambda transaction: chat.send(transaction, draft), draft.size)
+        return await self._writer.run(
+            lambda transaction: chat.send(transaction, draft), draft.size, chat.foreseen(draft)
+        )
 
     async def mark_message_read(self, reader_id: UserId, message_id: str) -> Message:
         """Mark a received message as read."""
@@ -155,13 +157,16 @@ class SqlStore(SqlInbox):
             streams.events_to_json,
             streams.events_from_json,
             size=len(payload),
+            foreseen=Foreseen([StreamKey(user_id, namespace) for user_id in user_ids]),
         )
 
     async def write_many(self, drafts: Sequence[Draft]) -> list[list[StreamEvent]]:
         """Carry out writes in order and together."""
         prepared = [writes.prepare(draft, self.lang) for draft in drafts]
         return await self._writer.run(
-            lambda transaction: writes.perform(transaction, prepared), sum(one.size for one in prepared)
+            lambda transaction: writes.perform(transaction, prepared),
+            sum(one.size for one in prepared),
+            writes.foreseen(prepared),
         )
 
     async def heads(self, keys: Sequence[StreamKey]) -> list[Head]:
@@ -297,9 +302,12 @@ class SqlStore(SqlInbox):
         from_json: Callable[[Any], T],
         *,
         size: int = 0,
+        foreseen: Foreseen = NOTHING_FORESEEN,
     ) -> T:
         return await self._writer.run(
-            lambda transaction: perform_once(transaction, once, perform, to_json, from_json), size
+            lambda transaction: perform_once(transaction, once, perform, to_json, from_json),
+            size,
+            foreseen._replace(looks=[*foreseen.looks, *idempotency.foreseen(once)]),
         )
 
     async def _prune_streams(self, now: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tocsin.adapters.sql.connection import snapshot
 from tocsin.adapters.sql.statements import SQL
-from tocsin.adapters.sql.transaction import Reader, Transaction
+from tocsin.adapters.sql.transaction import Foreseen, Reader, Transaction
 from tocsin.domain.identifier import new_id
 from tocsin.domain.stream import KEPT_EVENTS, KEPT_S, Head, Slice, StreamEvent, StreamKey
 from tocsin.domain.user_id import UserId
@@ -28,8 +28,7 @@ def count(transaction: Transaction, key: StreamKey, unread: int | None) -> tuple
 
     ``unread`` is by how much the event changes that number; None: the stream counts nothing.
     """
-    seq, total = transaction.row(SQL.next_seq, (*key, unread))
-    return seq, total
+    return transaction.count(key, unread)
 
 
 def stamped(transaction: Transaction, key: StreamKey, seq: int, event: str, payload: bytes) -> StreamEvent:
@@ -60,6 +59,7 @@ def append_to_all(
     orders would wait for each other on a database that locks rows.
     """
     keys = [StreamKey(user_id, namespace) for user_id in sorted(set(user_ids))]
+    transaction.foresee(Foreseen(keys))
     events = [stamped(transaction, key, take_seq(transaction, key), event, payload) for key in keys]
     put_events(transaction, events)
     return events

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tocsin.adapters.sql import arrivals, chat, streams
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import Foreseen, Transaction
 from tocsin.application.ports import Draft
 from tocsin.application.texts import Lang
 from tocsin.domain.message import MessageDraft
 from tocsin.domain.notification import NotificationDraft
-from tocsin.domain.stream import StreamEvent
+from tocsin.domain.stream import StreamEvent, StreamKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,12 @@ class PreparedWrite:
     Attributes:
         perform: Appends to the transaction's events.
         size: Bytes that it holds, about.
+        foreseen: What it will ask for.
     """
 
     perform: Callable[[Transaction], object]
     size: int
+    foreseen: Foreseen
 
 
 def prepare(draft: Draft, lang: Lang = "en") -> PreparedWrite:
@@ -31,13 +33,27 @@ def prepare(draft: Draft, lang: Lang = "en") -> PreparedWrite:
     if isinstance(draft, NotificationDraft):
         notification = arrivals.prepare(draft, lang)
         return PreparedWrite(
-            lambda transaction: arrivals.create_unless_stored(transaction, notification), notification.size
+            lambda transaction: arrivals.create_unless_stored(transaction, notification),
+            notification.size,
+            arrivals.foreseen([notification]),
         )
     if isinstance(draft, MessageDraft):
-        return PreparedWrite(lambda transaction: chat.send(transaction, draft), len(draft.message))
+        return PreparedWrite(
+            lambda transaction: chat.send(transaction, draft), len(draft.message), chat.foreseen(draft)
+        )
     namespace, event, user_ids, payload = draft.namespace, draft.event, draft.user_ids, draft.payload
     return PreparedWrite(
-        lambda transaction: streams.append_to_all(transaction, user_ids, namespace, event, payload), len(payload)
+        lambda transaction: streams.append_to_all(transaction, user_ids, namespace, event, payload),
+        len(payload),
+        Foreseen([StreamKey(user_id, namespace) for user_id in user_ids]),
+    )
+
+
+def foreseen(prepared: Sequence[PreparedWrite]) -> Foreseen:
+    """Return what all of them will ask for."""
+    return Foreseen(
+        [key for one in prepared for key in one.foreseen.streams],
+        [look for one in prepared for look in one.foreseen.looks],
     )
 
 

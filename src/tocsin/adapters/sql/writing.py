@@ -2,11 +2,12 @@
 
 import logging
 import sqlite3
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
 from tocsin.adapters.sql.connection import refusal
-from tocsin.adapters.sql.transaction import Transaction, WriterTransaction
+from tocsin.adapters.sql.transaction import Foreseen, Transaction, WriterTransaction
 from tocsin.domain.errors import StorageFull, TocsinError
 
 _log = logging.getLogger(__name__)
@@ -40,8 +41,14 @@ class Writing(Protocol):
     def is_lost(self) -> bool:
         """Return whether the connection broke; ``begin`` opens another."""
 
-    def begin(self, *, alone: bool = False) -> None:
-        """Begin a transaction; ``alone``: while no other writer is in one."""
+    def begin(self, foreseen: Sequence[Foreseen] = (), *, alone: bool = False) -> None:
+        """
+        Begin a transaction.
+
+        Args:
+            foreseen: What the operations will need that it takes at its beginning.
+            alone: While no other writer is in one.
+        """
 
     def transaction(self, now: int, known: dict[str, bool]) -> OwnTransaction:
         """Return one operation's part of the transaction."""
@@ -60,6 +67,9 @@ class Writing(Protocol):
 
     def make_room(self, error: Exception) -> None:
         """Free what can be freed where that was the error. Raises nothing."""
+
+    def interrupt(self) -> None:
+        """End what the writer thread waits for, with an error; from any thread. Raises nothing."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -80,7 +90,7 @@ class SqliteWriting:
         """Return how many rows were changed over this connection."""
         return self._connection.total_changes
 
-    def begin(self, *, alone: bool = False) -> None:  # noqa: ARG002 it always is
+    def begin(self, foreseen: Sequence[Foreseen] = (), *, alone: bool = False) -> None:  # noqa: ARG002 it always is
         """Begin a transaction, or wait for that of another process."""
         self._connection.execute("BEGIN IMMEDIATE")
 
@@ -113,6 +123,10 @@ class SqliteWriting:
         if isinstance(refusal(error), StorageFull):
             with suppress(sqlite3.Error):
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def interrupt(self) -> None:
+        """End a statement that runs."""
+        self._connection.interrupt()
 
     def close(self) -> None:
         """Close the connection."""

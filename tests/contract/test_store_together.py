@@ -1,0 +1,109 @@
+"""What holds while operations share transactions: each is done as if it were alone."""
+
+import asyncio
+from random import Random
+
+import pytest
+
+from tocsin.adapters.sql.postgres_writing import PostgresWriting
+from tocsin.application.once import Once
+from tocsin.domain.errors import NotFound
+from tocsin.domain.message import MessageDraft
+from tocsin.domain.notification import InboxFilter
+from tocsin.domain.stream import StreamKey
+
+TEXTS = ('"', "\\", "{}", "NULL", "null", "", "a,b", " ", "\n\t\r", '\\"', "{'x'}", "'", "%s", "𝄞é\u200b", "x" * 5_000)
+
+
+async def test_text_of_any_kind_is_stored_as_it_is(opened, draft):
+    """Whatever databases and their languages mean by a character, in one row and in many."""
+    drafts = [draft(title=text, message=text, data={text: [text, None, 1.5]}, category=text or None) for text in TEXTS]
+    await opened.store.create_notifications(drafts)
+    await asyncio.gather(*[opened.store.create_notifications([one]) for one in drafts])
+    page = await opened.store.list_notifications("alice", InboxFilter(), before=None, limit=100)
+
+    assert [(one.title, one.message, one.data) for one in drafts] * 2 == [
+        (one.title, one.message, one.data) for one in reversed(page.notifications)
+    ]
+
+
+async def test_the_log_and_the_badge_are_right_after_anything(opened, draft):
+    """Seqs have no gap, and what the stream counts as unread is what is unread."""
+    store, random = opened.store, Random(7)
+    users = [f"user {n}" for n in range(4)]
+    made = [one for user in users for one in await store.create_notifications([draft(user) for _ in range(10)])]
+
+    async def act(n: int) -> object:
+        one, user = random.choice(made), random.choice(users)
+        match n % 7:
+            case 0:
+                return await store.mark_all_notifications_read(user)
+            case 1:
+                return await store.mark_notification_read(one.user_id, one.id)
+            case 2:
+                return await store.delete_notification(one.user_id, one.id)
+            case 3:
+                return await store.create_notifications([draft(user, collapse_key="k"), draft(user, group_key="g")])
+            case 4:
+                return await store.append_event("/notifications", "moved", users, b"{}")
+            case 5:
+                return await store.save_acks({StreamKey(user, "/notifications"): n // 8})
+            case _:
+                return await store.create_notifications([draft(user)], Once("shop", f"key {n // 14}", b"f"))
+
+    answers = await asyncio.gather(*[act(n) for n in range(210)], return_exceptions=True)
+    assert {NotFound} >= {type(one) for one in answers if isinstance(one, Exception)}
+    for user in users:
+        (head,) = await store.heads([StreamKey(user, "/notifications")])
+        log = await store.read_stream(StreamKey(user, "/notifications"), 0, 1_000)
+        assert [*range(1, head.seq + 1)] == [event.seq for event in log.events]
+        page = await store.list_notifications(user, InboxFilter(), before=None, limit=1)
+        assert (await store.notification_stats(user)).unread == page.unread_count
+
+
+async def test_a_repeat_beside_its_first_is_one(opened, draft):
+    """Each key makes one row, however many of other keys are at work."""
+    keys = [Once("shop", f"key {n % 20}", b"f") for n in range(100)]
+    answers = await asyncio.gather(*[opened.store.create_notifications([draft()], key) for key in keys])
+
+    assert 20 == len({one.id for (one,) in answers}) == (await opened.store.notification_stats("alice")).total
+
+
+async def test_messages_to_and_fro_at_once(opened):
+    """Both sides hear each once, and a repeat is the same message."""
+    pair = ("alice", "bob")
+    drafts = [
+        MessageDraft(from_user_id=pair[n % 2], to_user_id=pair[1 - n % 2], message="Hi", client_msg_id=f"c{n % 30}")
+        for n in range(60)
+    ]
+    sent = await asyncio.gather(*[opened.store.send_message(one) for one in drafts])
+
+    assert 30 == len({one.id for one in sent})
+    assert [30, 30] == [one.seq for one in await opened.store.heads([StreamKey(user, "/chat") for user in pair])]
+
+
+@pytest.fixture
+def statements(monkeypatch):
+    """Return the texts that are sent to PostgreSQL, but for BEGIN, LOCK and COMMIT."""
+    sent = []
+    send = PostgresWriting._send_now
+    monkeypatch.setattr(PostgresWriting, "_send_now", lambda self, *one: sent.append(one[0]) or send(self, *one))
+    return sent
+
+
+@pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
+async def test_many_are_a_few_statements(statements, opened, draft):
+    """As many for two hundred as for two, in one call or in many."""
+    store, counts = opened.store, []
+    for number in (2, 200):
+        statements.clear()
+        await store.create_notifications([draft(f"user {n}") for n in range(number)], Once("a", f"{number}", b"f"))
+        counts.append(len(statements))
+    assert 4 < counts[0] == counts[1] <= 9
+
+    statements.clear()
+    first = asyncio.create_task(store.ping())  # while it is on its way the others gather
+    await asyncio.sleep(0)
+    creates = [store.create_notifications([draft(f"u{n}")], Once("b", f"{n}", b"f")) for n in range(200)]
+    await asyncio.gather(first, *creates)
+    assert len(statements) <= 3 * counts[0]
