@@ -50,8 +50,8 @@ class Postgres(Databases):
     def __init__(self, folder: Path, **settings: str) -> None:
         self._server = Server(folder, **settings)
         super().__init__(self._server.url)
-        self.start = self._server.start
-        self.stop = self._server.stop
+        self.start, self.stop = self._server.start, self._server.stop
+        self.pause, self.go_on = self._server.pause, self._server.go_on
 
 
 @contextmanager

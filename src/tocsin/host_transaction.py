@@ -30,14 +30,15 @@ def publish_in(
 
     The users' devices hear of it after the commit, on any node; a process that
     dies between the two loses nothing. From here to the end of the transaction
-    the session holds SQLite's write lock: the server's writes wait for it, five
-    seconds at most, and are refused with a 503 then.
+    the session holds a lock, and the server's writes wait for it and are refused
+    with a 503 then: on SQLite all writes, for five seconds at most; on PostgreSQL
+    those to the same users and what goes with them in one commit, for ten.
 
     Belongs to the session's thread. With an AsyncSession:
     ``await session.run_sync(lambda sync: publish_in(sync, …))``.
 
     Args:
-        session: Its database is the server's, an SQLite file.
+        session: Its database is the server's.
         namespace: ``/sns`` or ``/orders``, ``/notifications``, ``/chat``.
         event: A durable event of the namespace; ``notification``; ``message_received``.
         user_id: Who hears it: one user, or up to 1,000.
@@ -61,6 +62,7 @@ def publish_in(
         sync.flush()
     connection = sync.connection(bind_arguments={"mapper": Notification})
     with HostSession.of(sync).writing(sync, connection) as transaction:
+        transaction.foresee(writes.foreseen(prepared))
         writes.perform(transaction, prepared)
         epoch = (transaction.row(SQL.epoch, {}) or [""])[0]
     return [one.addressed_record(epoch) for one in transaction.events]

@@ -57,7 +57,7 @@ class Settings(BaseSettings):
         database_url: ``sqlite:///relative.db``, ``sqlite:////absolute.db``, or ``postgresql://user:password@host/name``.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
-        workers: Server processes; 1 is what SQLite allows.
+        workers: Processes that ``tocsin serve`` serves with; several need PostgreSQL and Redis.
         jwt_secret: Secret of HS256 tokens, at least 32 bytes.
         jwt_public_key: Instead of the secret: a public key, as PEM text or the path of a PEM file.
         jwt_issuer: The ``iss`` that tokens must have; None: not looked at.
@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     database_url: str = "sqlite:///tocsin.db"
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
-    workers: int = 1
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
 
     jwt_secret: SecretStr | None = None
     jwt_public_key: str | None = None
@@ -182,13 +182,6 @@ class Settings(BaseSettings):
         if mode in {"eventlet", "gevent", "gevent_uwsgi"}:
             raise ValueError(f"{mode} patches the standard library, this server is asyncio: use threading or asgi")
         return mode
-
-    @field_validator("workers")
-    @classmethod
-    def _check_workers(cls, workers: int) -> int:
-        if workers != 1:
-            raise ValueError("must be 1: the in-process bus reaches one process only")
-        return workers
 
     @field_validator("database_url")
     @classmethod
@@ -291,6 +284,15 @@ class Settings(BaseSettings):
     def _check_together(self) -> Self:
         if self.jwt_secret and self.jwt_public_key:
             raise ValueError("TOCSIN_JWT_SECRET and TOCSIN_JWT_PUBLIC_KEY are both set: keep one")
+        missing = [
+            *(["TOCSIN_DATABASE_URL=postgresql://…"] if self.database_url.startswith("sqlite") else []),
+            *(["TOCSIN_REDIS_URL=redis://…"] if self.redis_url is None else []),
+        ]
+        if self.workers > 1 and missing:
+            raise ValueError(
+                f"TOCSIN_WORKERS={self.workers}: several workers share what they know by PostgreSQL and Redis: "
+                f"set {' and '.join(missing)}, or TOCSIN_WORKERS=1"
+            )
         return self
 
 

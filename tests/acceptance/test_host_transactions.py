@@ -49,10 +49,20 @@ with Session(create_engine(sys.argv[1])) as session:
 """
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server(request, start_server):
+    """Return a running server, on each database in turn."""
+    if request.param == "sqlite":
+        return start_server()
+    url = request.getfixturevalue("postgres_url")
+    return start_server(database_url=url.replace("postgresql://", "postgresql+psycopg://"))
+
+
 @pytest.fixture
 def host(server):
     """Return sessions of a back end on the server's database."""
-    engine = create_engine(server.settings.database_url, connect_args={"timeout": 30})
+    url = server.settings.database_url
+    engine = create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
     yield sessionmaker(engine)
     engine.dispose()
 

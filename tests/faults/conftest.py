@@ -1,9 +1,13 @@
 """Runs of the proof harness: real servers in processes of their own, hit by a fault."""
 
-import pytest
+from pathlib import Path
+from tempfile import mkdtemp
 
-from tocsin.cli.prove.command import report
+import pytest
+from rich.console import Console
+
 from tocsin.cli.prove.plan import Plan
+from tocsin.cli.prove.report import report
 from tocsin.cli.prove.run import Proof
 from tocsin.cli.prove.stack import Design
 
@@ -16,8 +20,9 @@ def prove(tmp_path):
     """Carry out a fault and return its outcome; its report is shown when the test fails."""
 
     async def run(fault, design=SQLITE, **plan):
-        outcome = await Proof(fault, Plan(**plan), design, tmp_path, print).run()
-        print(report(outcome))  # noqa: T201 - shown when the test fails
+        folder = Path(mkdtemp(dir=tmp_path))
+        outcome = await Proof(fault, Plan(**plan), design, folder, print).run()
+        Console(width=140).print(report([outcome], []))  # shown when the test fails
         return outcome
 
     return run

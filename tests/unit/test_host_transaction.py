@@ -4,33 +4,36 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 import tocsin
-from tests.unit.models.log import Log
+from tests.unit.models.log import Log, hosts_engine
+from tocsin.adapters.sql import open_store
 from tocsin.adapters.sql.migrate import upgrade
-from tocsin.adapters.sql.sqlite import SqliteStore
 from tocsin.domain.errors import Invalid, KeyReused
 from tocsin.domain.stream import StreamKey
 from tocsin.host_transaction import publish_in
 from tocsin.models import Notification
 
 
-@pytest.fixture
-def path(tmp_path) -> str:
-    path = str(tmp_path / "host.db")
-    upgrade(path)
-    return path
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path) -> str:
+    """Return where the tables are, on each database in turn."""
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgres_url")
+    upgrade(str(tmp_path / "host.db"))
+    return f"sqlite:///{tmp_path / 'host.db'}"
 
 
 @pytest.fixture
-def make_session(path) -> Iterator[sessionmaker]:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
-    with engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE orders (id INTEGER)")
-    yield sessionmaker(engine)
-    engine.dispose()
+def make_session(url) -> Iterator[sessionmaker]:
+    with hosts_engine(url, timeout=30) as engine:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE orders (id INTEGER)")
+        yield sessionmaker(engine)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP TABLE orders")
 
 
 @pytest.fixture
@@ -40,8 +43,8 @@ def session(make_session) -> Iterator[Session]:
 
 
 @pytest.fixture
-def log(path) -> Log:
-    return Log(path)
+def log(url) -> Log:
+    return Log(url)
 
 
 def test_it_is_exported_by_the_package():
@@ -68,9 +71,9 @@ def test_events_of_every_namespace(session, log, kind, data, events):
     assert all({"seq": 1, "namespace": kind[0]}.items() <= one.items() for one in told)
 
 
-async def test_it_returns_what_the_stream_will_list(session, path):
+async def test_it_returns_what_the_stream_will_list(session, url):
     """With the ids, which a host may want to keep."""
-    store = SqliteStore(path)
+    store = open_store(url)
     await store.start()
     told = publish_in(session, "/notifications", "notification", 7, {"title": "Hi"})
     session.commit()

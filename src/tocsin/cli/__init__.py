@@ -1,7 +1,8 @@
 """
 The command line: one small module a command, none of which decides a rule.
 
-What can't work is told in one line on stderr, with exit status 1.
+What can't work is told in one line on stderr, with exit status 1; with 2 where only another setting or
+argument would help, so that a supervisor need not try again.
 """
 
 import sys
@@ -35,5 +36,8 @@ def main() -> None:
     """Run the command line; the entry point of ``tocsin``."""
     try:
         app()
-    except (CannotProve, SettingsError, StartError, TocsinError) as error:
+    except SettingsError as error:
+        typer.echo(f"tocsin: {error}", err=True)
+        sys.exit(2)
+    except (CannotProve, StartError, TocsinError) as error:
         sys.exit(f"tocsin: {error}")

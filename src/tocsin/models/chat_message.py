@@ -99,6 +99,10 @@ class ChatMessage(Model):
             ciphertext=self.ciphertext,
         )
 
+    def _streams(self) -> Sequence[StreamKey]:
+        users = (parse_user_id(self.from_user_id), parse_user_id(self.to_user_id))
+        return [StreamKey(user_id, chat.NAMESPACE) for user_id in users]
+
     def _created(self, transaction: Transaction) -> Sequence[Telling]:
         # It may have changed since.
         draft = draft_message(self.from_user_id, self.to_user_id, self.message, self.client_msg_id)

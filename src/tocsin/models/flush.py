@@ -14,8 +14,9 @@ from sqlalchemy.orm import InstanceState, Mapper, ORMExecuteState, Session, obje
 
 from tocsin.adapters.sql import streams
 from tocsin.adapters.sql.arrivals import with_badge
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import Foreseen, Transaction
 from tocsin.domain.errors import Invalid
+from tocsin.domain.stream import StreamKey
 from tocsin.models.host_session import HostSession
 from tocsin.models.model import Model, Telling
 
@@ -47,6 +48,8 @@ def _tell(connection: Connection, target: Model, *, is_orphan: bool = False) -> 
         return
     with host.writing(session, connection) as transaction:
         tellings: list[Telling] = []
+        # Before anything is read: others may be at work on the same streams.
+        transaction.foresee(Foreseen(_streams(session, target) if is_first else target._streams()))  # noqa: SLF001 ours
         for model, found in _flushed(session, transaction) if is_first else ():
             tellings += found
             told.add(id(model))
@@ -57,18 +60,24 @@ def _tell(connection: Connection, target: Model, *, is_orphan: bool = False) -> 
 
 
 def _flushed(session: Session, transaction: Transaction) -> Iterator[tuple[Model, Sequence[Telling]]]:
-    part = session.info.get(_PART)
-
-    def ours(models: Iterable[object]) -> Iterator[Model]:
-        return (one for one in models if isinstance(one, Model) and (part is None or id(one) in part))
-
-    for model in ours(session.new):
+    for model in _ours(session, session.new):
         yield model, model._created(transaction)  # noqa: SLF001 ours
-    for model in ours(session.dirty):
+    for model in _ours(session, session.dirty):
         if names := _changed_names(model):
             yield model, model._changed(transaction, names)  # noqa: SLF001 ours
-    for model in ours(session.deleted):
+    for model in _ours(session, session.deleted):
         yield model, model._deleted(transaction)  # noqa: SLF001 ours
+
+
+def _ours(session: Session, models: Iterable[object]) -> Iterator[Model]:
+    part = session.info.get(_PART)
+    return (one for one in models if isinstance(one, Model) and (part is None or id(one) in part))
+
+
+def _streams(session: Session, target: Model) -> list[StreamKey]:
+    changed = (one for one in _ours(session, session.dirty) if _changed_names(one))
+    models = (*_ours(session, session.new), *changed, *_ours(session, session.deleted), target)
+    return [key for one in models for key in one._streams()]  # noqa: SLF001 ours
 
 
 def _changed_names(model: Model) -> list[str]:

@@ -6,16 +6,17 @@ session's thread.
 """
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, SessionTransaction
 
-from tocsin.adapters.sql.transaction import HostTransaction
+from tocsin.adapters.sql.host_transaction import HostTransaction
 from tocsin.bootstrap import bridge_here, settings_here
 from tocsin.domain.errors import Conflict, Invalid, NotInitialized
 from tocsin.domain.stream import StreamKey
@@ -23,6 +24,7 @@ from tocsin.domain.timestamp import now_ms
 from tocsin.settings import SettingsError
 
 _IN_SESSION = "tocsin"
+_NO_TABLE = re.compile('no such table: tocsin_|relation "tocsin_[a-z_]+" does not exist')
 
 _log = logging.getLogger(__name__)
 
@@ -63,17 +65,17 @@ class HostSession:
             NotInitialized: The session's database has no tables of tocsin.
             Invalid: It is of a kind that is not supported.
         """
-        if connection.dialect.name != "sqlite":
-            raise Invalid(f"tocsin's tables can't be in {connection.dialect.name} yet, only in an SQLite file")
+        if connection.dialect.name not in ("sqlite", "postgresql"):
+            raise Invalid(f"tocsin's tables can't be in {connection.dialect.name}, only in SQLite or PostgreSQL")
         _refuse_autocommit(connection)
-        _look_whose_file(connection)
+        _look_whose_database(connection)
         transaction = HostTransaction(connection, now_ms())
         try:
             yield transaction
         except BaseException as error:
             if transaction.has_written and (current := _innermost(session)) is not None:
                 self.spoilt.add(current)
-            if isinstance(error, OperationalError) and "no such table: tocsin_" in str(error):
+            if isinstance(error, DBAPIError) and _NO_TABLE.search(str(error)):
                 raise NotInitialized(
                     "the session's database has no tables of tocsin: run `flask db migrate` and `flask db upgrade` "
                     "(or `tocsin db upgrade`)"
@@ -111,29 +113,46 @@ def _innermost(session: Session) -> SessionTransaction | None:
 
 def _refuse_autocommit(connection: Connection) -> None:
     driver: Any = connection.connection.driver_connection
-    # The driver begins none by itself then, so that there would be one by now.
-    if getattr(driver, "isolation_level", "") is None and not driver.in_transaction:
+    # That of SQLite begins no transaction by itself then, so that there would be one by now.
+    if connection.dialect.name == "sqlite":
+        is_alone = getattr(driver, "isolation_level", "") is None and not driver.in_transaction
+    else:
+        is_alone = bool(getattr(connection.connection.dbapi_connection, "autocommit", False))
+    if is_alone:
         raise Invalid(
             "the session's connection commits each statement by itself (AUTOCOMMIT), and an event could not be "
             "committed with its rows or not at all: use another isolation level for this session"
         )
 
 
-def _look_whose_file(connection: Connection) -> None:
-    """Say in the log, once a connection, when the server that is known here reads another file."""
+def _look_whose_database(connection: Connection) -> None:
+    """Say in the log, once a connection, when the server that is known here has another database."""
     if connection.info.setdefault(_IN_SESSION, False):
         return
     connection.info[_IN_SESSION] = True
     try:
-        servers = settings_here().database_url.removeprefix("sqlite:///")
+        servers = settings_here().database_url
     except (NotInitialized, SettingsError):
         return
-    row = connection.exec_driver_sql("PRAGMA database_list").first()
-    own = "" if row is None else row[2]
-    if not own or not Path(servers).exists() or not Path(servers).samefile(own):
+    look = _other_file if connection.dialect.name == "sqlite" else _other_database
+    if (own := look(connection, servers)) is not None:
         _log.warning(
             "nobody will hear of what this session commits: its database is %s, the server's is %s; "
             "set TOCSIN_DATABASE_URL to the session's",
-            own or "in memory",
-            servers,
+            own,
+            servers.removeprefix("sqlite:///") if servers.startswith("sqlite") else make_url(servers),
         )
+
+
+def _other_file(connection: Connection, servers: str) -> str | None:
+    row = connection.exec_driver_sql("PRAGMA database_list").first()
+    own: str = "" if row is None else row[2]
+    file = Path(servers.removeprefix("sqlite:///"))
+    return None if own and file.exists() and file.samefile(own) else own or "in memory"
+
+
+def _other_database(connection: Connection, servers: str) -> str | None:
+    # A host has many names, and a pooler one of its own: only that of the database tells.
+    own, there = connection.engine.url, make_url(servers)
+    is_same = there.get_backend_name() == "postgresql" and there.database == own.database
+    return None if is_same else str(own)

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, Text
+from sqlalchemy.dialects.postgresql import TEXT
 
 from tocsin.adapters.sql import schema
 
@@ -15,11 +16,14 @@ def add_tables(metadata: MetaData) -> None:
     Copy our tables into a host's metadata, for ``flask db migrate`` and ``create_all``.
 
     The copies have plain types: the migrations made from them need nothing of
-    ours. Tables that are there already are left.
+    ours. Tables that are there already are left. On PostgreSQL their text sorts
+    by bytes, as on SQLite, whatever the language of the database.
     """
     for table in schema.metadata.sorted_tables:
         if table.name not in metadata.tables:
-            table.to_metadata(metadata)
+            for column in table.to_metadata(metadata).c:
+                if isinstance(column.type, Text):
+                    column.type = Text().with_variant(TEXT(collation="C"), "postgresql")
 
 
 def add_tables_of(app: "Flask") -> None:

@@ -83,6 +83,10 @@ class Model(DeclarativeBase):
         if value is None:
             raise Invalid(f"{name} of a stored {kind} can't be taken back")
 
+    def _streams(self) -> Sequence[StreamKey]:
+        """Return those that a flush of it may tell something."""
+        return ()
+
     # What a flush tells the streams. Each may look into the transaction and write to it.
 
     def _created(self, transaction: Transaction) -> Sequence[Telling]:  # noqa: ARG002 a model's own may need it

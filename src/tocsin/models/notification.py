@@ -142,6 +142,9 @@ class Notification(Model):
     def _key(self) -> StreamKey:
         return StreamKey(parse_user_id(self.user_id), arrivals.NAMESPACE)
 
+    def _streams(self) -> Sequence[StreamKey]:
+        return [self._key()]
+
     def _created(self, transaction: Transaction) -> Sequence[Telling]:
         names = ("title", "message", "type", "data", "category", "priority", "sound", "expires_at")
         draft_notification(self.user_id, {name: getattr(self, name) for name in names})  # it may have changed since

@@ -3,12 +3,23 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from tests.unit.models.log import Log
+from tests.unit.models.log import Log, hosts_engine
 from tocsin import bridge
 from tocsin.adapters.sql.migrate import upgrade
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path) -> str:
+    """Return where the tables are, on each database in turn."""
+    return request.getfixturevalue("postgres_url" if request.param == "postgresql" else "sqlite_url")
+
+
+@pytest.fixture
+def sqlite_url(path) -> str:
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture
@@ -19,10 +30,9 @@ def path(tmp_path) -> str:
 
 
 @pytest.fixture
-def engine(path) -> Iterator[Engine]:
-    engine = create_engine(f"sqlite:///{path}")
-    yield engine
-    engine.dispose()
+def engine(url) -> Iterator[Engine]:
+    with hosts_engine(url) as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -45,8 +55,8 @@ def session(new_session) -> Session:
 
 
 @pytest.fixture
-def log(path) -> Log:
-    return Log(path)
+def log(url) -> Log:
+    return Log(url)
 
 
 class FakeBridge:

@@ -1,26 +1,42 @@
-"""Reads the streams of a database file, as another process would."""
+"""Reads the streams of a database, as another process would."""
 
-import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import orjson
+from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy.pool import NullPool
+
+
+def engine_of(url: str, **options) -> Engine:
+    """Return what a host reaches a database with, by the driver that is here."""
+    there = make_url(url)
+    if there.get_backend_name() == "postgresql":
+        return create_engine(there.set(drivername="postgresql+psycopg"))
+    return create_engine(there, connect_args=options)
+
+
+@contextmanager
+def hosts_engine(url: str, **options) -> Iterator[Engine]:
+    engine = engine_of(url, **options)
+    yield engine
+    engine.dispose()
 
 
 class Log:
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, url: str) -> None:
+        self._engine = create_engine(engine_of(url).url, poolclass=NullPool)
 
     def rows(self, statement: str) -> list:
-        connection = sqlite3.connect(self._path)
-        found = connection.execute(statement).fetchall()
-        connection.close()
-        return found
+        with self._engine.connect() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(statement)]
 
     def events(self) -> list:
         """Return (user, namespace, seq, event) in the order of writing."""
-        return self.rows("SELECT user_id, namespace, seq, event FROM tocsin_stream_event ORDER BY rowid")
+        return self.rows("SELECT user_id, namespace, seq, event FROM tocsin_stream_event ORDER BY event_id")
 
     def payloads(self) -> list:
-        found = self.rows("SELECT payload FROM tocsin_stream_event ORDER BY rowid")
+        found = self.rows("SELECT payload FROM tocsin_stream_event ORDER BY event_id")
         return [orjson.loads(payload) for (payload,) in found]
 
     def count(self, table: str) -> int:

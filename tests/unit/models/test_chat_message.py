@@ -7,7 +7,9 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from tocsin.adapters.sql.chat_store import SqlChat
+from tocsin.adapters.sql.postgres import PostgresStore
 from tocsin.adapters.sql.sqlite import SqliteStore
+from tocsin.adapters.sql.store import SqlStore
 from tocsin.domain.conversation import PageQuery
 from tocsin.domain.errors import Invalid
 from tocsin.domain.message import ADOPTED_MS, MessageDraft
@@ -27,8 +29,9 @@ def clock():
 
 
 @pytest.fixture
-async def store(path, clock) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(path, clock=clock)
+async def store(url, clock) -> AsyncIterator[SqlStore]:
+    is_file = url.startswith("sqlite:///")
+    store = SqliteStore(url.removeprefix("sqlite:///"), clock=clock) if is_file else PostgresStore(url, clock=clock)
     await store.start()
     yield store
     await store.stop()

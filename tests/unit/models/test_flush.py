@@ -33,7 +33,8 @@ def test_counters_are_taken_in_ascending_user_id(engine, log):
         @event.listens_for(engine, "before_cursor_execute")
         def note(_connection, _cursor, statement, values, *_):
             if statement.startswith("INSERT INTO tocsin_stream ("):
-                taken.append(values[0])
+                rows = values if isinstance(values, list) else [values]
+                taken.extend(row["user_id"] if isinstance(row, dict) else row[0] for row in rows)
 
         session.add(Notification(user_id="c", title="x"))
         session.add(ChatMessage(from_user_id="z", to_user_id="a", message="x"))
@@ -42,7 +43,9 @@ def test_counters_are_taken_in_ascending_user_id(engine, log):
         session.add(Notification(user_id="a", title="x"))
         session.commit()
 
-    assert ["a", "a", "b", "c", "d", "z"] == taken
+    # On PostgreSQL they are locked first, all of them, and then raised.
+    ascending = ["a", "a", "b", "c", "d", "z"]
+    assert ascending * (2 if engine.dialect.name == "postgresql" else 1) == taken
     assert log.is_without_gaps()
 
 
@@ -67,6 +70,7 @@ def test_one_added_by_a_listener_in_the_flush_is_told(session, log, engine):
     session.commit()
 
     assert ["Order shipped"] == [one["title"] for one in log.payloads()]
+    Base.metadata.drop_all(engine)
 
 
 def test_devices_and_topics_are_rows_without_events(session, log, new_session):

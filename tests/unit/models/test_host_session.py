@@ -1,7 +1,9 @@
 """What a host's transaction wakes: after its commit, once, and never so that the commit fails."""
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import create_engine, event, text
@@ -169,7 +171,7 @@ def test_another_kind_of_database_is_refused():
     """Before anything is sent to it."""
 
     class Dialect:
-        name = "postgresql"
+        name = "mysql"
 
     class Connection:
         dialect = Dialect()
@@ -178,14 +180,15 @@ def test_another_kind_of_database_is_refused():
         def connection(self, **_):
             return Connection()
 
-    with pytest.raises(Invalid, match="can't be in postgresql yet"):
+    with pytest.raises(Invalid, match="can't be in mysql, only in SQLite or PostgreSQL"):
         publish_in(Elsewhere(), "/orders", "order_updated", 7, {})
 
 
 @pytest.mark.parametrize("is_the_servers", [True, False])
-def test_another_file_than_the_servers_is_told_once(path, session, log, caplog, is_the_servers):
+def test_another_database_than_the_servers_is_told_once(url, session, log, caplog, is_the_servers):
     """What is committed there would be heard by nobody."""
-    publish_with(Settings(database_url=f"sqlite:///{path if is_the_servers else path + '.other'}"))
+    own = url.removeprefix("sqlite:///")
+    publish_with(Settings(database_url=url if is_the_servers else url + "other"))
     try:
         for title in ("a", "b"):
             session.add(Notification(user_id=7, title=title))
@@ -194,7 +197,8 @@ def test_another_file_than_the_servers_is_told_once(path, session, log, caplog, 
         publish_with(None)
 
     lines = [record.getMessage() for record in caplog.records if "TOCSIN_DATABASE_URL" in record.getMessage()]
-    assert ([] if is_the_servers else [path]) == [line.partition("database is ")[2].partition(",")[0] for line in lines]
+    named = [line.partition("database is ")[2].partition(",")[0].replace("+psycopg", "") for line in lines]
+    assert ([] if is_the_servers else [own]) == named
     assert 2 == len(log.events())
 
 
@@ -211,6 +215,7 @@ def test_a_connection_without_transactions_is_refused(engine, log):
     assert [] == log.events()
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_a_locked_database_fails_the_hosts_write_alone(path, log):
     """As for any of its writes: the transaction can be rolled back and tried again."""
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 0.05})
@@ -227,3 +232,43 @@ def test_a_locked_database_fails_the_hosts_write_alone(path, log):
     engine.dispose()
 
     assert 1 == len(log.events())
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_stream_that_another_host_writes_to_is_waited_for(new_session, log):
+    """Both are there in the end, in the order of the commits; whoever waits no longer may roll back and try again."""
+    first, second = new_session(), new_session()
+    publish_in(first, "/orders", "order_updated", 7, {"order_id": 1})
+    second.execute(text("SET lock_timeout = '50ms'"))
+    with pytest.raises(OperationalError, match="lock timeout"):
+        publish_in(second, "/orders", "order_updated", [6, 7], {})
+    second.rollback()
+    first.commit()
+    publish_in(second, "/orders", "order_updated", 7, {"order_id": 2})
+    second.commit()
+
+    assert [1, 2] == [payload["order_id"] for payload in log.payloads()]
+    assert log.is_without_gaps()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_hosts_that_mark_one_at_once_count_it_once(engine, log):
+    """Each looks after it has the lock: to the others that come after it is read."""
+    with Session(engine) as session:
+        session.add_all([Notification(user_id=7, title="a"), Notification(user_id=7, title="b")])
+        session.commit()
+
+    def mark(_):
+        with Session(engine) as session:
+            one = session.query(Notification).order_by(Notification.id).first()
+            session.execute(text("SELECT pg_sleep(0.05)"))
+            one.read_at = datetime.now(UTC)
+            publish_in(session, "/notifications", "notification", 7, {"title": "c", "collapse_key": "k"})
+            session.commit()
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(mark, range(4)))
+    assert 1 == [event for *_, event in log.events()].count("notification_read")
+    assert 3 == log.count("tocsin_notification")
+    assert [(2,)] == log.rows("SELECT unread FROM tocsin_stream")
+    assert log.is_without_gaps()

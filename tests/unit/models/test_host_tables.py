@@ -6,7 +6,8 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Column, Integer, MetaData, Table
 
-from tocsin.adapters.sql import schema
+from tests.unit.models.log import hosts_engine
+from tocsin.adapters.sql import schema, upgrade_schema
 from tocsin.adapters.sql.migrate import latest, upgrade
 from tocsin.models import Notification, add_tables, add_tables_of
 
@@ -62,3 +63,16 @@ def test_models_have_the_query_of_flask_sqlalchemy(tmp_path):
         assert page.items[0] is Notification.query.first_or_404()
         db.session.remove()
         db.engine.dispose()
+
+
+def test_a_hosts_tables_on_postgresql_sort_by_bytes(databases):
+    """The server takes them as they are, and pages and locks go by the order that Python knows."""
+    metadata = MetaData()
+    add_tables(metadata)
+    with databases.database() as url, hosts_engine(url) as engine:
+        metadata.create_all(engine)
+        assert latest() == upgrade_schema(url)
+        with engine.connect() as connection:
+            others = "SELECT DISTINCT collation_name FROM information_schema.columns WHERE data_type = 'text'"
+            kinds = connection.exec_driver_sql(f"{others} AND table_name LIKE 'tocsin%%'").all()
+    assert [("C",)] == kinds

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import delete, insert, text, update
 from sqlalchemy.orm.attributes import flag_modified
 
-from tocsin.adapters.sql.sqlite import SqliteStore
+from tocsin.adapters.sql import open_store
 from tocsin.domain.errors import Invalid, NotInitialized, PayloadTooBig
 from tocsin.models import Notification
 
@@ -32,14 +32,14 @@ def test_adding_one_stores_it_and_tells_its_user(session, log):
     assert 1 == log.count("tocsin_notification")
 
 
-async def test_rest_shows_the_same(session, path):
+async def test_rest_shows_the_same(session, url):
     """What the server reads from the row is what the model said."""
     notification = Notification(user_id="7", title="Hello", ttl_s=60, priority="high", type="t")
     before = notification.to_dict()
     session.add(notification)
     session.commit()
 
-    store = SqliteStore(path)
+    store = open_store(url)
     await store.start()
     shown = await store.get_notification("7", notification.id)
     await store.stop()

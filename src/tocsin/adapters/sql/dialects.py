@@ -6,9 +6,9 @@ to PostgreSQL looks the other text up, which is compiled from the same
 statement when it is first asked for: whoever has SQLite pays nothing for it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import Table
@@ -62,6 +62,19 @@ def pair(of_sqlite: str, of_postgres: str) -> str:
 def for_postgres(text: str) -> str:
     """Return what PostgreSQL is sent where SQLite is sent this text."""
     return _meant[text].postgres()
+
+
+@lru_cache(maxsize=1_000)
+def _of_host(text: str, dialect: Dialect) -> Any:
+    return _meant[text].statement.compile(dialect=dialect)  # type: ignore[union-attr]
+
+
+def for_host(text: str, values: Mapping[str, Any] | Sequence[Any], dialect: Dialect) -> tuple[str, Any]:
+    """Return what the driver of a host's connection is sent where SQLite is sent this text and these values."""
+    made = _of_host(text, dialect)
+    if not isinstance(values, Mapping):
+        values = dict(zip(_meant[text].fields or (), values, strict=True))
+    return str(made), tuple([values[name] for name in made.positiontup]) if made.positional else dict(values)
 
 
 @cache

@@ -18,16 +18,15 @@ from psycopg import Connection, Cursor, Pipeline, errors
 
 from tocsin.adapters.sql.dialects import for_postgres
 from tocsin.adapters.sql.postgres_batch import Batch
-from tocsin.adapters.sql.postgres_connection import Patience, connect, refusal
+from tocsin.adapters.sql.postgres_connection import Patience, connect, cut, refusal
+from tocsin.adapters.sql.statements import BESIDE
 from tocsin.adapters.sql.transaction import Foreseen, Outcome, Values
 from tocsin.adapters.sql.writing import OwnTransaction
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.stream import StreamEvent, StreamKey
 
-# LOCK takes no snapshot: what was committed while it waited is seen. The first mode
-# passes beside itself, the second waits for all who are in a transaction.
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
-_BESIDE = "LOCK TABLE tocsin_life IN ROW SHARE MODE"
+# Waits for all who are in a transaction, and holds up the next.
 _ALONE = "LOCK TABLE tocsin_life IN EXCLUSIVE MODE"
 # How often one that met another before it did anything begins anew.
 _TIMES_ANEW = 3
@@ -138,29 +137,29 @@ class PostgresWriting:
         """
         Begin a transaction and take the counters that are foreseen; connect again where the connection has broken.
 
-        Who meets another one there has done nothing yet, waits for its end and begins anew.
+        Who meets another one there has done nothing yet, waits for its end and begins anew. Where it raises, there
+        is no transaction.
         """
         if self._connection.closed:
             self._connect()
         self.is_lost = False
-        for _ in range(_TIMES_ANEW):
-            self._begin(alone=alone)
+        # At last without: whose it is will be seen when the operations run.
+        for wanted in (*[foreseen] * _TIMES_ANEW, ()):
             try:
-                self.batch.foresee(foreseen)
+                self._begin(alone=alone)
+                self.batch.foresee(wanted)
             except Exception:
                 self.roll_back()
-                if self.is_lost:
+                if self.is_lost or not wanted:
                     raise
             else:
                 return
-        # Whose it is will be seen when the operations run.
-        self._begin(alone=alone)
 
     def _begin(self, *, alone: bool) -> None:
         self.batch.forget()
         self._pipeline = self._open.enter_context(self._connection.pipeline())
         self._connection.execute(_BEGIN)
-        self._connection.execute(_ALONE if alone else _BESIDE)
+        self._connection.execute(_ALONE if alone else BESIDE)
 
     def _connect(self) -> None:
         self._patience.check()
@@ -210,7 +209,11 @@ class PostgresWriting:
         self.wait()
         if ended.statusmessage != "COMMIT":
             raise errors.TransactionRollback(f"the transaction ended with {ended.statusmessage}")
-        self._leave_pipeline()
+        try:
+            self._leave_pipeline()
+        except psycopg.Error:
+            # It is committed: whoever heard of an error would do it again.
+            self._connection.close()
 
     def roll_back(self) -> None:
         """Undo the transaction, or give up a connection that is of no use any more."""
@@ -239,6 +242,10 @@ class PostgresWriting:
         """Leave a server that takes no writes any more, as after a failover; a full disk is its own business."""
         if isinstance(error, errors.ReadOnlySqlTransaction):
             self._connection.close()
+
+    def interrupt(self) -> None:
+        """Cut the connection off."""
+        cut(self._connection)
 
     def close(self) -> None:
         """Close the connection."""

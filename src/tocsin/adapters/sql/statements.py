@@ -36,6 +36,10 @@ from tocsin.adapters.sql.schema import (
 )
 from tocsin.domain.stream import Head, StreamEvent, StreamKey
 
+# Of PostgreSQL: passes beside itself, and waits for a node that writes alone. It takes no snapshot:
+# what was committed meanwhile is seen.
+BESIDE = "LOCK TABLE tocsin_life IN ROW SHARE MODE"
+
 _ZERO: ColumnElement[int] = literal_column("0")
 _ONE: ColumnElement[int] = literal_column("1")
 
@@ -83,6 +87,17 @@ class Statements:
         moved = {"seq": stream.c.seq + _ONE, "unread": stream.c.unread + first.excluded.unread}
         counted = first.on_conflict_do_update(index_elements=[stream.c.user_id, stream.c.namespace], set_=moved)
         self.next_seq = compiled_row(counted.returning(stream.c.seq, stream.c.unread), (*StreamKey._fields, "unread"))
+        # The row is locked, and there is one to be locked where none was.
+        none_yet = upsert(stream).values(
+            **{name: bindparam(name) for name in (*StreamKey._fields, "unread")},
+            seq=_ZERO,
+            pruned=_ZERO,
+            acked=_ZERO,
+        )
+        locked = none_yet.on_conflict_do_update(
+            index_elements=[stream.c.user_id, stream.c.namespace], set_={"seq": stream.c.seq}
+        )
+        self.lock_stream = compiled_row(locked, (*StreamKey._fields, "unread"))
         self.insert_event = compiled_row(_inserted(stream_event), StreamEvent._fields)
         self.head = compiled(select(*(stream.c[name] for name in Head._fields)).where(_of_stream(stream)))
         self.events_after = compiled(

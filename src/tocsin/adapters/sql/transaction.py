@@ -4,8 +4,6 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection
-
 from tocsin.adapters.sql.statements import SQL
 from tocsin.domain.stream import StreamEvent, StreamKey
 
@@ -134,51 +132,3 @@ class WriterTransaction:
     def has_changed(self) -> bool:
         """Return whether this operation has changed any row."""
         return self._connection.total_changes != self._before
-
-
-class HostTransaction:
-    """
-    A ``Transaction`` on a connection of SQLAlchemy, which a host began and will end.
-
-    Attributes:
-        has_written: Something was sent that may have changed rows.
-    """
-
-    def __init__(self, connection: Connection, now: int) -> None:
-        self._connection = connection
-        self.now = now
-        self.events: list[StreamEvent] = []
-        self.known: dict[str, bool] = {}
-        self.has_written = False
-
-    def execute(self, statement: str, values: Values) -> Outcome:
-        """Run one statement."""
-        self.has_written = True
-        return self._connection.exec_driver_sql(statement, _plain(values))
-
-    def row(self, statement: str, values: Values) -> Any:
-        """Run one statement and return its first row, or None."""
-        self.has_written |= not statement.startswith("SELECT")
-        return self._connection.exec_driver_sql(statement, _plain(values)).first()
-
-    def rows(self, statement: str, values: Values) -> Sequence[Sequence[Any]]:
-        """Run a query and return its rows."""
-        return [tuple(row) for row in self._connection.exec_driver_sql(statement, _plain(values))]
-
-    def execute_many(self, statement: str, rows: Sequence[Values]) -> None:
-        """Run one statement for each row."""
-        if rows:  # none would be one statement without values
-            self.has_written = True
-            self._connection.exec_driver_sql(statement, [_plain(row) for row in rows])
-
-    def count(self, key: StreamKey, unread: int | None) -> tuple[int, int | None]:
-        """Raise a stream's counter."""
-        seq, total = self.row(SQL.next_seq, (*key, unread))
-        return seq, total
-
-    def foresee(self, foreseen: Foreseen) -> None:
-        """Pass it over."""
-
-
-def _plain(values: Values) -> Any:
-    return dict(values) if isinstance(values, Mapping) else tuple(values)

@@ -13,15 +13,14 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from tocsin.cli.prove.http import Http, HttpError
 from tocsin.cli.prove.journal import Journal, Shown
+from tocsin.cli.prove.link import Link, OpenLink, websocket
 from tocsin.cli.prove.route import Route
 
 NAMESPACE = "/notifications"
-OPEN_S = 10.0
 RETRY_S = 0.1
 MAX_RETRY_S = 0.5
 ACK_EVERY = 50
@@ -42,6 +41,7 @@ class Client:
         token: Of its user.
         on_show: Called for each event shown.
         epoch: To begin before the first event of the log; None: with what is live.
+        open_link: How it talks to a node.
 
     Attributes:
         epoch: Of the log that it follows; None until it knows.
@@ -62,6 +62,7 @@ class Client:
         journal: Journal,
         on_show: Callable[[], None],
         epoch: str | None = None,
+        open_link: OpenLink = websocket,
     ) -> None:
         self.name = name
         self.route = route
@@ -73,9 +74,10 @@ class Client:
         self.gaps = 0
         self.is_synced = asyncio.Event()
         self._token = token
+        self._open_link = open_link
         self._journal = journal
         self._on_show = on_show
-        self._socket: ClientConnection | None = None
+        self._link: Link | None = None
         self._last_seq = 0
         self._is_replaying = False
         self._retry_in_s: float | None = None
@@ -90,7 +92,7 @@ class Client:
             except (OSError, WebSocketException, HttpError, TimeoutError):
                 pass
             finally:
-                self._socket = None
+                self._link = None
                 self.is_synced.clear()
             if self._retry_in_s is not None:
                 self.route.turn()
@@ -105,35 +107,35 @@ class Client:
 
     def cut(self) -> None:
         """Cut its connection off, as a link that breaks does; it comes back."""
-        if self._socket is not None:
+        if self._link is not None:
             self.is_synced.clear()
-            self._socket.transport.abort()
+            self._link.abort()
 
     async def _connect(self) -> None:
-        host, port = self.route.address
-        url = f"ws://{host}:{port}/socket.io/?EIO=4&transport=websocket"
-        async with connect(url, compression=None, ping_interval=None, open_timeout=OPEN_S, proxy=None) as socket:
-            self._socket = socket
-            await self._serve(socket)
+        async with self._open_link(self.route.address) as link:
+            self._link = link
+            await self._serve(link)
 
-    async def _serve(self, socket: ClientConnection) -> None:
-        handshake = orjson.loads(str(await socket.recv())[1:])
+    async def _serve(self, link: Link) -> None:
+        handshake = orjson.loads((await link.recv())[1:])
         patience_s = (handshake["pingInterval"] + handshake["pingTimeout"]) / 1000
         cursor = {} if self.epoch is None else {"epoch": self.epoch, "last_seq": self._last_seq}
         self._is_replaying = True
-        await socket.send(f"40{NAMESPACE}," + orjson.dumps({"token": self._token, **cursor}).decode())
+        await link.send(f"40{NAMESPACE}," + orjson.dumps({"token": self._token, **cursor}).decode())
         while True:
             async with asyncio.timeout(patience_s):
-                packet = str(await socket.recv())
+                packet = await link.recv()
             if packet == "2":
-                await socket.send("3")
+                await link.send("3")
             elif packet.startswith(f"42{NAMESPACE},"):
                 name, payload = orjson.loads(packet[len(f"42{NAMESPACE},") :])
-                await self._take(socket, name, payload)
+                await self._take(link, name, payload)
+            elif packet.startswith(f"44{NAMESPACE},") and '"retryable":true' in packet:
+                raise ConnectionRefusedError(packet)
             elif not packet.startswith((f"40{NAMESPACE},", f"43{NAMESPACE},", "6")):
                 raise ProtocolError(packet)
 
-    async def _take(self, socket: ClientConnection, name: str, payload: dict[str, Any]) -> None:
+    async def _take(self, link: Link, name: str, payload: dict[str, Any]) -> None:
         if name == "synced":
             if self.epoch is None:
                 self.epoch, self._last_seq = payload["epoch"], payload["seq"]
@@ -146,9 +148,9 @@ class Client:
         elif name == "server_draining":
             self._retry_in_s = payload["retry_in"]
         elif "seq" in payload:
-            await self._take_durable(socket, payload)
+            await self._take_durable(link, payload)
 
-    async def _take_durable(self, socket: ClientConnection, payload: dict[str, Any]) -> None:
+    async def _take_durable(self, link: Link, payload: dict[str, Any]) -> None:
         seq = payload["seq"]
         if self.epoch is None:
             self.epoch, self._last_seq = payload["epoch"], seq - 1
@@ -157,11 +159,11 @@ class Client:
         elif seq == self._last_seq + 1:
             self._show(payload)
             if seq % ACK_EVERY == 0:
-                await self._emit(socket, "ack", {"seq": seq})
+                await self._emit(link, "ack", {"seq": seq})
         elif not self._is_replaying:
             self._is_replaying = True
             self.gaps += 1
-            await self._emit(socket, "replay", {"after": self._last_seq})
+            await self._emit(link, "replay", {"after": self._last_seq})
 
     def _show(self, payload: dict[str, Any]) -> None:
         self._last_seq = payload["seq"]
@@ -192,5 +194,5 @@ class Client:
                 self._last_seq = max(self._last_seq, part["seq"])
                 return
 
-    async def _emit(self, socket: ClientConnection, name: str, payload: dict[str, Any]) -> None:
-        await socket.send(f"42{NAMESPACE}," + orjson.dumps([name, payload]).decode())
+    async def _emit(self, link: Link, name: str, payload: dict[str, Any]) -> None:
+        await link.send(f"42{NAMESPACE}," + orjson.dumps([name, payload]).decode())

@@ -47,16 +47,23 @@ class Http:
 
     async def request(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
         """
-        Send a request, with ``body`` as JSON unless None, and return its answer.
+        Send a request and return its answer.
+
+        Args:
+            method: Of HTTP.
+            path: With its query.
+            body: Bytes as they are, None for nothing, anything else as JSON.
+            headers: Further ones.
 
         Raises:
             HttpError: No whole answer came within TIMEOUT_S.
         """
         host, port = self._route.address
-        payload = b"" if body is None else orjson.dumps(body)
+        payload = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
         lines = [f"{method} {path} HTTP/1.1", f"Host: {host}:{port}", f"Content-Length: {len(payload)}"]
         if body is not None:
-            lines.append("Content-Type: application/json")
+            kind = "text/plain;charset=UTF-8" if isinstance(body, bytes) else "application/json"
+            lines.append(f"Content-Type: {kind}")
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         try:
             async with asyncio.timeout(TIMEOUT_S):

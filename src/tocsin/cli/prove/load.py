@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import jwt
 
@@ -29,6 +29,7 @@ class Load:
         run: A word of this run, so that its users are new to a database that is there.
 
     Attributes:
+        run: The word of this run, which the ids of all its users begin with.
         users: Whom producers post to and clients belong to.
         clients: All clients, also those that a fault has added.
         producers: All producers, also those of a fault.
@@ -38,6 +39,7 @@ class Load:
 
     def __init__(self, plan: Plan, stack: Stack, timeline: Timeline, run: str) -> None:
         self.plan = plan
+        self.run = run
         self.users = [f"{run}.{number}" for number in range(plan.user_count)]
         self.clients: list[Client] = []
         self.producers: list[Producer] = []
@@ -50,6 +52,7 @@ class Load:
         self._https: list[Http] = []
         self._due: dict[Client, str] = {}
         self._progress = asyncio.Event()
+        self._gave_up = asyncio.Event()
         self._acked_keys: set[str] = set()
         self._granted = 0
         self._is_fault_over = False
@@ -82,10 +85,13 @@ class Load:
         route, on_show = self._stack.route(home), self._timeline.on_show
         epoch = next((client.epoch for client in self.clients), None)
         name, token = f"client {number} of {user}", self.token(user)
-        client = Client(name, route, token=token, journal=journal, on_show=on_show, epoch=epoch)
+        open_link = self._stack.links[number % len(self._stack.links)]
+        client = Client(name, route, token=token, journal=journal, on_show=on_show, epoch=epoch, open_link=open_link)
         self.clients.append(client)
         self._due[client] = user
-        self._tasks[asyncio.create_task(client.run())] = client.name
+        task = asyncio.create_task(client.run())
+        task.add_done_callback(lambda _: self._gave_up.set())
+        self._tasks[task] = client.name
         return client
 
     async def all_synced(self, limit_s: float) -> None:
@@ -98,9 +104,24 @@ class Load:
         async with asyncio.timeout(limit_s):
             await asyncio.gather(*(client.is_synced.wait() for client in self.clients))
 
-    def has_shown_all(self) -> bool:
-        """Return whether each client has shown what was acknowledged for its user."""
-        return all(client.shown >= self.acked[user] for client, user in self._due.items())
+    def has_shown(self, due: Mapping[str, int]) -> bool:
+        """Return whether each client has shown as many events as are due to its user."""
+        return all(client.shown >= due.get(user, 0) for client, user in self._due.items())
+
+    @property
+    def has_lost_a_client(self) -> bool:
+        """Return whether a client has ended by itself: what it was to show will not come."""
+        return self._gave_up.is_set()
+
+    async def watch_clients(self) -> None:
+        """
+        Never return; end with an error as soon as a client has.
+
+        Raises:
+            RuntimeError: A client ended by itself; ``failures`` tells at the end why.
+        """
+        await self._gave_up.wait()
+        raise RuntimeError("a client gave up")
 
     # Producers
 
@@ -119,7 +140,8 @@ class Load:
         http = Http(self._stack.route(home))
         self._https.append(http)
         users = _turned(self.users, home)
-        token = self.token("prove", "publish")
+        # Idempotency keys are their principal's: another run on the same database has others.
+        token = self.token(self.run, "publish")
         producer = Producer(keys or name, http, journal, users=users, token=token, on_ack=self._on_ack)
         self.producers.append(producer)
         return producer

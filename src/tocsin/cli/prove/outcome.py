@@ -1,5 +1,6 @@
 """What came of one fault: the verdict on its journals, and what it promised itself."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tocsin.cli.prove.checker import Verdict
@@ -57,11 +58,15 @@ class Outcome:
 
     @property
     def is_kept(self) -> bool:
-        """Return whether all counts are 0, everybody caught up, and every check is met."""
-        return (
-            self.verdict.is_kept
-            and self.caught_up_s is not None
-            and self.rows == self.verdict.acked
-            and not self.failures
-            and all(check.is_met for check in self.checks)
-        )
+        """Return whether all counts are 0, nothing was wrong and every check is met."""
+        return self.verdict.is_kept and not any(self.problems()) and all(check.is_met for check in self.checks)
+
+    def problems(self) -> Iterator[str]:
+        """Yield what was wrong besides the counts and the checks."""
+        yield from self.failures
+        if self.caught_up_s is None:
+            yield f"not every client had caught up after {self.catch_up_limit_s:.0f} s"
+        if self.rows is None:
+            yield "the inboxes could not be counted"
+        elif self.rows != self.verdict.acked:
+            yield f"{self.verdict.acked} were acknowledged, {self.rows} are in the inboxes"

@@ -1,8 +1,9 @@
 """How big a proof is; every fault makes its own of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 DEVICES = 2
+GENTLE_POSTS = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,14 @@ class Plan:
     def user_count(self) -> int:
         """Return how many users there are."""
         return self.users or max(1, self.clients // DEVICES)
+
+    def gentle(self, rate: float) -> "Plan":
+        """
+        Return one for what is measured, or lasts: no more posts a second than that, and no longer than needed.
+
+        At its limit a machine is slow for any reason.
+        """
+        return replace(self, rate=self.rate or rate, posts=min(self.posts, GENTLE_POSTS))
 
 
 QUICK = Plan(posts=2_000, producers=4, clients=20, kills=3, resumes=60, hold_s=5.0)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -31,14 +32,17 @@ class Postgres:
 
     Attributes:
         url: Of the database that is always there.
+        folder: Its own, with its data.
     """
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.port = free_port()
         self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+        self.folder = folder
         self._data = folder / "data"
         self._settings = {"port": str(self.port), "unix_socket_directories": str(folder), **settings}
         self._server: subprocess.Popen[bytes] | None = None
+        self._paused: list[int] = []
         # It refuses to run as root.
         self._as: Mapping[str, Any] = {}
         if os.geteuid() == 0:
@@ -79,6 +83,26 @@ class Postgres:
     def kill(self) -> None:
         """Kill the postmaster with SIGKILL; its children notice and go."""
         self._end(signal.SIGKILL)
+
+    def pause(self) -> None:
+        """Stop all of its processes where they are, their connections open: it hangs."""
+        import psycopg  # noqa: PLC0415 - of an extra
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            pids = [pid for (pid,) in connection.execute("SELECT pid FROM pg_stat_activity")]
+        # The one first that makes the others.
+        self._paused = [self.pid, *pids]
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on after a pause."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for pid in self._paused:
+            # Some have ended since, as the one that told of the others.
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def _end(self, how: signal.Signals) -> None:
         if self._server is not None:

@@ -26,6 +26,7 @@ class Proof:
         say: Called with each line of progress.
 
     Attributes:
+        fault: What it carries out.
         timeline: What has happened so far.
     """
 
@@ -33,8 +34,8 @@ class Proof:
         self, fault: type[Fault], plan: Plan, design: Design, folder: Path, say: Callable[[str], None] = lambda _: None
     ) -> None:
         self.timeline = Timeline()
-        self._fault = fault()
-        self._plan = self._fault.plan(plan)
+        self.fault = fault()
+        self._plan = self.fault.plan(plan)
         self._stack = Stack(design, folder)
         self._folder = folder
         self._say = say
@@ -47,7 +48,7 @@ class Proof:
             RuntimeError: The stack did not start.
         """
         stack = self._stack
-        async with stack.parts(), self._fault.arrange(stack), stack.running():
+        async with stack.parts(), self.fault.arrange(stack), stack.running():
             self.timeline.restart()
             # Users are new to a database that has been there before.
             load = Load(self._plan, stack, self.timeline, f"prove.{secrets.token_hex(4)}")
@@ -55,12 +56,12 @@ class Proof:
             async with load.connected():
                 self._say(f"{len(load.clients)} clients of {len(load.users)} users connected")
                 failures = await self._inject(scene)
-                caught_up_s = await scene.shown_all(self._fault.catch_up_s)
+                caught_up_s = await scene.caught_up(self.fault.catch_up_s)
                 duration_s = scene.now_s
             rows = await _count_rows(scene)
         return Outcome(
-            number=self._fault.number,
-            title=self._fault.title,
+            number=self.fault.number,
+            title=self.fault.title,
             stack=stack.design.title,
             verdict=check_folder(self._folder),
             kills=sum(node.kills for node in stack.nodes),
@@ -72,7 +73,7 @@ class Proof:
             rows=rows,
             duration_s=duration_s,
             caught_up_s=caught_up_s,
-            catch_up_limit_s=self._fault.catch_up_s,
+            catch_up_limit_s=self.fault.catch_up_s,
             timeline=self.timeline,
             checks=scene.checks,
             failures=[*failures, *load.failures],
@@ -82,12 +83,15 @@ class Proof:
         """Inject the fault under load; return what went wrong otherwise than the fault's checks tell."""
         failures: list[str] = []
         try:
-            async with asyncio.timeout(self._fault.limit_s), asyncio.TaskGroup() as group:
-                group.create_task(scene.load.post())
-                await self._fault.inject(scene)
+            async with asyncio.timeout(self.fault.limit_s), asyncio.TaskGroup() as group:
+                posting = group.create_task(scene.load.post())
+                watching = group.create_task(scene.load.watch_clients())
+                await self.fault.inject(scene)
                 scene.load.fault_is_over()
+                await posting
+                watching.cancel()
         except* TimeoutError:
-            failures.append(f"broken off: not done after {self._fault.limit_s:.0f} s")
+            failures.append(f"broken off: not done after {self.fault.limit_s:.0f} s")
         except* Exception as errors:  # noqa: BLE001 - whatever it is, the run has failed and its journals are judged
             failures += [f"broken off: {error!r}" for error in _leaves(errors)]
         return failures

@@ -11,6 +11,8 @@ from tocsin.cli.prove.plan import Plan
 from tocsin.cli.prove.stack import Stack
 from tocsin.cli.prove.timeline import Timeline
 
+LOOK_S = 0.05
+
 
 class Scene:
     """
@@ -53,13 +55,22 @@ class Scene:
         """Return when ``number`` more posts have been acknowledged: the load flows."""
         await self.load.acked_reach(self.acked + number)
 
-    async def shown_all(self, limit_s: float) -> float | None:
-        """Return the seconds until every client had shown all that was acknowledged; None: not within ``limit_s``."""
-        began = self.now_s
-        while not self.load.has_shown_all():
-            if self.now_s - began > limit_s:
+    async def caught_up(self, limit_s: float) -> float | None:
+        """Return the seconds until all clients had shown what is acknowledged now; None: not within ``limit_s``."""
+        began, due = self.now_s, self.load.acked.copy()
+        while not self.load.has_shown(due):
+            if self.now_s - began > limit_s or self.load.has_lost_a_client:
                 return None
             await asyncio.sleep(0.02)
+        return self.now_s - began
+
+    async def until(self, condition: Callable[[], bool], limit_s: float) -> float | None:
+        """Return the seconds until a condition holds, which is looked at often; None: not within ``limit_s``."""
+        began = self.now_s
+        while not condition():
+            if self.now_s - began > limit_s:
+                return None
+            await asyncio.sleep(LOOK_S)
         return self.now_s - began
 
     def mark(self, text: str) -> None:

@@ -11,11 +11,13 @@ import contextlib
 import secrets
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from tocsin.cli.prove.link import OpenLink, websocket
 from tocsin.cli.prove.machine import abilities
 from tocsin.cli.prove.node import Node
 from tocsin.cli.prove.postgres import Postgres
@@ -80,6 +82,8 @@ class Stack:
         database_url: Of the nodes, in force when they are made; a fault's
             ``arrange`` may change it, as it may ``redis_url`` and ``environment``.
         environment: Further settings of all nodes.
+        own: Further settings of single nodes, by index.
+        links: How clients talk to the nodes, in turn.
         nodes: The servers; made and started after ``arrange``.
         addresses: Where clients and producers go, one for each node; a fault may
             put a proxy of its own there at any time.
@@ -95,6 +99,8 @@ class Stack:
         self.database_url = design.database_url or f"sqlite:///{folder.resolve() / 'prove.db'}"
         self.redis_url = design.redis_url
         self.environment: dict[str, str] = {}
+        self.own: defaultdict[int, dict[str, str]] = defaultdict(dict)
+        self.links: list[OpenLink] = [websocket]
         self.nodes: list[Node] = []
         self.addresses: list[Address] = []
         self.postgres: Postgres | None = None
@@ -126,7 +132,8 @@ class Stack:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run the nodes, all ready at the beginning."""
-        self.nodes = [Node(f"node-{number}", self.folder, self._settings()) for number in range(self.design.nodes)]
+        numbers = range(self.design.nodes)
+        self.nodes = [Node(f"node-{n}", self.folder, {**self._settings(), **self.own[n]}) for n in numbers]
         try:
             await asyncio.gather(*(node.start() for node in self.nodes))
             self.addresses[:] = [node.address for node in self.nodes]

@@ -40,6 +40,11 @@ class Timeline:
         """Count a delivery now."""
         self.deliveries[int(self.now_s / STEP_S)] += 1
 
+    def deliveries_per_s(self) -> float:
+        """Return the rate of deliveries over the last second."""
+        now, steps = int(self.now_s / STEP_S), int(1 / STEP_S)
+        return sum(self.deliveries[step] for step in range(now - steps, now))
+
     def mark(self, text: str) -> None:
         """Take note of a moment."""
         self.marks.append((self.now_s, text))

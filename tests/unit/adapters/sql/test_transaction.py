@@ -5,9 +5,10 @@ from sqlalchemy import create_engine
 
 from tocsin.adapters.sql import arrivals, chat, inbox, streams
 from tocsin.adapters.sql.connection import open_writer
+from tocsin.adapters.sql.host_transaction import HostTransaction
 from tocsin.adapters.sql.migrate import upgrade
 from tocsin.adapters.sql.statements import SQL
-from tocsin.adapters.sql.transaction import HostTransaction, WriterTransaction
+from tocsin.adapters.sql.transaction import WriterTransaction
 from tocsin.domain.errors import NotFound
 from tocsin.domain.message import MessageDraft
 from tocsin.domain.notification import NotificationDraft
