@@ -8,6 +8,7 @@ import asyncio
 import secrets
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from tocsin.adapters import failpoint
@@ -314,15 +315,11 @@ class SqlStore(SqlInbox):
         total = 0
         while True:
             keys = await self._readers.run(lambda reader: streams.find_prunable(reader, now, _STREAMS_A_ROUND))
-            dropped = 0
-            for key in keys:
-                dropped += await self._prune_stream(key, now)
+            prune = partial(streams.prune, keys=keys, now=now, most=_ROWS_A_TURN)
+            dropped = await self._repeat(prune) if keys else 0
             if not dropped:
                 return total
             total += dropped
-
-    async def _prune_stream(self, key: StreamKey, now: int) -> int:
-        return await self._repeat(lambda transaction: streams.prune(transaction, key, now, _ROWS_A_TURN))
 
     async def _repeat(self, turn: Operation[int]) -> int:
         total = 0
