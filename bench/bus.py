@@ -22,6 +22,7 @@ from tocsin.domain.user_id import UserId
 
 EVENTS = 100_000
 SINGLE = 1_000
+USERS = 997
 A_CALL = 10
 IN_FLIGHT = 5_000
 KEY = "a key for the benchmark of 32 bytes or more"
@@ -30,7 +31,7 @@ KEY = "a key for the benchmark of 32 bytes or more"
 def event(seq: int) -> StreamEvent:
     """Return an event that holds when it was made."""
     payload = b'{"at":%.9f,"order_id":7,"status":"shipped","message":"On its way"}' % time.perf_counter()
-    return StreamEvent(UserId(str(seq % 997)), "/orders", seq, f"event-{seq}", "order_updated", payload, 0)
+    return StreamEvent(UserId(str(seq % USERS)), "/orders", seq, f"event-{seq}", "order_updated", payload, 0)
 
 
 async def listen(url: str, key: str | None) -> None:
@@ -55,6 +56,8 @@ async def listen(url: str, key: str | None) -> None:
 
     bus = RedisBus(url, epoch=lambda: "bench", key=key)
     bus.subscribe(on_events, lambda *_: None, lambda _: None, lambda: print("ready", flush=True))
+    for number in range(USERS):
+        bus.follow(UserId(str(number)))
     await bus.start()
     await done.wait()
     await bus.stop()

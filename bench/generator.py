@@ -87,10 +87,11 @@ def user_id(number: int) -> str:
     return f"user-{number}"
 
 
-def write_inputs(directory: Path, users: int, secret: str) -> None:
-    """Write the tokens, payload and POST bodies that the generator reads."""
+def write_inputs(directory: Path, users: int, secret: str, first: int = 0) -> None:
+    """Write the tokens, payload and POST bodies that the generator reads, for users from ``first`` on."""
+    numbers = range(first, first + users)
     expires = int(time.time()) + TOKEN_LIFE_S
-    tokens = (jwt.encode({"sub": user_id(i), "exp": expires}, secret, "HS256") for i in range(users))
+    tokens = (jwt.encode({"sub": user_id(i), "exp": expires}, secret, "HS256") for i in numbers)
     (directory / "tokens").write_text("\n".join(tokens))
     (directory / "payload").write_text(json.dumps(PAYLOAD, separators=(",", ":")))
     publisher = jwt.encode({"sub": "bench", "scope": "publish", "exp": expires}, secret, "HS256")
@@ -98,8 +99,8 @@ def write_inputs(directory: Path, users: int, secret: str) -> None:
         "POST /api/notifications HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         f"Authorization: Bearer {publisher}\r\nContent-Type: application/json\r\nContent-Length: "
     )
-    _write_bodies(directory / "bodies", [{"user_id": user_id(i)} for i in range(users)])
-    ids = [user_id(i) for i in range(users)]
+    _write_bodies(directory / "bodies", [{"user_id": user_id(i)} for i in numbers])
+    ids = [user_id(i) for i in numbers]
     _write_bodies(directory / "bulk-bodies", [{"user_ids": ids[i : i + BULK]} for i in range(0, users, BULK)])
 
 
@@ -169,16 +170,26 @@ class Generator:
 
 
 @contextmanager
-def generating(port: int, inputs: Path, log: Path) -> Iterator[Generator]:
-    """Start a generator against a loopback port, pinned to the load's core; it ends with this process."""
+def generating(
+    port: int, inputs: Path, log: Path, *, publish_port: int | None = None, on: Sequence[int] | None = None
+) -> Iterator[Generator]:
+    """
+    Start a generator against a loopback port; it ends with this process.
+
+    Args:
+        port: Where its sockets go.
+        inputs: Folder that ``write_inputs`` filled.
+        log: What it complains of is added to this file.
+        publish_port: Where its POSTs go; to ``port`` unless given.
+        on: Its cores, which it shares; one of its own, where it spins, unless given.
+    """
     server_core, load_core = cores()
-    spins = "0" if server_core == load_core else "1"
     arguments = [
-        spins,
-        str(port),
+        "0" if on or server_core == load_core else "1",
+        f"{port},{publish_port or port}",
         *(str(inputs / name) for name in ("tokens", "payload", "head", "bodies", "bulk-bodies")),
     ]
-    with log.open("ab") as errors, pinned(load_core):
+    with log.open("ab") as errors, pinned(*(on or [load_core])):
         process = subprocess.Popen(
             [str(BUILD / "load"), *arguments],
             stdin=subprocess.PIPE,

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,10 +96,10 @@ def cores() -> tuple[int, int]:
 
 
 @contextmanager
-def pinned(core: int) -> Iterator[None]:
-    """Let processes that are started in this block run on one core only."""
+def pinned(*only: int) -> Iterator[None]:
+    """Let processes that are started in this block run on these cores only."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, only)
     try:
         yield
     finally:
@@ -132,7 +132,13 @@ def _free_port() -> int:
 
 
 @contextmanager
-def running(peer: Peer, secret: str, directory: Path, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+def running(
+    peer: Peer,
+    secret: str,
+    directory: Path,
+    settings: Mapping[str, str] | None = None,
+    on: Sequence[int] | None = None,
+) -> Iterator[Server]:
     """
     Start the peer with its database in ``directory``; kill it at the end.
 
@@ -141,13 +147,13 @@ def running(peer: Peer, secret: str, directory: Path, settings: Mapping[str, str
         secret: Signs its tokens.
         directory: For its database and log.
         settings: More environment variables.
+        on: Its cores; the server's one unless given.
 
     Raises:
         RuntimeError: It ended or did not listen within a minute; the message
             holds the end of its log.
     """
     port = _free_port()
-    server_core, _ = cores()
     database = f"sqlite:///{directory / 'bench.db'}"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("TOCSIN_", "SOCKETIO_"))},
@@ -163,7 +169,7 @@ def running(peer: Peer, secret: str, directory: Path, settings: Mapping[str, str
     }
     command = [*peer.command, str(port)] if peer.key == "limit" else list(peer.command)
     log = directory / "server.log"
-    with log.open("wb") as output, pinned(server_core):
+    with log.open("wb") as output, pinned(*(on or cores()[:1])):
         process = subprocess.Popen(
             command,
             env=environment,

@@ -16,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 
 from tests.postgres import Databases, empty
 from tests.postgres import databases as postgres_databases
-from tests.valkey import Valkey, valkey
+from tests.valkey import WITHOUT_SHARDS, Valkey, valkey
 from tocsin import Service, Settings, build
 from tocsin.adapters.jwt_tokens import issue_token
 from tocsin.adapters.sql.migrate import upgrade_postgres
@@ -152,6 +152,13 @@ def start_shared_server(tmp_path_factory) -> Iterator[Callable[..., RunningServe
 def shared_server(start_shared_server) -> RunningServer:
     """Return a running server that all tests of a module share: each uses users of its own."""
     return start_shared_server()
+
+
+@pytest.fixture(scope="session")
+def plain_url(tmp_path_factory):
+    """Return where a server is that knows no sharded channels."""
+    with valkey(tmp_path_factory.mktemp("valkey-plain"), **WITHOUT_SHARDS) as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")

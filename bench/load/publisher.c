@@ -46,7 +46,7 @@ static void reset(struct poster *poster) {
 }
 
 static void open_poster(struct poster *poster) {
-    poster->fd = connect_loopback(0);
+    poster->fd = connect_loopback(0, options.publish_port);
     if (poster->fd < 0) {
         fprintf(stderr, "cannot connect: %s\n", strerror(errno));
         exit(1);

@@ -54,7 +54,7 @@ void sockets_drop(size_t kept) {
 int socket_open(size_t index) {
     struct socket *socket = &sockets[index];
     socket->started_ns = now_ns();
-    socket->fd = connect_loopback(index);
+    socket->fd = connect_loopback(index, options.port);
     if (socket->fd < 0) return -1;
     socket->state = STATE_CONNECTING;
     watch(socket->fd, &socket->source, EPOLLOUT);

@@ -57,13 +57,13 @@ class Settings(BaseSettings):
         database_url: ``sqlite:///relative.db``, ``sqlite:////absolute.db``, or ``postgresql://user:password@host/name``.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
-        workers: Server processes; 1 is what SQLite allows.
+        workers: Processes that ``tocsin serve`` serves with; several need PostgreSQL and Redis.
         jwt_secret: Secret of HS256 tokens, at least 32 bytes.
         jwt_public_key: Instead of the secret: a public key, as PEM text or the path of a PEM file.
         jwt_issuer: The ``iss`` that tokens must have; None: not looked at.
         jwt_audience: An ``aud`` that tokens must have; None: tokens with an audience are refused.
-        redis_url: A Redis or Valkey server that wakes the nodes; None: they look for themselves
-            every few seconds.
+        redis_url: A Redis or Valkey server, Cluster or Sentinels, that wakes the nodes; None: they
+            look for themselves every few seconds.
         bus_key: Signs what nodes tell each other through Redis; the same on all of them.
         cors_origins: Foreign origins whose pages may use REST and sockets; a comma list in the
             environment, ``*`` for every page. Pages of the server's own origin always may.
@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     database_url: str = "sqlite:///tocsin.db"
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
-    workers: int = 1
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
 
     jwt_secret: SecretStr | None = None
     jwt_public_key: str | None = None
@@ -183,13 +183,6 @@ class Settings(BaseSettings):
             raise ValueError(f"{mode} patches the standard library, this server is asyncio: use threading or asgi")
         return mode
 
-    @field_validator("workers")
-    @classmethod
-    def _check_workers(cls, workers: int) -> int:
-        if workers != 1:
-            raise ValueError("must be 1: the in-process bus reaches one process only")
-        return workers
-
     @field_validator("database_url")
     @classmethod
     def _check_database(cls, url: str) -> str:
@@ -204,8 +197,11 @@ class Settings(BaseSettings):
         if url is None:
             return None
         text = url.get_secret_value()
-        if not re.match(r"(?:(?:redis|valkey)s?://|unix://.)", text):
-            raise ValueError("must look like redis://localhost:6379/0 (or rediss://, valkey://, unix://)")
+        if not re.match(r"(?:(?:redis|valkey)s?(?:\+(?:cluster|sentinel))?://|unix://.)", text):
+            raise ValueError(
+                "must look like redis://localhost:6379/0 (or rediss://, valkey://, unix://, "
+                "redis+cluster://, redis+sentinel://)"
+            )
         # Flask-SocketIO's own example says no more than this.
         return SecretStr(f"{text}localhost") if text.endswith("://") else url
 
@@ -288,6 +284,15 @@ class Settings(BaseSettings):
     def _check_together(self) -> Self:
         if self.jwt_secret and self.jwt_public_key:
             raise ValueError("TOCSIN_JWT_SECRET and TOCSIN_JWT_PUBLIC_KEY are both set: keep one")
+        missing = [
+            *(["TOCSIN_DATABASE_URL=postgresql://…"] if self.database_url.startswith("sqlite") else []),
+            *(["TOCSIN_REDIS_URL=redis://…"] if self.redis_url is None else []),
+        ]
+        if self.workers > 1 and missing:
+            raise ValueError(
+                f"TOCSIN_WORKERS={self.workers}: several workers share what they know by PostgreSQL and Redis: "
+                f"set {' and '.join(missing)}, or TOCSIN_WORKERS=1"
+            )
         return self
 
 

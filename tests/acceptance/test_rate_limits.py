@@ -187,3 +187,27 @@ async def test_typing_that_is_refused_is_not_told(few_a_minute):
     assert "user_typing" not in [name for name, _ in heard], "the third was the last, and she writes"
     assert told["is_typing"]
     assert UserId("typist") == told["user_id"]
+
+
+@pytest.mark.slow
+async def test_over_two_nodes_a_user_has_one_rate(start_server, postgres_url, redis_url):
+    """What is spent on one node is soon spent on the other, but for a tenth of the rate and what fits into a second."""
+    one, other = (
+        start_server(database_url=postgres_url, redis_url=redis_url, limit_user_events="20 per hour") for _ in range(2)
+    )
+    async with (
+        connected(one.url, "/orders", one.mint("busy")) as here,
+        connected(other.url, "/orders", other.mint("busy")) as there,
+    ):
+        first = codes([await here.ask("/orders", "replay", {"nonsense": 1}) for _ in range(20)])
+        second = []
+
+        async def is_refused():
+            await asyncio.sleep(0.5)
+            second.append(await there.ask("/orders", "replay", {"nonsense": 1}))
+            return codes(second)[-1] == "rate_limited"
+
+        await eventually(is_refused)
+
+    assert ["invalid"] * 20 == first
+    assert 1 < len(second) < 12

@@ -179,6 +179,24 @@ async def test_connections_that_are_cut_are_forgotten(shared_server):
     assert 0 == shared_server.service.realtime.stats["users"]
 
 
+async def test_polls_that_nobody_collects_lock_nobody_out(shared_server):
+    """A user whose links break between two polls comes in again and again; who is there stays."""
+    token = shared_server.mint("shaky poller")
+    auth = orjson.dumps({"token": token}).decode()
+    path = "/socket.io/?EIO=4&transport=polling"
+
+    def poll():
+        sid = orjson.loads(shared_server.http.get(path).text[1:])["sid"]
+        shared_server.http.post(f"{path}&sid={sid}", content=f"40/chat,{auth}")
+        return shared_server.http.get(f"{path}&sid={sid}").text
+
+    async with connected(shared_server.url, "/chat", token) as socket:
+        answers = [await asyncio.to_thread(poll) for _ in range(30)]
+        assert (await socket.ask("/chat", "ack", {"seq": 0}))["ok"]
+
+    assert ["40/chat"] * 30 == [answer[:7] for answer in answers]
+
+
 async def test_a_connection_cut_in_the_middle_of_its_connect_is_forgotten(server):
     """A client cut for being slow by the very ``synced`` that greets it leaves no stream behind."""
     token = server.mint("hoarder")

@@ -140,9 +140,9 @@ async def connected(url: str, namespace: str, token: str, **cursor: Any) -> Asyn
         yield socket
 
 
-async def eventually(condition: Callable[[], Any | Awaitable[Any]]) -> Any:
+async def eventually(condition: Callable[[], Any | Awaitable[Any]], deadline_s: float = DEADLINE_S) -> Any:
     """Return what the condition gives once that is true."""
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(deadline_s):
         while True:
             value = condition()
             if isinstance(value, Awaitable):

@@ -1,23 +1,15 @@
 """What every bus guarantees within one node."""
 
 import asyncio
-from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.valkey import WITHOUT_SHARDS, valkey
+from tests.bus_nodes import Node, event, starting, until
 from tocsin.adapters.bus_local import LocalBus
 from tocsin.adapters.bus_redis import RedisBus
-from tocsin.domain.stream import StreamEvent, StreamKey
+from tocsin.domain.stream import StreamKey
 
 KEY = "a key for tests, of more than thirty-two bytes"
-
-
-@pytest.fixture(scope="session")
-def plain_url(tmp_path_factory):
-    """Return where a server is that knows no sharded channels."""
-    with valkey(tmp_path_factory.mktemp("valkey-plain"), **WITHOUT_SHARDS) as server:
-        yield server.url
 
 
 @pytest.fixture(params=["local", "redis", "redis-signed", "redis-plain", "redis-unreachable"])
@@ -35,10 +27,6 @@ def url_for(request):
     if kind == "unreachable":
         return "redis://127.0.0.1:1/0"
     return request.getfixturevalue("plain_url" if kind == "plain" else "redis_url")
-
-
-def event(seq, user_id="alice", payload=b"{}"):
-    return StreamEvent(user_id, "/orders", seq, f"id-{seq}", "order_updated", payload, 0)
 
 
 async def test_events_arrive_in_commit_order(bus):
@@ -100,34 +88,6 @@ async def test_publishing_goes_on_after_the_stop(bus):
 # Between nodes
 
 
-class Node:
-    """A bus on the network, with what it has heard of the others."""
-
-    def __init__(self, url, *, epoch="epoch-1", key=None, listens=True):
-        self.bus = RedisBus(url, epoch=lambda: epoch, key=key)
-        self.heard = asyncio.Queue()
-        self.gaps = asyncio.Queue()
-        if listens:
-            self.bus.subscribe(
-                lambda events: [self.heard.put_nowait(event) for event in events],
-                lambda *parts: self.heard.put_nowait(parts),
-                lambda keys: [self.heard.put_nowait(key) for key in keys],
-                lambda: self.gaps.put_nowait(None),
-            )
-
-    async def next(self):
-        async with asyncio.timeout(20):
-            return await self.heard.get()
-
-    async def ready(self):
-        """Return once both connections are up."""
-        async with asyncio.timeout(20):
-            await self.gaps.get()
-            await self.bus._is_settled.wait()
-            while not self.bus._is_up:  # noqa: ASYNC110 - the bus raises no event for it
-                await asyncio.sleep(0.001)
-
-
 @pytest.fixture(params=["sharded", "plain"])
 def any_url(request):
     return request.getfixturevalue("redis_url" if request.param == "sharded" else "plain_url")
@@ -136,16 +96,7 @@ def any_url(request):
 @pytest.fixture
 async def start_node():
     """Start nodes; all are stopped after the test."""
-    async with AsyncExitStack() as stack:
-
-        async def start(url, **options):
-            node = Node(url, **options)
-            await node.bus.start()
-            stack.push_async_callback(node.bus.stop)
-            if options.get("listens", True):
-                await node.ready()
-            return node
-
+    async with starting() as start:
         yield start
 
 
@@ -215,7 +166,7 @@ async def test_what_is_not_signed_with_the_key_is_dropped(redis_url, start_node,
     forger, there = await start_node(redis_url, key=sender_key), await start_node(redis_url, key=KEY)
     friend = await start_node(redis_url, key=KEY)
     forger.bus.publish([event(1)])
-    await asyncio.wait_for(forger.bus._is_settled.wait(), 20)
+    await forger.sent()
     friend.bus.publish([event(2)])
 
     assert event(2) == await there.next()
@@ -245,11 +196,12 @@ async def test_a_handler_that_fails_ends_nothing(redis_url, start_node, caplog):
 
     gap = asyncio.Event()
     there.bus.subscribe(on_events, lambda *_: None, lambda _: None, gap.set)
+    there.bus.follow("alice")
     await there.bus.start()
     await asyncio.wait_for(gap.wait(), 20)
     for seq in (1, 2):
         here.bus.publish([event(seq)])
-        await asyncio.wait_for(here.bus._is_settled.wait(), 20)
+        await here.sent()
 
     assert event(2) == await asyncio.wait_for(heard.get(), 20)
     assert {"failed": 1} == dict(there.bus.dropped)
@@ -258,19 +210,16 @@ async def test_a_handler_that_fails_ends_nothing(redis_url, start_node, caplog):
 
 async def test_a_server_that_falls_silent_is_noticed(own_valkey, start_node, monkeypatch):
     """A link that is dead without an end is given up, and made again when the server answers."""
-    for name in ("tocsin.adapters.bus_redis", "tocsin.adapters.redis_link"):
-        monkeypatch.setattr(f"{name}.ANSWER_S", 0.3)
-    monkeypatch.setattr("tocsin.adapters.bus_redis.PING_S", 0.1)
+    for name in ("link", "outbox", "inbox"):
+        monkeypatch.setattr(f"tocsin.adapters.bus_redis.{name}.ANSWER_S", 0.3)
+    for name in ("outbox", "inbox"):
+        monkeypatch.setattr(f"tocsin.adapters.bus_redis.{name}.PING_S", 0.1)
     here, there = await start_node(own_valkey.url), await start_node(own_valkey.url)
     own_valkey.pause()
-    async with asyncio.timeout(20):
-        while len(there.bus._link.lost) < 2:  # noqa: ASYNC110 - the bus raises no event for it
-            await asyncio.sleep(0.01)
+    await until(lambda: len(there.bus._link.lost) == 2)
     own_valkey.go_on()
     await there.ready()
-    async with asyncio.timeout(20):
-        while here.bus._link.lost:  # noqa: ASYNC110 - as above
-            await asyncio.sleep(0.01)
+    await until(lambda: not here.bus._link.lost)
     here.bus.publish([event(1)])
 
     assert event(1) == await there.next()

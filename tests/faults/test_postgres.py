@@ -8,6 +8,7 @@ import pytest
 
 from tests.acceptance.wire_socket import eventually
 from tests.postgres import postgres
+from tocsin.adapters.sql import readers, waiting
 from tocsin.adapters.sql.postgres import PostgresStore
 from tocsin.application.once import Once
 from tocsin.domain.errors import Overloaded
@@ -116,3 +117,40 @@ async def test_a_server_that_died_is_found_again(server):
     load, stored = await hurt(server.url, harm)
     assert ["overloaded", "overloaded"] == errors
     assert len(load.answered) == len(set(load.answered.values())) == stored
+
+
+async def test_a_server_that_hangs_is_told_of_and_keeps_no_node_from_its_end(server, monkeypatch):
+    """Writers and readers are refused in time; what a stop waits for is cut off; all is well when it goes on."""
+    for module in (waiting, readers):
+        monkeypatch.setattr(module, "ANSWER_S", 1.0)
+    monkeypatch.setattr(waiting, "STOP_S", 0.5)
+    ended, left = PostgresStore(server.url), PostgresStore(server.url)
+    draft = NotificationDraft(user_id="user 1", type="t", title="Hi", message="")
+    await ended.start()
+    await left.start()
+    for store in (ended, left):
+        await store.create_notifications([draft])
+        await store.notification_stats("user 1")
+    await asyncio.to_thread(server.pause)
+    try:
+        asks = [ask for store in (ended, left) for ask in (store.create_notifications([draft]), store.ping())]
+        reads = [store.notification_stats("user 1") for store in (ended, left)]
+        answers = await asyncio.gather(*asks, *reads, return_exceptions=True)
+        async with asyncio.timeout(20):
+            await ended.stop()
+    finally:
+        server.go_on()
+    await eventually(lambda: _took(left, draft))
+    stats = await left.notification_stats("user 1")
+    await left.stop()
+
+    assert [("overloaded", "the database does not answer")] * 6 == [(one.code, one.detail) for one in answers]
+    # Two at first, one at the end, and what may have been carried out without an answer.
+    assert 3 <= stats.total <= 5
+
+
+async def _took(store, draft):
+    try:
+        return await store.create_notifications([draft])
+    except Overloaded:
+        return None

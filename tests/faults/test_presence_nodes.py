@@ -37,13 +37,19 @@ def users():
 
 
 async def change(socket, seconds=20.0):
-    """Return the next change of presence, or None when there is none in time."""
+    """
+    Return the next change of presence, or None when there is none in time.
+
+    What a socket knows already is none: a greeting and the news may meet, and both say that somebody is there.
+    """
     with_in = asyncio.timeout(seconds)
+    known = vars(socket).setdefault("presence", {})
     try:
         async with with_in:
             while True:
                 name, payload = await socket.events["/chat"].get()
-                if name in {"user_online", "user_offline"}:
+                if name in {"user_online", "user_offline"} and known.get(payload["user_id"]) != name:
+                    known[payload["user_id"]] = name
                     return name, payload["user_id"]
     except TimeoutError:
         return None

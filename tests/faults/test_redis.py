@@ -11,7 +11,7 @@ from tests.acceptance.wire_socket import connected, eventually
 from tests.conftest import SECRET
 from tests.processes import environment, serving, writing
 from tests.valkey import valkey
-from tocsin.adapters.bus_redis import CHANNELS
+from tocsin.adapters.bus_redis.channels import EVERYBODY, shard_channel
 from tocsin.adapters.jwt_tokens import issue_token
 from tocsin.bootstrap import Core
 from tocsin.settings import Settings
@@ -112,26 +112,27 @@ async def test_garbage_in_the_channels_disturbs_nobody(start_server, redis_url, 
         orjson.dumps({"v": 1, "node": "x", "epoch": epoch, "kind": "events", "items": [forged]}),
         b"0" * 64 + orjson.dumps({"v": 1, "node": "x", "epoch": epoch, "kind": "events", "items": [forged]}),
     ]
+    channels = [shard_channel("7"), EVERYBODY]
     async with Redis.from_url(redis_url) as redis, connected(server.url, NS, server.mint(7)) as socket:
         dropped = server.service.bus.dropped
         await eventually(lambda: server.service.bus.stats["is_connected"])
         await eventually(lambda: subscribed(redis))
-        for channel in CHANNELS:
+        for channel in channels:
             for text in garbage:
                 await redis.execute_command("SPUBLISH", channel, text)
-        await eventually(lambda: dropped.total() >= len(CHANNELS) * len(garbage))
+        await eventually(lambda: dropped.total() >= len(channels) * len(garbage))
         async with core_on(server.settings, bus_key=key) as core:
             await publish(core, 1)
         heard = await socket.payload(NS, "order_updated")
 
     assert (1, 1) == (heard["seq"], heard["order_id"])
     assert {"unsigned", "wrong_signature", "too_big"} == set(dropped)
-    assert len(CHANNELS) * len(garbage) == dropped.total()
+    assert len(channels) * len(garbage) == dropped.total()
     assert 3 == sum("dropped" in record.getMessage() for record in caplog.records)
 
 
 async def subscribed(redis):
-    counted = await redis.execute_command("PUBSUB", "SHARDNUMSUB", CHANNELS[-1])
+    counted = await redis.execute_command("PUBSUB", "SHARDNUMSUB", EVERYBODY)
     return counted[-1]
 
 

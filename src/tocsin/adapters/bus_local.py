@@ -1,6 +1,6 @@
 """The bus of a single process: a call. Other nodes need a bus over the network."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from tocsin.application.ports import OnEphemeral, OnEvents, OnGap, OnWake
@@ -30,6 +30,11 @@ class LocalBus:
         """Return True: there are no other nodes."""
         return True
 
+    @property
+    def is_deaf(self) -> bool:
+        """Return False: a call is heard."""
+        return False
+
     def publish(self, events: Sequence[StreamEvent]) -> None:
         """Hand committed events to the node before returning."""
         self._on_events(events)
@@ -54,6 +59,15 @@ class LocalBus:
         self._on_ephemeral = on_ephemeral
         self._on_wake = on_wake
         self._on_gap = on_gap or _nobody
+
+    def follow(self, user_id: UserId) -> None:
+        """All users are on this node."""
+
+    def unfollow(self, user_id: UserId) -> None:
+        """All users are on this node."""
+
+    async def heard(self, user_ids: Collection[UserId]) -> None:
+        """There is nothing to wait for."""
 
     async def start(self) -> None:
         """Nothing stands between the caller and the node."""

@@ -16,6 +16,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from tocsin.adapters.usual_token import read_usual
 from tocsin.domain.errors import Invalid, Unauthenticated
 from tocsin.domain.principal import Principal
 from tocsin.domain.user_id import UserId, parse_user_id
@@ -69,6 +70,8 @@ class JwtVerifier:
         self._issuer = issuer
         self._audience = audience
         self._clock = clock
+        self._expected = {name: value for name, value in (("iss", issuer), ("aud", audience)) if value}
+        self._secret = key if algorithms == ["HS256"] else None
         self._required = ["exp", "sub", *(["iss"] if issuer else []), *(["aud"] if audience else [])]
         self._cache: dict[bytes, Principal] = {}
 
@@ -117,16 +120,9 @@ class JwtVerifier:
         return principal
 
     def _decode(self, token: str) -> Principal:
+        usual = self._secret and read_usual(token, self._secret, self._expected, self._clock())
         try:
-            claims = jwt.decode(
-                token,
-                self._key,
-                algorithms=self._algorithms,
-                issuer=self._issuer,
-                audience=self._audience,
-                # An issuer's clock that runs a second ahead is no reason to refuse.
-                options={"require": self._required, "verify_iat": False},
-            )
+            claims = usual or self._judge(token)
             expires_at = float(claims["exp"])
         # The parsers beneath raise more than their own errors: on deep nesting, infinities, huge digits.
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
@@ -139,6 +135,17 @@ class JwtVerifier:
             scopes=_scopes(claims.get("scope", "")),
             expires_at=expires_at,
             token_id=claims.get("jti"),
+        )
+
+    def _judge(self, token: str) -> dict[str, Any]:
+        return jwt.decode(
+            token,
+            self._key,
+            algorithms=self._algorithms,
+            issuer=self._issuer,
+            audience=self._audience,
+            # An issuer's clock that runs a second ahead is no reason to refuse.
+            options={"require": self._required, "verify_iat": False},
         )
 
 

@@ -5,7 +5,7 @@ Adapters implement these protocols; ``tests/contract`` holds one suite a port
 and runs it over every adapter.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, TypeVar
 
 from tocsin.application.inbox_store import InboxStore
@@ -181,6 +181,10 @@ class Bus(Protocol):
     def is_connected(self) -> bool:
         """Return whether the other nodes are reached now, and heard."""
 
+    @property
+    def is_deaf(self) -> bool:
+        """Return whether what this node publishes is taken and yet not heard here: others hear more than it does."""
+
     def publish(self, events: Sequence[StreamEvent]) -> None:
         """Pass on committed events, in commit order."""
 
@@ -198,6 +202,24 @@ class Bus(Protocol):
 
         ``on_gap`` is called when wake-ups may have been missed: whatever the
         node holds is to be compared with the log soon.
+        """
+
+    def follow(self, user_id: UserId) -> None:
+        """
+        Bring what other nodes publish to a user, from some moment on; never waits.
+
+        Before it, and after ``unfollow``, the handlers may or may not hear of the user. What is for
+        everybody, and events of types that are ``everywhere``, they always do.
+        """
+
+    def unfollow(self, user_id: UserId) -> None:
+        """Take one ``follow`` back."""
+
+    async def heard(self, user_ids: Collection[UserId]) -> None:
+        """
+        Return once what other nodes publish to these followed users arrives here, within a second at most.
+
+        Whoever reads the log after this misses nothing: where it is not so in time, ``on_gap`` follows when it is.
         """
 
     async def start(self) -> None:

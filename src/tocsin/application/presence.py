@@ -75,7 +75,7 @@ class Presence:
         self._watches = Watches()
         self._sight = Sight(chats, self._peers_of, self._watches, self._hide)
         self._seen = LastSeen(chats)
-        self._partners = Partners(chats, self._on_partners)
+        self._partners = Partners(bus, chats, self._on_partners)
         # Whose conversations and blocks may have changed without a word.
         self._unsure: set[UserId] = set()
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain, islice
 
 from tocsin.application.chat import ChatStore
+from tocsin.application.ports import Bus
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.user_id import UserId
 
@@ -25,11 +26,13 @@ class Partners:
     A user waits once, however often they are asked for; what the database has no time for is read later.
 
     Args:
+        bus: Tells when events of other nodes arrive: a conversation that begins after is heard of.
         chats: Knows them.
         on_read: Called with a user and their partners, at most ``MAX_PEERS``.
     """
 
-    def __init__(self, chats: ChatStore, on_read: Callable[[UserId, set[UserId]], None]) -> None:
+    def __init__(self, bus: Bus, chats: ChatStore, on_read: Callable[[UserId, set[UserId]], None]) -> None:
+        self._bus = bus
         self._chats = chats
         self._on_read = on_read
         # Sets that keep their order. Whoever is seen already lets those go first who have just come.
@@ -74,6 +77,7 @@ class Partners:
                 for user_id in batch:
                     self._waiting.pop(user_id, None)
                     self._again.pop(user_id, None)
+                await self._bus.heard(batch.keys())
                 try:
                     found = await self._chats.peers(list(batch), MAX_PEERS)
                 except TocsinError as error:

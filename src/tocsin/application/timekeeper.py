@@ -17,6 +17,7 @@ LOOK_S = 1.0
 _PAUSE_S = 0.05
 
 _NEWS = frozenset({"notification", "notification_updated"})
+_NO_TIMES = (b'"expires_at":null', b'"snoozed_until":null')
 _log = logging.getLogger(__name__)
 
 
@@ -55,21 +56,21 @@ class Timekeeper:
 
     def on_events(self, events: Iterable[StreamEvent]) -> None:
         """Look soon where what was committed may have set a time."""
-        if not self._news.is_set() and any(event.event in _NEWS for event in events):
+        if not self._news.is_set() and any(event.event in _NEWS and _sets_time(event) for event in events):
             self.look()
 
-    async def work_off(self) -> None:
-        """Do all that is due now."""
+    async def work_off(self) -> int | None:
+        """Do all that is due now; return when time changes something next."""
         while (due_at := await self._store.next_change()) is not None and due_at <= self._clock():
             if not await self._store.change_by_time(PART):
-                return
+                break
+        return due_at
 
     async def _run(self) -> None:
         while True:
             wait_s = LOOK_S
             try:
-                await self.work_off()
-                due_at = await self._store.next_change()
+                due_at = await self.work_off()
                 if due_at is not None:
                     wait_s = min(LOOK_S, max(0.0, (due_at - self._clock()) / 1000))
             except TocsinError as error:
@@ -86,3 +87,8 @@ class Timekeeper:
             async with asyncio.timeout(longest_s):
                 await self._news.wait()
         self._news.clear()
+
+
+def _sets_time(event: StreamEvent) -> bool:
+    # Nearly every notification has no time of its own; the payload is the server's own, so its text tells.
+    return event.event != "notification" or not all(words in event.payload for words in _NO_TIMES)

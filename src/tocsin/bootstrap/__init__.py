@@ -6,7 +6,7 @@ The only place that knows which adapter stands behind which port.
 
 from tocsin.bootstrap.core import Core, StartError, explained, open_started_store
 from tocsin.bootstrap.publish import bridge_here, publish_with, settings_here
-from tocsin.bootstrap.service import Service, build
+from tocsin.bootstrap.service import Service, build, cant_listen
 
 __all__ = [
     "Core",
@@ -14,6 +14,7 @@ __all__ = [
     "StartError",
     "bridge_here",
     "build",
+    "cant_listen",
     "explained",
     "open_started_store",
     "publish_with",

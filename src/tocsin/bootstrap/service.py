@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import socket
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -25,11 +26,13 @@ from tocsin.domain.stream import StreamEvent
 from tocsin.domain.user_id import UserId
 from tocsin.engine import Limits, SocketServer
 from tocsin.engine.origins import allow_list
+from tocsin.engine.siblings import Siblings
 from tocsin.realtime import Realtime
 from tocsin.rest.app import RestApp
 from tocsin.rest.forwarded import Forwarded
 from tocsin.rest.front import STATE_KEY, Front
 from tocsin.rest.lifespan import HostNotStarted, hosting
+from tocsin.rest.seat import Seat
 from tocsin.rest.serve import HttpServer, listen, raise_open_files_limit, url_of
 from tocsin.rest.uses import Uses
 from tocsin.settings import ANY_ORIGIN, Settings
@@ -56,6 +59,7 @@ class Service(Core):
         rest: The FastAPI application, for more routes.
         app: The ASGI application, for any server; under uvicorn ``ws=service.engine.websocket_protocol``
             makes WebSockets cheaper.
+        seat: Of one of several processes on a port, which ``tocsin serve`` supervises; None: it is alone.
 
     Raises:
         SettingsError: There is no usable key for tokens.
@@ -86,7 +90,7 @@ class Service(Core):
             presence=self.presence,
             activity=self.activity,
             streams=self.streams,
-            limits=RateLimits(parse_rate(settings.limit_user_events)),
+            limits=RateLimits(parse_rate(settings.limit_user_events), is_shared=settings.redis_url is not None),
             host_threads=settings.host_threads,
             user_connections=settings.limit_user_connections,
         )
@@ -100,6 +104,7 @@ class Service(Core):
         self.rest = RestApp(
             Uses(
                 store=self.store,
+                bus=self.bus,
                 tokens=self.tokens,
                 notifications=self.notifications,
                 activity=self.activity,
@@ -121,6 +126,7 @@ class Service(Core):
         )
         self.app = self.asgi()
         self.is_accepting = False
+        self.seat: Seat | None = None
         self._server: HttpServer | None = None
         self._is_stop_asked = False
         self._bridge: Bridge | None = None
@@ -259,30 +265,25 @@ class Service(Core):
             on_ready: Called with the URL once requests are answered.
 
         Raises:
-            StartError: The port is taken, the database can't be opened, or the host can't start.
+            StartError: The port is taken, the database can't be opened, the host can't start, or there
+                should be several workers and this is none.
         """
         if isinstance(host, Front) and host.service is self:
             host = host.host
-        settings = self.settings
         state = {STATE_KEY: self}
-        try:
-            listener = listen(settings.host, settings.port)
-        except OSError as error:
-            raise StartError(
-                f"can't listen on {settings.host}:{settings.port} ({_reason(error)}): "
-                "set TOCSIN_HOST and TOCSIN_PORT to an address that is free"
-            ) from error
+        listener = self._listen() if self.seat is None else self._listen_among(self.seat)
+        url = url_of(listener if self.seat is None else self.seat.listeners[self.seat.place])
         with listener:
             await self.start()
             try:
                 async with hosting(host, state):
                     self._server = HttpServer(
                         self.app if host is None else self.asgi(Forwarded(host, self.engine.proxies)),
-                        http=self.engine.http_protocol,
-                        websocket=self.engine.websocket_protocol,
+                        engine=self.engine,
                         drain=self.drain,
-                        on_ready=lambda: on_ready and on_ready(url_of(listener)),
+                        on_ready=lambda: on_ready and on_ready(url),
                         state=state,
+                        seat=self.seat,
                     )
                     self._server.should_exit = self._is_stop_asked
                     await self._server.serve(sockets=[listener])
@@ -290,6 +291,19 @@ class Service(Core):
                 raise StartError(f"the application did not start: {error}") from error
             finally:
                 await self.stop()
+
+    def _listen(self) -> socket.socket:
+        settings = self.settings
+        if settings.workers > 1:
+            raise StartError("TOCSIN_WORKERS is for `tocsin serve module:app`: this process can be one worker only")
+        try:
+            return listen(settings.host, settings.port)
+        except OSError as error:
+            raise cant_listen(settings, error) from error
+
+    def _listen_among(self, seat: Seat) -> socket.socket:
+        self.engine.siblings = Siblings(seat.folder, seat.number)
+        return self.engine.siblings.listen()
 
     def stop_serving(self) -> None:
         """Make ``serve`` drain and return, as a signal does, also before it is ready. Safe from any thread."""
@@ -312,7 +326,8 @@ class Service(Core):
             gc.collect()
             gc.freeze()
             gc.set_threshold(*_GC_THRESHOLDS)
-            if on_ready is not None:
+            # Of several workers the supervisor tells.
+            if on_ready is not None and self.seat is None:
                 on_ready(url)
 
         raise_open_files_limit()
@@ -336,6 +351,14 @@ def build(settings: Settings | None = None, **overrides: Any) -> Service:
     if overrides:
         settings = Settings(**({name: getattr(settings, name) for name in Settings.model_fields} | overrides))
     return Service(settings)
+
+
+def cant_listen(settings: Settings, error: OSError) -> StartError:
+    """Return what to tell of an address at which this process can't listen."""
+    return StartError(
+        f"can't listen on {settings.host}:{settings.port} ({_reason(error)}): "
+        "set TOCSIN_HOST and TOCSIN_PORT to an address that is free"
+    )
 
 
 def _reason(error: OSError) -> str:

@@ -1,7 +1,8 @@
 """
 The command line: one small module a command, none of which decides a rule.
 
-What can't work is told in one line on stderr, with exit status 1.
+What can't work is told in one line on stderr, with exit status 1; with 2 where only another setting or
+argument would help, so that a supervisor need not try again.
 """
 
 import sys
@@ -12,6 +13,7 @@ from tocsin.bootstrap import StartError
 from tocsin.cli.database import database, prune
 from tocsin.cli.demo import demo
 from tocsin.cli.prove.command import prove
+from tocsin.cli.prove.stack import CannotProve
 from tocsin.cli.send import send
 from tocsin.cli.serve import serve
 from tocsin.cli.token import token
@@ -34,5 +36,8 @@ def main() -> None:
     """Run the command line; the entry point of ``tocsin``."""
     try:
         app()
-    except (SettingsError, StartError, TocsinError) as error:
+    except SettingsError as error:
+        typer.echo(f"tocsin: {error}", err=True)
+        sys.exit(2)
+    except (CannotProve, StartError, TocsinError) as error:
         sys.exit(f"tocsin: {error}")

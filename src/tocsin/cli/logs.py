@@ -15,13 +15,21 @@ from structlog.typing import Processor
 from tocsin.settings import Settings
 
 
-def configure_logs(settings: Settings) -> None:
-    """Send every log record of this process to stderr."""
+def configure_logs(settings: Settings, *, worker: int | None = None) -> None:
+    """
+    Send every log record of this process to stderr.
+
+    Args:
+        settings: Say how.
+        worker: Which of several this process is; each record names it.
+    """
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    if worker is not None:
+        shared.append(lambda _logger, _method, event: {**event, "worker": worker})
     # Tracebacks stay plain: the local variables of a rich one hold tokens, texts and the secret.
     last: list[Processor]
     if settings.log_format == "json":

@@ -218,6 +218,7 @@ class EventType:
 
     Attributes:
         publishable: A back end may publish it through ``POST /api/events``.
+        everywhere: Every node hears of it, also those that its user is not on.
     """
 
     namespace: Namespace
@@ -225,6 +226,7 @@ class EventType:
     payload: type
     durable: bool = True
     publishable: bool = False
+    everywhere: bool = False
 
 
 def _published(namespace: Namespace, payload: type, *names: str, durable: bool = True) -> list[EventType]:
@@ -245,7 +247,8 @@ REGISTRY: tuple[EventType, ...] = (
     EventType("/chat", "message_read", MessageRead),
     EventType("/chat", "message_edited", ChatMessage),
     EventType("/chat", "message_deleted", MessageDeleted),
-    EventType("/chat", "block_changed", BlockChanged),
+    # Nodes of the other side hide one from the other.
+    EventType("/chat", "block_changed", BlockChanged, everywhere=True),
     EventType("/chat", "to_device", ToDevice, durable=False),
     EventType("/chat", "devices_changed", DevicesChanged, durable=False),
     EventType("/chat", "user_typing", UserTyping, durable=False),

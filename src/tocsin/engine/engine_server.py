@@ -22,8 +22,9 @@ from tocsin.engine.polling import Polling
 from tocsin.engine.proxies import TrustedProxies
 from tocsin.engine.request import Refused, Request
 from tocsin.engine.session import SHUTTING_DOWN, Session
+from tocsin.engine.siblings import Siblings
 from tocsin.engine.timer_wheel import TimerWheel
-from tocsin.engine.upgrade import FirstBytesDoor, WebSocketDoor
+from tocsin.engine.upgrade import FirstBytesDoor, HandedDoor, WebSocketDoor
 
 if TYPE_CHECKING:
     from tocsin.engine.websocket import WebSocketTransport
@@ -46,7 +47,8 @@ class EngineServer:
         trusted_proxies: Addresses or networks whose forwarding headers are believed.
 
     Attributes:
-        refuse_new: While true, handshakes are answered 503.
+        refuse_new: While true, handshakes are answered 503 and HTTP connections end with their next answer.
+        siblings: The other server processes on the same port; None: there are none.
         sessions: By sid, those that live.
         turn: Number of the current loop turn; changes after anything was written in it.
         polling: ASGI application for the HTTP requests on ``path``.
@@ -78,6 +80,7 @@ class EngineServer:
         self.allow_origin = allow_origin
         self.proxies = TrustedProxies(trusted_proxies)
         self.refuse_new = False
+        self.siblings: Siblings | None = None
         self._polls_ended = False
         self.sessions: dict[str, Session] = {}
         shortest = min(ping_interval, ping_timeout, connect_timeout or ping_interval)
@@ -179,6 +182,8 @@ class EngineServer:
     def open(self, address: str | None, upgrades: tuple[str, ...]) -> tuple[Session, EncodedPacket]:
         """Make an admitted session; return it and its handshake, to be sent before ``start``."""
         sid = secrets.token_urlsafe(15)
+        if self.siblings is not None:
+            sid = self.siblings.sid(sid)
         session = self._session_class(self, sid, address)
         self.sessions[sid] = session
         self._counters["opened"] += 1
@@ -275,6 +280,10 @@ class EngineServer:
         """
         self.bind()
         return FirstBytesDoor(self, config, server_state, app_state)
+
+    def handed_protocol(self, config: Any, server_state: Any, app_state: dict[str, Any], data: bytes) -> HandedDoor:
+        """Serve a connection that a sibling handed over, and what it had read of it."""
+        return HandedDoor(self, config, server_state, app_state, data)
 
     def asgi(self, app: Any = None) -> EngineApp:
         """Return an ASGI application: polling and WebSocket on ``path``, else ``app`` or 404."""

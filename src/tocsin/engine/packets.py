@@ -33,6 +33,7 @@ RESERVED_EVENTS: Final = frozenset(
 # Type, attachments, namespace, id: whatever follows has to be the JSON payload. An id has
 # at most 16 digits (a JavaScript client counts up to 2^53) and no leading zero, else the
 # rest of its digits lands in the payload and is refused there.
+_LARGE: Final = 16_384
 _HEADER: Final = re.compile(r"([0-6])(?:([0-9]{1,6})-)?(?:(/[^,]{0,255})(?:,|\Z))?(0|[1-9][0-9]{0,15})?", re.ASCII)
 
 
@@ -94,25 +95,21 @@ class EncodedPacket:
         text: Engine.IO packet, type digit included (``42/chat,[...]``); empty for a
             lone binary message.
         attachments: Binary messages that follow, in order.
+        frame: RFC 6455 frames of text and attachments.
+        is_large: The frame is not to be held back in memory, for many sockets at once.
     """
 
-    __slots__ = ("_frame", "attachments", "text")
+    __slots__ = ("attachments", "frame", "is_large", "text")
 
     def __init__(self, text: bytes, attachments: tuple[bytes, ...] = ()) -> None:
         self.text = text
         self.attachments = attachments
-        self._frame: bytes | None = None
-
-    @property
-    def frame(self) -> bytes:
-        """RFC 6455 frames of text and attachments, made at the first use."""
-        frame = self._frame
-        if frame is None:
-            frame = frames.encode_frame(frames.TEXT, self.text) if self.text else b""
-            if self.attachments:
-                frame += b"".join(frames.encode_frame(frames.BINARY, data) for data in self.attachments)
-            self._frame = frame
-        return frame
+        # Made now, although no poll needs it: each delivery reads it.
+        frame = frames.encode_frame(frames.TEXT, text) if text else b""
+        if attachments:
+            frame += b"".join(frames.encode_frame(frames.BINARY, data) for data in attachments)
+        self.frame = frame
+        self.is_large = len(frame) >= _LARGE
 
     @property
     def size(self) -> int:

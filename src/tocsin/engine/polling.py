@@ -192,6 +192,10 @@ class Polling:
             if request.method == "OPTIONS":
                 await _answer(send, 204, b"", _TEXT, cors + _PREFLIGHT)
                 return
+            owner = None if self._server.siblings is None else self._server.siblings.owner(request.query.get("sid", ""))
+            if owner is not None and self._server.siblings is not None:
+                await self._server.siblings.forward(owner, scope, receive, send)
+                return
             await self._serve(request, receive, send, cors)
         except Refused as refused:
             self._server.count(f"refused:{refused.label}")

@@ -97,6 +97,10 @@ class Upgradable(Protocol):
     def hand_over(self) -> list[EncodedPacket]:
         """Stop being the transport; return the packets that still wait, in order."""
 
+    @property
+    def is_polled(self) -> bool:
+        """A GET waits."""
+
 
 class Session:
     """
@@ -148,6 +152,12 @@ class Session:
         return self.transport.name
 
     # What the application does.
+
+    @property
+    def is_unattended(self) -> bool:
+        """Return whether it polls and nobody asks now: for a moment, or for good, which only time tells."""
+        transport = self.transport
+        return self.upgrading is None and isinstance(transport, Upgradable) and not transport.is_polled
 
     def send(self, packet: EncodedPacket, ephemeral: bool = False) -> bool:
         """

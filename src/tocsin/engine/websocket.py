@@ -40,7 +40,6 @@ CLOSE_CODES: Final = {
 """Close codes of the reasons for which the server ends a session; any other is a normal closure."""
 
 _CORK_PACKETS: Final = 64
-_CORK_FRAME: Final = 16_384
 
 
 class WebSocketTransport(FrameParser, asyncio.Protocol):
@@ -88,7 +87,7 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
         self._is_probe = is_probe
         self._is_closing = False
         self._turn = 0
-        self._cork: bytes | list[bytes] | None = None
+        self._cork: list[bytes] | None = None
         # Exists while the kernel takes nothing more for this client.
         self._outbox: Outbox[bytes] | None = None
         # Messages that wait behind a pause in reading.
@@ -212,22 +211,19 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
         """Send at the end of this loop turn, together with what else it brings."""
         if self._is_closing:
             return False
-        frame = packet.frame
         if self._outbox is not None:
-            return self._queue(frame, ephemeral)
+            return self._queue(packet.frame, ephemeral)
         cork = self._cork
         if cork is None:
-            self._cork = frame
+            self._cork = [packet.frame]
             self._server.corked.append(self)
             if not self._server.turn_ends:
                 self._server.end_turn_soon()
-        elif isinstance(cork, list):
-            cork.append(frame)
-            if len(cork) >= _CORK_PACKETS or len(frame) >= _CORK_FRAME:
+        else:
+            cork.append(packet.frame)
+            if packet.is_large or len(cork) >= _CORK_PACKETS:
                 # A turn that never ends must not queue without bound.
                 self.uncork()
-        else:
-            self._cork = [cork, frame]
         return True
 
     def uncork(self) -> None:
@@ -237,10 +233,10 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
         if cork is None or self._is_closing:
             return
         if self._outbox is not None:
-            for frame in cork if isinstance(cork, list) else (cork,):
+            for frame in cork:
                 self._queue(frame, False)
         else:
-            self._tcp.write(b"".join(cork) if isinstance(cork, list) else cork)
+            self._tcp.write(b"".join(cork))
 
     def close(self, reason: str, *, is_asked_for: bool = False) -> None:
         """Flush, then start the closing handshake; it has a deadline."""

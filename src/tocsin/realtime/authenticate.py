@@ -92,7 +92,7 @@ class Authenticator:
         self._tokens = tokens
         self._wheel = wheel
         self._user_connections = user_connections
-        self._connections: dict[UserId, int] = {}
+        self._connections: dict[UserId, list[Connection]] = {}
         self._on_came = on_came
         self._on_left = on_left
 
@@ -114,20 +114,30 @@ class Authenticator:
         Raises:
             Unauthenticated: The token is wrong, or the connection has ended.
             Forbidden: The connection is another user's.
-            RateLimited: The user holds too many connections.
+            RateLimited: The user holds too many connections, and a client is at each.
         """
         principal = self._verify(connection, token)
         identity: Identity | None = connection.data
         if identity is None:
-            held = self._connections.get(principal.user_id, 0)
-            if held >= self._user_connections:
-                raise RateLimited(f"this user has {held} connections, which is the most allowed")
-            self._connections[principal.user_id] = held + 1
+            self._make_room(principal.user_id)
+            held = self._connections.setdefault(principal.user_id, [])
+            held.append(connection)
             identity = connection.data = Identity(connection, principal.user_id)
-            if not held:
+            if len(held) == 1:
                 self._on_came(principal.user_id)
         self._prolong(identity, principal)
         return identity.user_id
+
+    def _make_room(self, user_id: UserId) -> None:
+        held = self._connections.get(user_id, [])
+        if len(held) < self._user_connections:
+            return
+        # One whose link broke between two polls is missed by nobody until its heartbeat fails: a user on a
+        # bad link would be locked out by what was theirs.
+        unattended = next((one for one in held if one.is_unattended), None)
+        if unattended is None:
+            raise RateLimited(f"this user has {len(held)} connections, which is the most allowed")
+        unattended.close("unattended")
 
     def reauthenticate(self, connection: Connection, token: object) -> Identity:
         """
@@ -161,9 +171,8 @@ class Authenticator:
         if identity is None:
             return
         self._wheel.cancel(identity)
-        left = self._connections[identity.user_id] - 1
-        if left:
-            self._connections[identity.user_id] = left
-        else:
+        held = self._connections[identity.user_id]
+        held.remove(connection)
+        if not held:
             del self._connections[identity.user_id]
             self._on_left(identity.user_id)

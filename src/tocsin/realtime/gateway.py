@@ -18,6 +18,7 @@ from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store, TokenVerifier
 from tocsin.application.presence import Presence
 from tocsin.application.rate_limits import RateLimits
+from tocsin.application.shared_limits import SharedLimits
 from tocsin.application.streams import Streams
 from tocsin.application.typing import Typing
 from tocsin.domain.errors import TocsinError
@@ -84,6 +85,7 @@ class Realtime:
         self._engine = engine
         self._wheel = TimerWheel()
         self._limits = limits
+        self._shared = SharedLimits(limits, bus)
         self._events = ClientEvents(engine, limits)
         self._host = HostEvents(host_threads)
         self._forgetting: asyncio.TimerHandle | None = None
@@ -93,10 +95,11 @@ class Realtime:
         self._typing = typing
         self._presence = presence
         self._authenticator = Authenticator(
-            tokens, self._wheel, user_connections=user_connections, on_came=presence.came, on_left=self._on_left
+            tokens, self._wheel, user_connections=user_connections, on_came=self._on_came, on_left=self._on_left
         )
         self._live = LiveStreams(engine, store, sweep_s=sweep_s)
-        self._resumer = Resumer(self._live, store)
+        self._resumer = Resumer(self._live, store, bus.heard)
+        self._bus = bus
         bus.subscribe(self._on_events, self._on_ephemeral, self._on_wake, self._on_gap)
         for namespace in NAMESPACES:
             engine.on_connect(namespace)(self._on_connect)
@@ -165,6 +168,8 @@ class Realtime:
         """Begin to look for what other processes commit; the store runs already."""
         self._live.start()
         self._presence.start()
+        if self._limits.is_shared:
+            self._shared.start()
         self._forget_idle()
 
     def _forget_idle(self) -> None:
@@ -182,6 +187,7 @@ class Realtime:
             self._forgetting.cancel()
         await asyncio.gather(self._host.stop(ANSWERS_S), self._engine.finish_handlers(ANSWERS_S))
         self._typing.stop()
+        self._shared.stop()
         await self._presence.stop()
         await self._resumer.stop()
         await self._live.stop()
@@ -240,10 +246,16 @@ class Realtime:
         self._presence.on_gap()
 
     def _on_ephemeral(self, user_id: UserId | None, namespace: str, event: str, payload: Any) -> None:
-        if not self._presence.on_ephemeral(namespace, payload):
+        if not (self._presence.on_ephemeral(namespace, payload) or self._shared.on_ephemeral(namespace, payload)):
             self._live.on_ephemeral(user_id, namespace, event, payload)
 
+    def _on_came(self, user_id: UserId) -> None:
+        # First, so that what is read of a user is read when others' events arrive.
+        self._bus.follow(user_id)
+        self._presence.came(user_id)
+
     def _on_left(self, user_id: UserId) -> None:
+        self._bus.unfollow(user_id)
         self._typing.forget(user_id)
         self._presence.left(user_id)
 

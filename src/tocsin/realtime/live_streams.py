@@ -327,6 +327,9 @@ class LiveStreams:
         if self.epoch != self._store.epoch:
             await self._begin_epoch()
             return
+        if not all(stream.has_room for stream in self):
+            # Who catches up may have looked a moment too early.
+            self._is_sweep_due = True
         for part in _parts([stream for stream in self if stream.has_room], SWEEP_STREAMS):
             heads = await self._store.heads([stream.key for stream in part])
             for stream, head in zip(part, heads, strict=True):

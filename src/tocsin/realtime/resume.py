@@ -3,13 +3,15 @@ Brings one socket from its cursor to the head of its stream (delivery contract, 
 
 A socket is registered as catching up *before* the log is read: what is
 committed meanwhile stands in the stream's recent events, and an event between
-the two would otherwise reach neither. The log is read in parts, each sent and
+the two would otherwise reach neither. For the same reason the head is asked for
+only after events of other nodes arrive here. The log is read in parts, each sent and
 drained before the next; once the socket is within reach of the head it gets
 the rest from the recent events and joins the room, in one turn of the loop.
 """
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +29,8 @@ SEND_BYTES = 131_072
 JOIN_WITHIN = 64
 MAX_EPOCH = 64
 MAX_SEQ = 2**53 - 1
+
+Heard = Callable[[Collection[UserId]], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 
@@ -83,10 +87,16 @@ class Resumer:
     Catches sockets up, a bounded number of log reads at a time.
 
     Belongs to the event loop's thread.
+
+    Args:
+        live: The streams that the sockets follow.
+        store: The log.
+        heard: Returns once what other nodes publish to these users arrives here; see ``Bus.heard``.
     """
 
-    def __init__(self, live: LiveStreams, store: Store) -> None:
+    def __init__(self, live: LiveStreams, store: Store, heard: Heard) -> None:
         self._live = live
+        self._heard = heard
         self._store = store
         self._badges = Badges(store)
         self._asking: list[CatchUp] = []
@@ -152,22 +162,32 @@ class Resumer:
                     if self._live.epoch != self._store.epoch:
                         # The store heard of it first: a cursor of the new epoch must find it in force.
                         await self._live.sweep()
+                    # Before the look: an event between the two would otherwise be in neither.
+                    await self._heard({catch_up.stream.key.user_id for catch_up in batch})
                     heads = await self._store.heads([catch_up.stream.key for catch_up in batch])
                 except Exception as error:
                     log.warning("reading heads failed: %s", error, exc_info=not isinstance(error, TocsinError))
                     for catch_up in batch:
                         catch_up.socket.connection.close("unavailable")
+                    # Others may have joined by a live event meanwhile.
+                    self._live.on_wake([catch_up.stream.key for catch_up in batch])
                     continue
                 for catch_up, head in zip(batch, heads, strict=True):
+                    self._take_head(catch_up.stream, head)
                     if catch_up.socket.connected:
                         self._start_from(catch_up, head)
         finally:
             self._asker = None
 
-    def _start_from(self, catch_up: CatchUp, head: Head) -> None:
-        cursor, stream = catch_up.cursor, catch_up.stream
+    def _take_head(self, stream: LiveStream, head: Head) -> None:
         if not stream.has_room and (stream.head < head.seq or not stream.is_head_known):
             stream.skip_to(head.seq)
+        elif head.seq > stream.head:
+            # Others joined before events of other nodes arrived here, and this may be the only look at the log.
+            self._live.read_up_to(stream, head.seq)
+
+    def _start_from(self, catch_up: CatchUp, head: Head) -> None:
+        cursor, stream = catch_up.cursor, catch_up.stream
         if cursor is None:
             # What was committed after CONNECT is live for this client, even if the head tells of it already.
             catch_up.after = min(head.seq, stream.first_live - 1) if stream.first_live else head.seq

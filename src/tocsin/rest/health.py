@@ -25,11 +25,14 @@ async def healthz() -> Response:
 
 @router.api_route("/readyz", methods=["GET"], response_model=StateView, responses=_REFUSALS)
 async def readyz(app: Annotated[Uses, Depends(uses)]) -> Response:
-    """Answer 200 while the node takes work: it is not draining and its database can commit."""
+    """Answer 200 while the node takes work: it is not draining, not deaf, and its database can commit."""
     if not app.is_accepting():
         raise NotReady("the server is draining", retry_after_s=5)
     try:
         await app.store.ping()
     except TocsinError as error:
         raise NotReady(f"the database can't commit: {error.detail}", retry_after_s=5) from None
+    if app.bus.is_deaf:
+        # One that is away altogether is so for all nodes, and their sweeps deliver.
+        raise NotReady("Redis does not bring what it takes: events of other nodes come late", retry_after_s=5)
     return json_response({"status": "ready"})

@@ -11,12 +11,15 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from tocsin.engine import SocketServer
+from tocsin.rest.seat import Seat
 
 _log = logging.getLogger(__name__)
 
@@ -66,27 +69,27 @@ class HttpServer(uvicorn.Server):
 
     Args:
         app: The ASGI application; its lifespan is not run.
-        http: uvicorn's ``http`` option: a protocol class.
-        websocket: uvicorn's ``ws`` option: a protocol class.
+        engine: Its protocols take the connections.
         drain: Awaited after the signal and before the listener closes.
         on_ready: Called once requests are answered and signals are taken.
         state: What the application's lifespan, which has run already, hands to its requests.
+        seat: Of one of several processes, which accepts from the seat's sockets; None: it is alone.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        http: Any,
-        websocket: Any,
+        engine: SocketServer,
         drain: Callable[[], Awaitable[None]],
         on_ready: Callable[[], None],
         state: dict[str, Any] | None = None,
+        seat: Seat | None = None,
     ) -> None:
         config = uvicorn.Config(
             app,
-            http=http,
-            ws=websocket,
+            http=cast("Any", engine.http_protocol),
+            ws=cast("Any", engine.websocket_protocol),
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -102,15 +105,31 @@ class HttpServer(uvicorn.Server):
         self._on_ready = on_ready
         self._state = state or {}
         self._draining: asyncio.Future[None] | None = None
+        self._engine = engine
+        self._seat = seat
+        # By place of the seat.
+        self._accepting: dict[int, asyncio.Server] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve, then tell so."""
         self.lifespan.state.update(self._state)
         await super().startup(sockets)
+        if self._seat is not None:
+            assert self._engine.siblings is not None
+            self._engine.siblings.take(self._take_over)
+            await self._accept_from(self._seat.place)
         self._on_ready()
+        if self._seat is not None:
+            self._seat.follow(self._do)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, finish what is being answered, close."""
+        if self._seat is not None:
+            self._seat.close_listeners()
+        if self._engine.siblings is not None:
+            # A session that goes over to a WebSocket now would only be sent away.
+            self._engine.siblings.close()
         self._draining = asyncio.ensure_future(self._drain())
         try:
             await self._draining
@@ -120,6 +139,53 @@ class HttpServer(uvicorn.Server):
             # Whatever fails here must not keep what was accepted from being committed.
             _log.exception("the drain failed")
         await super().shutdown(sockets)
+
+    # One of several processes.
+
+    def _do(self, word: str) -> None:
+        """Do what the supervisor says (see ``Seat.follow``)."""
+        verb, _, place = word.partition(" ")
+        if verb == "accept":
+            self._run(self._accept_from(int(place)))
+        elif verb == "release":
+            self._release(int(place))
+        elif not self.should_exit:
+            # The others take what connects from now on. Without a supervisor there may be none: all is answered.
+            for held in list(self._accepting) if word else ():
+                self._release(held)
+            self.should_exit = True
+
+    async def _accept_from(self, place: int) -> None:
+        assert self._seat is not None
+        if place in self._accepting or self.should_exit:
+            return
+        # A server closes its socket, and the seat's is needed again.
+        listener = self._seat.listeners[place].dup()
+        server = await asyncio.get_running_loop().create_server(self._protocol, sock=listener, backlog=BACKLOG)
+        self._accepting[place] = server
+        self.servers.append(server)
+
+    def _release(self, place: int) -> None:
+        server = self._accepting.pop(place, None)
+        if server is not None:
+            server.close()
+
+    def _protocol(self) -> asyncio.Protocol:
+        return self._engine.http_protocol(self.config, self.server_state, self.lifespan.state)
+
+    def _take_over(self, connection: socket.socket, data: bytes) -> None:
+        def protocol() -> asyncio.Protocol:
+            return self._engine.handed_protocol(self.config, self.server_state, self.lifespan.state, data)
+
+        async def adopt() -> None:
+            await asyncio.get_running_loop().connect_accepted_socket(protocol, connection)
+
+        self._run(adopt())
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

@@ -11,7 +11,7 @@ from tocsin.application.devices import Devices
 from tocsin.application.e2ee import Encryption
 from tocsin.application.fan_out import FanOut
 from tocsin.application.notifications import Notifications
-from tocsin.application.ports import Store, TokenVerifier
+from tocsin.application.ports import Bus, Store, TokenVerifier
 from tocsin.application.preferences import Preferences
 from tocsin.application.presence import Presence
 from tocsin.application.streams import Streams
@@ -30,6 +30,7 @@ class Uses:
     """
 
     store: Store
+    bus: Bus
     tokens: TokenVerifier
     notifications: Notifications
     activity: Activity

@@ -3,8 +3,12 @@
 import asyncio
 import time
 
+import orjson
+import pytest
+
 from tocsin.application.timekeeper import PART, Timekeeper
 from tocsin.domain.errors import StorageFull
+from tocsin.domain.notification import Notification
 from tocsin.domain.stream import StreamEvent
 
 
@@ -76,15 +80,24 @@ async def test_failures_do_not_end_it(caplog):
     assert {"WARNING", "ERROR"} == {record.levelname for record in caplog.records}
 
 
-async def test_only_news_of_inboxes_make_it_look():
-    """What sets no time costs no look."""
+@pytest.mark.parametrize(
+    ("event", "times", "looks"),
+    [
+        ("notification_read", {}, False),
+        ("notification_updated", {}, True),
+        ("notification", {}, False),
+        ("notification", {"expires_at": 7}, True),
+        ("notification", {"snoozed_until": 7}, True),
+    ],
+)
+async def test_only_what_sets_a_time_makes_it_look(event, times, looks):
+    """An ordinary notification costs no read."""
     timekeeper = Timekeeper(Inboxes())
+    words = dict.fromkeys(("id", "user_id", "type", "title", "message", "category", "priority", "sound"), "x")
+    one = Notification(**words, seq=1, data={}, created_at=0, **times)
+    timekeeper.on_events([StreamEvent("u", "/notifications", 1, "e", event, orjson.dumps(one.json()), 0)])
 
-    def told(event):
-        timekeeper.on_events([StreamEvent("u", "/notifications", 1, "e", event, b"{}", 0)])
-        return timekeeper._news.is_set()
-
-    assert [False, True] == [told("notification_read"), told("notification_updated")]
+    assert looks == timekeeper._news.is_set()
 
 
 async def test_what_is_due_and_not_done_is_not_hammered():

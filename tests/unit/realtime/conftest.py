@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import orjson
 import pytest
 
+from tocsin.adapters.bus_local import LocalBus
 from tocsin.domain.stream import Head, Slice, StreamEvent, StreamKey
 from tocsin.domain.user_id import UserId
 from tocsin.realtime.live_streams import LiveStreams
@@ -157,7 +158,8 @@ class Node:
         self.engine = RecordingEngine()
         self.live = LiveStreams(self.engine, self.log)
         self.live.epoch = self.log.epoch
-        self.resumer = Resumer(self.live, self.log)
+        self.bus = LocalBus()
+        self.resumer = Resumer(self.live, self.log, self.bus.heard)
 
     def connect(self, cursor=None) -> RecordingSocket:
         socket = RecordingSocket(self.engine)

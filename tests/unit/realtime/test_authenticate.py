@@ -60,6 +60,7 @@ class Connection:
         self.told = []
         self.closed_for = None
         self.closed = False
+        self.is_unattended = False
         self.sockets = {"/chat": SimpleNamespace(emit=lambda event, payload: self.told.append((event, payload)))}
 
     def close(self, reason):
@@ -128,6 +129,25 @@ def test_connections_of_a_user_are_counted_and_given_back(authenticator, wheel):
 
     assert 2 == authenticator.users
     assert connections[0].data not in wheel.delays
+
+
+def test_a_connection_that_nobody_is_at_gives_way(authenticator):
+    """The earliest of a user that polls and has no poll now; others are never closed for a new one."""
+    connections = [Connection() for _ in range(3)]
+    for connection in connections:
+        connection.close = lambda reason, one=connection: (
+            setattr(one, "closed_for", reason),
+            authenticator.on_connection_closed(one),
+        )
+    authenticator.authenticate(connections[0], "ann@100")
+    authenticator.authenticate(connections[1], "ann@100")
+    connections[1].is_unattended = True
+
+    authenticator.authenticate(connections[2], "ann@100")
+    with pytest.raises(RateLimited):
+        authenticator.authenticate(Connection(), "ann@100")
+
+    assert [None, "unattended", None] == [connection.closed_for for connection in connections]
 
 
 def test_a_connection_that_has_ended_is_bound_to_nobody(authenticator, wheel):

@@ -6,6 +6,7 @@ import pytest
 
 from tocsin.domain.errors import Overloaded
 from tocsin.domain.user_id import UserId
+from tocsin.realtime.resume import Cursor
 
 
 @pytest.fixture
@@ -281,3 +282,15 @@ async def test_nothing_is_kept_when_nobody_catches_up(node, socket):
     node.publish(5)
 
     assert socket.data.recent is None
+
+
+async def test_a_sweep_that_meets_who_catches_up_is_made_again(node, socket):
+    """What it may have missed is found by the next one, though no other process writes any more."""
+    node.log.is_open = False
+    other = node.connect(Cursor("epoch-1", 1))
+    node.disconnect(socket)
+    await asyncio.sleep(0)
+    await node.live.sweep()
+
+    assert node.live._is_sweep_due
+    assert other.data.catching_up

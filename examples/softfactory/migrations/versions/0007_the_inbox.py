@@ -37,14 +37,14 @@ def upgrade():
     op.create_index(
         "ix_tocsin_notification_listed",
         "tocsin_notification",
-        ["user_id", "archived_at", "snoozed_until", "seq", "expires_at"],
+        ["user_id", "seq", "archived_at", "snoozed_until", "expires_at"],
         sqlite_where=sa.text("archived_at IS NULL AND snoozed_until IS NULL"),
         postgresql_where=sa.text("archived_at IS NULL AND snoozed_until IS NULL"),
     )
     op.create_index(
         "ix_tocsin_notification_open",
         "tocsin_notification",
-        ["user_id", "read_at", "archived_at", "snoozed_until", "seq", "category", "seen_at", "expires_at"],
+        ["user_id", "seq", "read_at", "archived_at", "snoozed_until", "category", "seen_at", "expires_at"],
         sqlite_where=sa.text("read_at IS NULL AND archived_at IS NULL AND snoozed_until IS NULL"),
         postgresql_where=sa.text("read_at IS NULL AND archived_at IS NULL AND snoozed_until IS NULL"),
     )

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from tocsin.adapters.failpoint import Failpoints
 from tocsin.adapters.sql.transaction import NOTHING_FORESEEN, Foresee, Foreseen, Transaction
+from tocsin.adapters.sql.waiting import Waiting, ends
 from tocsin.adapters.sql.writing import Writing
 from tocsin.domain.errors import Overloaded, TocsinError
 from tocsin.domain.stream import StreamEvent
@@ -86,6 +87,7 @@ class GroupCommit:
         self._clock = clock
         self._failpoints = failpoints
         self._intake: SimpleQueue[_Job | None] = SimpleQueue()
+        self._callers = Waiting()
         self._waiting = 0
         self._waiting_bytes = 0
         self._is_open = True
@@ -110,7 +112,8 @@ class GroupCommit:
         Raises:
             Overloaded: Too much waits already, the database is locked by another
                 process, or the writer has stopped: nothing was done. Or the
-                connection was lost: it may have been done.
+                connection was lost, or there was no answer for ANSWER_S: it
+                may have been done, or may yet be.
             StorageFull: Nothing was done.
         """
         if not self._is_open:
@@ -120,14 +123,17 @@ class GroupCommit:
         self._waiting += 1
         self._waiting_bytes += size
         future: asyncio.Future[T] = self._loop.create_future()
+        self._callers.add(future)
         self._intake.put(_Job(operation, future, size, foresee))
         return await future
 
     async def stop(self) -> None:
-        """Refuse what is new, commit what was accepted, end the thread."""
+        """Refuse what is new, commit what was accepted as long as the database answers, end the thread."""
         if self._is_open:
             self._is_open = False
             self._intake.put(None)
+        if not await ends(self._ended):
+            self._database.interrupt()
         await asyncio.shield(self._ended)
         self._thread.join()
 
@@ -248,11 +254,12 @@ class GroupCommit:
                 # It is committed: the writers must hear so whatever the readers do.
                 _log.exception("a reader of committed events failed")
             self._failpoints.reach("after_emit_before_ack")
+        self._callers.answered(len(taken))
         for job in taken:
             self._waiting -= 1
             self._waiting_bytes -= job.size
             if job.future.done():
-                continue  # its caller was cancelled
+                continue  # its caller was cancelled, or told that there is no answer
             if job.error is None:
                 job.future.set_result(job.result)
             else:

@@ -7,7 +7,7 @@ from psycopg import Connection
 from psycopg.pq import TransactionStatus
 
 from tocsin.adapters.sql.dialects import for_postgres, pair
-from tocsin.adapters.sql.postgres_connection import Patience, connect
+from tocsin.adapters.sql.postgres_connection import Patience, connect, cut
 from tocsin.adapters.sql.transaction import Found, Reader, Values
 from tocsin.domain.stream import Head, StreamKey
 
@@ -57,6 +57,11 @@ class PostgresReader:
             raise
         self._patience.succeeded()
         return self._connection
+
+    def interrupt(self) -> None:
+        """End a query that another thread waits for, with an error."""
+        if self._connection is not None:
+            cut(self._connection)
 
     def close(self) -> None:
         """Close it."""

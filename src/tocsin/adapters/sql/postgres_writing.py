@@ -18,7 +18,7 @@ from psycopg import Connection, Cursor, Pipeline, errors
 
 from tocsin.adapters.sql.dialects import for_postgres
 from tocsin.adapters.sql.postgres_batch import Batch
-from tocsin.adapters.sql.postgres_connection import Patience, connect, refusal
+from tocsin.adapters.sql.postgres_connection import Patience, connect, cut, refusal
 from tocsin.adapters.sql.statements import BESIDE
 from tocsin.adapters.sql.transaction import Foreseen, Outcome, Values
 from tocsin.adapters.sql.writing import OwnTransaction
@@ -137,23 +137,23 @@ class PostgresWriting:
         """
         Begin a transaction and take the counters that are foreseen; connect again where the connection has broken.
 
-        Who meets another one there has done nothing yet, waits for its end and begins anew.
+        Who meets another one there has done nothing yet, waits for its end and begins anew. Where it raises, there
+        is no transaction.
         """
         if self._connection.closed:
             self._connect()
         self.is_lost = False
-        for _ in range(_TIMES_ANEW):
-            self._begin(alone=alone)
+        # At last without: whose it is will be seen when the operations run.
+        for wanted in (*[foreseen] * _TIMES_ANEW, ()):
             try:
-                self.batch.foresee(foreseen)
+                self._begin(alone=alone)
+                self.batch.foresee(wanted)
             except Exception:
                 self.roll_back()
-                if self.is_lost:
+                if self.is_lost or not wanted:
                     raise
             else:
                 return
-        # Whose it is will be seen when the operations run.
-        self._begin(alone=alone)
 
     def _begin(self, *, alone: bool) -> None:
         self.batch.forget()
@@ -209,7 +209,11 @@ class PostgresWriting:
         self.wait()
         if ended.statusmessage != "COMMIT":
             raise errors.TransactionRollback(f"the transaction ended with {ended.statusmessage}")
-        self._leave_pipeline()
+        try:
+            self._leave_pipeline()
+        except psycopg.Error:
+            # It is committed: whoever heard of an error would do it again.
+            self._connection.close()
 
     def roll_back(self) -> None:
         """Undo the transaction, or give up a connection that is of no use any more."""
@@ -238,6 +242,10 @@ class PostgresWriting:
         """Leave a server that takes no writes any more, as after a failover; a full disk is its own business."""
         if isinstance(error, errors.ReadOnlySqlTransaction):
             self._connection.close()
+
+    def interrupt(self) -> None:
+        """Cut the connection off."""
+        cut(self._connection)
 
     def close(self) -> None:
         """Close the connection."""

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from tocsin.adapters.sql.transaction import Reader
+from tocsin.adapters.sql.waiting import ANSWER_S, ends, no_answer
 from tocsin.domain.errors import Overloaded, TocsinError
 from tocsin.domain.stream import Head, StreamKey
 
@@ -25,6 +26,9 @@ MAX_WAITING = 2_000
 
 class OpenReader(Reader, Protocol):
     """A connection of the pool."""
+
+    def interrupt(self) -> None:
+        """End a query that another thread waits for, with an error."""
 
     def close(self) -> None:
         """Close it."""
@@ -53,7 +57,8 @@ class Readers:
         Return what the query returns.
 
         Raises:
-            Overloaded: Too many queries wait, or the store has stopped.
+            Overloaded: Too many queries wait, the store has stopped, or the
+                database does not answer.
         """
         if not self._is_open:
             raise Overloaded("the server is stopping", retry_after_s=5.0)
@@ -61,14 +66,22 @@ class Readers:
             raise Overloaded("too many reads are waiting", retry_after_s=1.0)
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, query)
+            # One that has not begun is dropped; one that hangs keeps its thread.
+            async with asyncio.timeout(ANSWER_S):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, query)
+        except TimeoutError:
+            raise no_answer() from None
         finally:
             self._waiting -= 1
 
     async def stop(self) -> None:
-        """Answer what was accepted, then close the connections."""
+        """Answer what was accepted, as long as the database answers; then close the connections."""
         self._is_open = False
-        await asyncio.to_thread(self._threads.shutdown)
+        ended = asyncio.ensure_future(asyncio.to_thread(self._threads.shutdown))
+        if not await ends(ended):
+            for connection in self._connections:
+                connection.interrupt()
+        await ended
         for connection in self._connections:
             connection.close()
 

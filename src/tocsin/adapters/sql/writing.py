@@ -68,6 +68,9 @@ class Writing(Protocol):
     def make_room(self, error: Exception) -> None:
         """Free what can be freed where that was the error. Raises nothing."""
 
+    def interrupt(self) -> None:
+        """End what the writer thread waits for, with an error; from any thread. Raises nothing."""
+
     def close(self) -> None:
         """Close the connection."""
 
@@ -120,6 +123,10 @@ class SqliteWriting:
         if isinstance(refusal(error), StorageFull):
             with suppress(sqlite3.Error):
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def interrupt(self) -> None:
+        """End a statement that runs."""
+        self._connection.interrupt()
 
     def close(self) -> None:
         """Close the connection."""

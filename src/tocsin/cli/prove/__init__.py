@@ -1,6 +1,7 @@
 """
-``tocsin prove``: kills a server of its own under load and counts what got lost.
+``tocsin prove``: breaks servers of its own under load and counts what got lost.
 
-The seed of the fault harness: kills and failpoints. Journals and the checker
-are independent of which fault was injected.
+``stack`` is what is hit, ``faults/`` what hits it, ``load`` who works meanwhile,
+``run`` one fault from start to verdict. Journals and the checker know of none
+of them: they judge every fault alike.
 """

@@ -7,12 +7,15 @@ delivery.md 7 tells back ends to do.
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 
 from tocsin.cli.prove.http import Http, HttpError
 from tocsin.cli.prove.journal import Acked, Journal, Sent
+from tocsin.cli.prove.route import Address
 
 RETRY_S = 0.05
+HOME_EVERY = 50
 
 
 class Producer:
@@ -20,39 +23,61 @@ class Producer:
     One of several back ends that post at the same time.
 
     Args:
-        name: Unique over the run; keys begin with it.
-        http: Its connection.
+        name: Its keys begin with it: two of one name post the same.
+        http: Its connection; it goes home again and again, as a balancer spreads requests.
         journal: Where it writes what it sent and what was acknowledged.
         users: Posted to in turn.
         token: A token with the scope ``publish``.
-        on_ack: Called after each acknowledgement.
+        on_ack: Called with key and user after each acknowledgement.
+
+    Attributes:
+        retries: Posts repeated.
+        acked_at: Acknowledgements by the node that gave them.
     """
 
     def __init__(
-        self, name: str, http: Http, journal: Journal, *, users: list[str], token: str, on_ack: Callable[[], None]
+        self,
+        name: str,
+        http: Http,
+        journal: Journal,
+        *,
+        users: list[str],
+        token: str,
+        on_ack: Callable[[str, str], None],
     ) -> None:
         self.retries = 0
+        self.acked_at: Counter[Address] = Counter()
         self._name = name
         self._http = http
         self._journal = journal
         self._users: Iterator[str] = itertools.cycle(users)
         self._token = token
         self._on_ack = on_ack
+        self._posts = 0
 
-    async def run(self, posts: int) -> None:
+    async def run(self, may_post: Callable[[], Awaitable[bool]]) -> None:
         """
-        Post and journal ``posts`` notifications, one after the other.
+        Post one after the other for as long as ``may_post`` says yes.
 
         Raises:
             RuntimeError: The server refused a post for good.
         """
-        for number in range(posts):
-            key, user = f"{self._name}-{number}", next(self._users)
-            self._journal.write(Sent(key, user))
-            self._journal.write(Acked(key, user, await self._post(key, user)))
-            self._on_ack()
+        while await may_post():
+            await self.post(next(self._users))
 
-    async def _post(self, key: str, user: str) -> str:
+    async def post(self, user: str) -> str:
+        """Post and journal one notification; return its id."""
+        key = f"{self._name}-{self._posts}"
+        self._posts += 1
+        if self._posts % HOME_EVERY == 0:
+            self._http.go_home()
+        self._journal.write(Sent(key, user))
+        notification_id = await self._insist(key, user)
+        self._journal.write(Acked(key, user, notification_id))
+        self._on_ack(key, user)
+        return notification_id
+
+    async def _insist(self, key: str, user: str) -> str:
         body = {"user_id": user, "type": "prove", "title": "Proof", "message": f"종소리 {key} 🔔", "data": {"key": key}}
         headers = {"Authorization": f"Bearer {self._token}", "Idempotency-Key": key}
         while True:
@@ -62,9 +87,13 @@ class Producer:
                 pass
             else:
                 if answer.status == 201:
+                    self.acked_at[self._http.address] += 1
                     notification_id: str = answer.json()["id"]
                     return notification_id
                 if answer.status not in (409, 429, 503, 507):
                     raise RuntimeError(f"POST was answered {answer.status}: {answer.body[:500]!r}")
+                # A balancer gives the next try to another node.
+                if answer.status == 503:
+                    self._http.turn()
             self.retries += 1
             await asyncio.sleep(RETRY_S)

@@ -3,10 +3,11 @@
 import asyncio
 import sqlite3
 import sys
+import threading
 
 import pytest
 
-from tocsin.adapters.sql import group_commit
+from tocsin.adapters.sql import group_commit, readers, waiting
 from tocsin.adapters.sql.connection import open_writer
 from tocsin.adapters.sql.writing import SqliteWriting
 from tocsin.domain.errors import NotFound, Overloaded
@@ -203,3 +204,59 @@ async def test_a_large_write_ends_its_transaction(writer, held, insert, monkeypa
 
     assert list(range(7)) == writer.rows() == writer.heard()
     assert max(len(batch) for batch in writer.told) <= 3
+
+
+async def test_who_waits_for_a_database_that_hangs_is_told_in_time(writer, insert, monkeypatch):
+    """
+    The callers are refused in their order; what they asked for is carried out and told when it goes on.
+
+    A repetition that came later waits for its own answer.
+    """
+    monkeypatch.setattr(waiting, "ANSWER_S", 0.1)
+    monkeypatch.setattr(waiting, "_LOOK_S", 0.02)
+    go_on = threading.Event()
+    operations = [lambda _: go_on.wait(20), *(insert(n) for n in range(3))]
+    writers = [asyncio.ensure_future(writer.group.run(operation)) for operation in operations]
+    answers = await asyncio.gather(*writers, return_exceptions=True)
+    monkeypatch.setattr(waiting, "ANSWER_S", 20.0)
+    later = asyncio.ensure_future(writer.group.run(insert(3)))
+    await asyncio.sleep(0.1)
+    assert not later.done()
+    go_on.set()
+
+    assert 3 == await later
+    assert ["the database does not answer"] * 4 == [answer.detail for answer in answers]
+    assert {Overloaded} == {type(answer) for answer in answers}
+    assert [0, 1, 2, 3] == writer.rows() == writer.heard()
+    assert 4 == await writer.group.run(insert(4))
+
+
+async def test_who_waits_for_a_reader_that_hangs_is_told_in_time(monkeypatch):
+    """A query that hangs keeps its thread; one that has not begun never runs; then all goes on."""
+    monkeypatch.setattr(readers, "ANSWER_S", 0.1)
+    go_on, asked = threading.Event(), []
+
+    class Connection:
+        def close(self):
+            pass
+
+    def query(number):
+        def run(_connection):
+            asked.append(number)
+            assert go_on.wait(20)
+            return number
+
+        return run
+
+    pool = readers.Readers(Connection, lambda _: None)
+    try:
+        answers = await asyncio.gather(*(pool.run(query(n)) for n in range(6)), return_exceptions=True)
+        go_on.set()
+        assert 7 == await pool.run(query(7))
+    finally:
+        go_on.set()
+        await pool.stop()
+
+    assert ["the database does not answer"] * 6 == [answer.detail for answer in answers]
+    assert {Overloaded} == {type(answer) for answer in answers}
+    assert {*range(readers.THREADS), 7} == set(asked)

@@ -1,5 +1,6 @@
 """The schema on PostgreSQL, and what is said of a URL that leads nowhere."""
 
+import asyncio
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +12,9 @@ from tests.postgres import Databases
 from tocsin.adapters.sql import migrate, open_store, schema, upgrade_schema
 from tocsin.adapters.sql.postgres import PostgresStore
 from tocsin.adapters.sql.postgres_connection import connect
+from tocsin.domain.errors import Overloaded
+from tocsin.domain.stream import StreamKey
+from tocsin.domain.user_id import UserId
 
 
 @pytest.fixture
@@ -95,4 +99,22 @@ async def test_a_standby_is_left(postgres_url):
     await store.changed_elsewhere()
 
     assert epoch == store.epoch
+    await store.stop()
+
+
+async def test_a_connection_that_ended_in_idleness_leaves_nothing_behind(postgres_url):
+    """Whoever writes first is refused, or the write is there once; so is every one after it."""
+    store, made = PostgresStore(postgres_url), 0
+    ours = "FROM pg_stat_activity WHERE application_name = 'tocsin'"
+    await store.start()
+    for _ in range(5):
+        rows(postgres_url, f"SELECT pg_terminate_backend(pid, 5000) {ours}")
+        for _ in range(3):
+            try:
+                made += len(await store.append_event("/orders", "moved", ["alice"], b"{}"))
+            except Overloaded:
+                await asyncio.sleep(0.2)
+    (head,) = await store.heads([StreamKey(UserId("alice"), "/orders")])
+
+    assert made == head.seq
     await store.stop()

@@ -52,18 +52,18 @@ def _partial(name: str, where: ColumnElement[bool], *columns: Column[Any]) -> No
 
 
 _n = notification.c
-# The list of an inbox, and its total without touching the rows. What is always NULL
-# stands in it, or SQLite would not see that it covers a count.
-_partial("listed", _is_listed, _n.user_id, _n.archived_at, _n.snoozed_until, _n.seq, _n.expires_at)
+# The list of an inbox, and its total without touching the rows. What is always NULL stands in it, or
+# SQLite would not see that it covers a count, and behind the seq, or PostgreSQL would sort the whole inbox.
+_partial("listed", _is_listed, _n.user_id, _n.seq, _n.archived_at, _n.snoozed_until, _n.expires_at)
 # Stats, the unread list and read-all: small, for it holds the unread only.
 _partial(
     "open",
     _is_unread,
     _n.user_id,
+    _n.seq,
     _n.read_at,
     _n.archived_at,
     _n.snoozed_until,
-    _n.seq,
     _n.category,
     _n.seen_at,
     _n.expires_at,

@@ -11,12 +11,12 @@ down_revision = "0006"
 _INDEXES = (
     (
         "listed",
-        ["user_id", "archived_at", "snoozed_until", "seq", "expires_at"],
+        ["user_id", "seq", "archived_at", "snoozed_until", "expires_at"],
         "archived_at IS NULL AND snoozed_until IS NULL",
     ),
     (
         "open",
-        ["user_id", "read_at", "archived_at", "snoozed_until", "seq", "category", "seen_at", "expires_at"],
+        ["user_id", "seq", "read_at", "archived_at", "snoozed_until", "category", "seen_at", "expires_at"],
         "read_at IS NULL AND archived_at IS NULL AND snoozed_until IS NULL",
     ),
     ("archived", ["user_id", "seq"], "archived_at IS NOT NULL"),

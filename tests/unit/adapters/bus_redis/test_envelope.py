@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.adapters import bus_envelope
-from tocsin.adapters.bus_envelope import Envelopes, Ephemeral, Refused
+from tocsin.adapters.bus_redis import envelope as bus_envelope
+from tocsin.adapters.bus_redis.envelope import Envelopes, Ephemeral, Refused
 from tocsin.domain.stream import StreamEvent, StreamKey
 
 KEY = "a key for tests, of more than thirty-two bytes"

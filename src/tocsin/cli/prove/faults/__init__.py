@@ -1,0 +1,1 @@
+"""The faults, a module each (or a pair); ``registry`` lists them."""

@@ -1,0 +1,110 @@
+"""One worker process, as its supervisor sees it."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Self
+
+from tocsin.rest.seat import READY, Seat
+
+READY_S = 60.0
+# delivery.md gives a server 30 s to leave.
+LEAVE_S = 30.0
+
+
+class Worker:
+    """
+    A running worker process.
+
+    Attributes:
+        number: Its own; no other has had it.
+        place: Which listening socket is its own.
+        is_leaving: It was told to; its end is no news.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, number: int, place: int, line: socket.socket) -> None:
+        self.number = number
+        self.place = place
+        self.is_leaving = False
+        self.started_at = asyncio.get_running_loop().time()
+        self._process = process
+        self._line = line
+
+    @classmethod
+    async def start(cls, number: int, place: int, listeners: list[socket.socket], folder: Path) -> Self:
+        """Start this very command again, as a worker."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            seat = Seat(number, place, listeners, folder, theirs)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *sys.orig_argv[1:],
+                "--seat",
+                str(seat),
+                stdin=asyncio.subprocess.DEVNULL,
+                pass_fds=seat.descriptors,
+                # Ctrl-C is for the supervisor, which tells the workers.
+                process_group=0,
+            )
+        return cls(process, number, place, ours)
+
+    def __str__(self) -> str:
+        return f"worker {self.number} (process {self._process.pid})"
+
+    async def is_ready(self) -> bool:
+        """Wait until it answers requests; False: it has ended first, or takes too long and is killed."""
+        with contextlib.suppress(TimeoutError, OSError):
+            async with asyncio.timeout(READY_S):
+                if await asyncio.get_running_loop().sock_recv(self._line, len(READY)):
+                    return True
+                await self.ended()
+        await self.kill()
+        return False
+
+    def tell(self, word: str) -> None:
+        """Say something that ``Seat.follow`` knows; nothing is said to one that has ended."""
+        with contextlib.suppress(OSError):
+            self._line.send(f"{word}\n".encode())
+
+    def leave(self) -> None:
+        """Let the others accept, and drain."""
+        self.is_leaving = True
+        self.tell("leave")
+
+    def stop(self) -> None:
+        """Drain, or, when it drains already, stop at once."""
+        self.is_leaving = True
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+
+    async def kill(self) -> None:
+        """End it, if it has not ended."""
+        self.is_leaving = True
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self.ended()
+
+    async def ended(self) -> int:
+        """Wait for its end; return its exit status, below zero the signal that killed it."""
+        status = await self._process.wait()
+        self._line.close()
+        return status
+
+    async def ended_in_time(self) -> bool:
+        """Wait for the end of one that leaves; False: it took too long and was killed."""
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                await self.ended()
+        except TimeoutError:
+            await self.kill()
+            return False
+        return True
+
+
+def reason(status: int) -> str:
+    """Return how a process has ended, for the log."""
+    return f"exit status {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"

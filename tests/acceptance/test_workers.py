@@ -1,0 +1,205 @@
+"""``TOCSIN_WORKERS``: several processes on one port, as an operator starts them and as clients see them."""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.acceptance.rolling_load import load
+from tests.acceptance.stock_clients import TRANSPORTS, stock_client
+from tests.acceptance.wire_socket import connected, eventually
+from tests.conftest import SECRET
+from tests.processes import environment, serving
+from tocsin import Settings
+from tocsin.adapters.jwt_tokens import issue_token
+from tocsin.domain.user_id import UserId
+
+# Three processes to start, on a machine that may be busy.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+NS = "/notifications"
+_SETTINGS = Settings(_env_file=None, jwt_secret=SECRET)
+
+
+def token(user, scope=""):
+    """Return a token that the servers of these tests take."""
+    return issue_token(_SETTINGS, UserId(user), ttl_s=600, scope=scope)
+
+
+def settings_of(folder, database_url, redis_url, **more):
+    """Return the environment of a server of three workers."""
+    return environment(
+        folder / "unused.db",
+        TOCSIN_DATABASE_URL=database_url,
+        TOCSIN_REDIS_URL=redis_url,
+        TOCSIN_WORKERS="3",
+        TOCSIN_LOG_LEVEL="warning",
+        **more,
+    )
+
+
+@pytest.fixture
+def env(tmp_path, postgres_url, redis_url):
+    return settings_of(tmp_path, postgres_url, redis_url)
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory, migrated_url, redis_url):
+    """Return a server that tests share: its process, with ``url`` and the file of its ``errors``."""
+    folder = tmp_path_factory.mktemp("node")
+    command = (sys.executable, "-c", "from tocsin.cli import main; main()", "serve", "--port", "0")
+    env = settings_of(folder, migrated_url, redis_url, TOCSIN_DRAIN_S="1")
+    with (
+        (folder / "errors").open("wb") as errors,
+        subprocess.Popen(command, env=env, cwd=folder, stdout=subprocess.PIPE, stderr=errors) as process,
+    ):
+        process.url = process.stdout.readline().decode().split()[-1]
+        process.errors = folder / "errors"
+        yield process
+        process.terminate()
+        assert 0 == process.wait(40)
+
+
+def children(pid):
+    """Return the processes that a process has started, oldest first."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+async def publish(url, user, title):
+    """Publish over a connection of its own, which any worker may get; return the status."""
+    body = {"user_id": user, "type": "t", "title": title, "message": ""}
+    async with httpx.AsyncClient(base_url=url, trust_env=False, verify=False) as http:
+        headers = {"Authorization": f"Bearer {token('shop', 'publish')}"}
+        return (await http.post("/api/notifications", json=body, headers=headers)).status_code
+
+
+async def request(url, method, query, body=None):
+    """Send one polling request over a connection of its own."""
+    async with httpx.AsyncClient(base_url=url, trust_env=False, verify=False) as http:
+        return await http.request(method, f"/socket.io/?EIO=4&transport=polling{query}", content=body)
+
+
+@pytest.mark.parametrize("kind", ["4.8", "4.5", "python"])
+async def test_stock_clients_are_served_whichever_worker_they_meet(kind, node):
+    """Polling, WebSocket, and the one after the other: each hears what any worker was told."""
+    url = node.url
+    async with AsyncExitStack() as stack:
+        clients = []
+        for transports in [*TRANSPORTS.values(), TRANSPORTS["upgrade"]]:
+            client = await stack.enter_async_context(stock_client(kind))
+            await client.open(url, [NS], transports, {"token": token("alice")})
+            await client.next(NS, "synced")
+            clients.append(client)
+        statuses = [await publish(url, "alice", f"{n}") for n in range(6)]
+        heard = [[(await client.next(NS, "notification"))[0]["title"] for _ in range(6)] for client in clients]
+
+        assert [201] * 6 == statuses
+        assert [[f"{n}" for n in range(6)]] * 4 == heard
+        assert ["websocket", "polling", "websocket", "websocket"] == [await client.transport() for client in clients]
+
+
+async def test_each_request_of_a_polling_session_may_meet_another_worker(node):
+    """Every request is on a new connection: those of one session all get to its worker, bodies and answers whole."""
+    url = node.url
+    owners = set()
+    for n in range(12):
+        sid = (await request(url, "GET", "")).text.split('"')[3]
+        owners.add(sid.partition(".")[0])
+        text = f'40{NS},{{"token":"{token(f"user {n}")}","padding":"{"대" * 20_000}"}}'
+        assert "ok" == (await request(url, "POST", f"&sid={sid}", text.encode())).text
+        answer = (await request(url, "GET", f"&sid={sid}")).text
+        assert answer.startswith(f"40{NS}"), answer[:100]
+
+    assert {"1", "2", "3"} >= owners
+    assert len(owners) > 1
+
+
+async def test_what_a_worker_refuses_is_refused_over_another_one(node):
+    """A malformed body ends the session with 400, and one that never was, or whose worker is no more, is unknown."""
+    url = node.url
+    for _ in range(8):
+        sid = (await request(url, "GET", "")).text.split('"')[3]
+        assert 400 == (await request(url, "POST", f"&sid={sid}", b"nonsense")).status_code
+        unknown = [(await request(url, "GET", f"&sid={wrong}")).json() for wrong in (sid, "99.x", "1.x", "x")]
+
+        assert [1] * 4 == [one["code"] for one in unknown]
+
+
+async def test_connections_are_spread(node):
+    """Of many connections each worker gets some."""
+    url = node.url
+    sids = [(await request(url, "GET", "")).text.split('"')[3] for _ in range(60)]
+
+    assert {"1", "2", "3"} == {sid.partition(".")[0] for sid in sids}
+
+
+async def test_a_killed_worker_is_replaced_and_nobody_is_refused(node):
+    """While a worker dies and the next one starts, each publish is answered; the log names who died of what."""
+    url = node.url
+    before = children(node.pid)
+    os.kill(before[1], signal.SIGKILL)
+    statuses = [await publish(url, "alice", f"{n}") for n in range(20)]
+    await eventually(lambda: len(children(node.pid)) == 3)
+    await eventually(lambda: asyncio.to_thread(lambda: "SIGKILL" in node.errors.read_text()))
+    log = node.errors.read_text()
+    statuses += [await publish(url, "alice", f"{n}") for n in range(20)]
+
+    assert [201] * 40 == statuses
+    assert re.search(rf"worker 2 \(process {before[1]}\) has ended: killed by SIGKILL", log)
+    assert before[1] not in children(node.pid)
+
+
+async def test_sighup_replaces_the_workers_and_nothing_is_refused_or_lost(node):
+    """Under load each publish is answered 201, and every device hears it once; all it does is to come back."""
+    before = children(node.pid)
+    async with load(node.url, token) as running:
+        await eventually(lambda: len(running.titles) > 20)
+        node.send_signal(signal.SIGHUP)
+        await eventually(lambda: not set(before) & set(children(node.pid)), 120)
+        seen = len(running.titles)
+        await eventually(lambda: len(running.titles) > seen + 20)
+
+    assert {201} == set(running.answers)
+    assert running.comings > len(running.heard)
+    for titles in running.heard:
+        assert sorted(running.titles) == sorted(titles)
+        assert titles == running.heard[0]
+
+
+async def test_without_its_supervisor_no_worker_stays(env, tmp_path):
+    """Or the port would be taken for the next one."""
+    async with serving(tmp_path, env) as (url, process):
+        workers = children(process.pid)
+        await process.stop(signal.SIGKILL)
+
+        await eventually(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+        with pytest.raises(httpx.ConnectError):
+            await publish(url, "alice", "anybody there?")
+
+
+async def test_what_no_worker_can_mend_ends_the_start(env, tmp_path):
+    """A database that is not there is told once, by one worker, and nothing is tried again."""
+    env["TOCSIN_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:9/nothing"
+    with pytest.raises(AssertionError, match=r"^tocsin: the database .* can't be opened[^\n]*\n$"):
+        async with serving(tmp_path, env):
+            pass
+
+
+async def test_a_signal_drains_all_and_each_client_comes_back_elsewhere(env, tmp_path):
+    """SIGTERM: every client hears server_draining, and the exit is in peace."""
+    async with serving(tmp_path, env | {"TOCSIN_DRAIN_S": "1"}) as (url, process), AsyncExitStack() as stack:
+        sockets = [await stack.enter_async_context(connected(url, NS, token(f"user {n}"))) for n in range(12)]
+        stopped = asyncio.create_task(process.stop())
+        for socket in sockets:
+            assert (await socket.payload(NS, "server_draining"))["retry_in"] <= 1
+            await asyncio.wait_for(socket.closed.wait(), 20)
+
+        assert 0 == await stopped
+        assert "" == process.errors.read_text()
