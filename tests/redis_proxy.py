@@ -47,18 +47,18 @@ class RedisProxy:
         await asyncio.gather(*self._serving, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(*self._target)
-        tasks = [asyncio.create_task(self._up(reader, back)), asyncio.create_task(self._down(there, writer))]
+        tasks, writers = [], [writer]
         try:
+            there, back = await asyncio.open_connection(*self._target)
+            writers.append(back)
+            tasks += [asyncio.create_task(self._up(reader, back)), asyncio.create_task(self._down(there, writer))]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
+            for one in writers:
+                one.transport.abort()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for one in (writer, back):
-                one.close()
-                with suppress(OSError):
-                    await one.wait_closed()
 
     async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):

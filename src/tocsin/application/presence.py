@@ -329,6 +329,10 @@ class Presence:
             self._seen.forget(user_id)
         # Partners are told by the node that somebody comes to; but what was before this node heard, only it can tell.
         self._tell_changes(users - self._present.keys(), "user_online", has_partners=is_late)
+        if is_late:
+            # And when its own users became partners of these they were not told, not being known to be there.
+            for user_id, present in self._present.items():
+                self._tell(user_id, "user_online", users & (present.peers or set()))
 
     def _on_gone_elsewhere(self, users: set[UserId], is_late: bool) -> None:
         gone = users - self._present.keys()

@@ -306,3 +306,16 @@ async def test_who_has_just_come_is_read_before_what_is_read_again(presence, cha
 
     assert "alice" == chats.read[0]
     await eventually(lambda: 301 == len(chats.read))
+
+
+async def test_who_is_learned_of_late_is_told_of_the_users_here(bus, heard, chats):
+    """They became partners before this node knew that the other is there: both sides are told now."""
+    presence = Presence(bus, chats, is_shared=True)
+    chats.partners = {"alice": ["bob"]}
+    presence.came("alice")
+    await read(presence, "alice")
+    assert set() == told(heard)
+    presence.on_ephemeral(NODES, {"node": "x", "kind": "here", "users": ["bob", "carol"], "digest": 1})
+    await presence.stop()
+
+    assert {("alice", "user_online", "bob"), ("bob", "user_online", "alice")} == told(heard)
