@@ -14,7 +14,6 @@ class RedisProxy:
         url: Where it is, for ``TOCSIN_REDIS_URL``.
         held: Set once something waits for ``go_on``.
         muted: Pieces from the server that have these bytes in them are dropped; None: none.
-        dropped: How many pieces were.
     """
 
     def __init__(self, target: str) -> None:
@@ -26,7 +25,6 @@ class RedisProxy:
         self.url = ""
         self.held = asyncio.Event()
         self.muted: bytes | None = None
-        self.dropped = 0
 
     def hold(self, words: bytes) -> None:
         """Let a piece to the server that has these bytes in it wait, and all that follow it."""
@@ -49,17 +47,18 @@ class RedisProxy:
         await asyncio.gather(*self._serving, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(*self._target)
-        tasks = [asyncio.create_task(self._up(reader, back)), asyncio.create_task(self._down(there, writer))]
+        tasks, writers = [], [writer]
         try:
+            there, back = await asyncio.open_connection(*self._target)
+            writers.append(back)
+            tasks += [asyncio.create_task(self._up(reader, back)), asyncio.create_task(self._down(there, writer))]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            # Before the first wait, which may be cancelled.
-            for one in (writer, back):
-                one.close()
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, writer.wait_closed(), back.wait_closed(), return_exceptions=True)
+            for one in writers:
+                one.transport.abort()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -74,8 +73,6 @@ class RedisProxy:
             while piece := await reader.read(65_536):
                 if self.muted is None or self.muted not in piece:
                     writer.write(piece)
-                else:
-                    self.dropped += 1
 
 
 @asynccontextmanager

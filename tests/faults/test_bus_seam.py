@@ -6,7 +6,6 @@ import logging
 import pytest
 
 from tests.acceptance.wire_socket import connected, eventually, wire
-from tests.bus_nodes import event, starting, until
 from tests.faults.test_redis import NS, core_on, publish
 from tests.redis_proxy import proxy
 from tocsin.adapters.bus_redis.channels import shard_channel
@@ -108,23 +107,3 @@ async def test_a_deaf_node_is_not_ready_and_subscribes_again(start_server, redis
 async def probe(node):
     # Not on this loop: the proxy is.
     return await asyncio.to_thread(node.http.get, "/readyz")
-
-
-async def test_a_node_that_is_behind_is_not_deaf(redis, redis_url, monkeypatch):
-    """Its canary stands in the queue behind many messages that come: it is waited for."""
-    monkeypatch.setattr("tocsin.adapters.bus_redis.inbox.CANARY_S", 0.01)
-    monkeypatch.setattr("tocsin.adapters.bus_redis.inbox.TURN_S", 0.05)
-    monkeypatch.setattr("tocsin.adapters.bus_redis.inbox.PATIENT_TURNS", 1_000)
-    async with starting() as start:
-        node, other = await start(redis.url), await start(redis_url)
-        # What the canary is in is dropped, what the other node publishes is not.
-        redis.muted = b":canary:"
-        await until(lambda: redis.dropped)
-        for seq in range(1, 21):
-            other.bus.publish([event(seq)])
-            assert seq == (await node.next()).seq
-            await asyncio.sleep(0.05)
-        was_deaf = node.bus.stats["deaf"]
-        await until(lambda: node.bus.stats["deaf"])
-
-    assert 0 == was_deaf
