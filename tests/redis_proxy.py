@@ -14,6 +14,7 @@ class RedisProxy:
         url: Where it is, for ``TOCSIN_REDIS_URL``.
         held: Set once something waits for ``go_on``.
         muted: Pieces from the server that have these bytes in them are dropped; None: none.
+        dropped: How many pieces were.
     """
 
     def __init__(self, target: str) -> None:
@@ -25,6 +26,7 @@ class RedisProxy:
         self.url = ""
         self.held = asyncio.Event()
         self.muted: bytes | None = None
+        self.dropped = 0
 
     def hold(self, words: bytes) -> None:
         """Let a piece to the server that has these bytes in it wait, and all that follow it."""
@@ -52,13 +54,12 @@ class RedisProxy:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            # Before the first wait, which may be cancelled.
             for one in (writer, back):
                 one.close()
-                with suppress(OSError):
-                    await one.wait_closed()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, writer.wait_closed(), back.wait_closed(), return_exceptions=True)
 
     async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -73,6 +74,8 @@ class RedisProxy:
             while piece := await reader.read(65_536):
                 if self.muted is None or self.muted not in piece:
                     writer.write(piece)
+                else:
+                    self.dropped += 1
 
 
 @asynccontextmanager

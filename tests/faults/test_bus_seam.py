@@ -119,6 +119,7 @@ async def test_a_node_that_is_behind_is_not_deaf(redis, redis_url, monkeypatch):
         node, other = await start(redis.url), await start(redis_url)
         # What the canary is in is dropped, what the other node publishes is not.
         redis.muted = b":canary:"
+        await until(lambda: redis.dropped)
         for seq in range(1, 21):
             other.bus.publish([event(seq)])
             assert seq == (await node.next()).seq
