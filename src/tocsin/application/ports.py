@@ -183,7 +183,7 @@ class Bus(Protocol):
 
     @property
     def is_deaf(self) -> bool:
-        """Return whether what this node publishes is taken and yet not heard here: others hear more than it does."""
+        """Return whether what this node publishes is taken and not heard here, since a moment: others may hear it."""
 
     def publish(self, events: Sequence[StreamEvent]) -> None:
         """Pass on committed events, in commit order."""

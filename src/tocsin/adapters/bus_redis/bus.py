@@ -28,6 +28,8 @@ from tocsin.application.ports import OnEphemeral, OnEvents, OnGap, OnWake
 from tocsin.domain.stream import StreamEvent, StreamKey
 from tocsin.domain.user_id import UserId
 
+# How long a deaf node stays out of the way of clients.
+UNREADY_S = 60.0
 FLUSH_S = 1.0
 # How long a resume waits for its subscription: the server answers in a millisecond, or is not well.
 HEARD_S = 1.0
@@ -89,7 +91,7 @@ class RedisBus:
         """Return counts since the start, and whether every connection is up now."""
         return {
             "is_connected": int(self.is_connected),
-            "is_deaf": int(self.is_deaf),
+            "is_deaf": int(bool(self._routes.deaf)),
             "waiting": self._routes.waiting,
             "published": self._routes.published,
             "received": self.received,
@@ -108,8 +110,13 @@ class RedisBus:
 
     @property
     def is_deaf(self) -> bool:
-        """Return whether a server that can be reached does not bring back what it takes."""
-        return bool(self._routes.deaf) and not self._link.lost
+        """
+        Return whether a server that can be reached does not bring back what it takes, since not long ago.
+
+        Others hear better, so clients are sent to them. After UNREADY_S whoever could be sent away has been; if
+        all nodes are deaf, as behind a faulty proxy, their sweeps deliver and none of them must stay away.
+        """
+        return not self._link.lost and 0 < self._routes.deaf_s < UNREADY_S
 
     def publish(self, events: Sequence[StreamEvent]) -> None:
         """Hand committed events to this node before returning, and to the others soon."""

@@ -279,6 +279,11 @@ class Routes:
                 outbox.look()
         self._is_look_due.set()
 
+    @property
+    def deaf_s(self) -> float:
+        """Return for how many seconds this node has been deaf; 0 if it is not."""
+        return time.monotonic() - self._deaf_since if self.deaf else 0.0
+
     def _on_deaf(self, inbox: Inbox, is_deaf: bool) -> None:
         if is_deaf:
             if not self.deaf:
