@@ -23,7 +23,7 @@ from tocsin.domain.errors import Invalid, Overloaded, StorageFull, TocsinError
 _NUL = "NUL (0x00)"
 _CONNECT_TIMEOUT_S = 3
 _RETRY_FIRST_S = 0.1
-_RETRY_MOST_S = 5.0
+_RETRY_MOST_S = 1.0
 # A node or a network that is gone is noticed within these, by whichever side is left.
 _LINK = {
     "keepalives_idle": 5,
@@ -118,7 +118,7 @@ def refusal(error: Exception) -> TocsinError | None:
 
 
 class Patience:
-    """How long to leave a server alone that did not answer: twice as long each time, at most 5 s."""
+    """How long to leave a server alone that did not answer: twice as long each time, at most a second."""
 
     def __init__(self) -> None:
         self._delay_s = 0.0

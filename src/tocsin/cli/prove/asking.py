@@ -12,6 +12,7 @@ from tocsin.cli.prove.node import Node
 from tocsin.cli.prove.route import Route
 from tocsin.cli.prove.scene import Scene
 
+STORED_S = 30.0
 EVERY_S = 0.1
 GIVE_UP_S = 25.0
 
@@ -69,10 +70,17 @@ class Asker:
         return answer
 
     async def stored(self) -> int:
-        """Return how many posts are in the inbox."""
-        answer = await self._ask("GET", "/api/notifications/stats", None, self._read)
-        if answer.status != 200:
-            raise HttpError(f"the inbox was answered {answer.status}")
+        """
+        Return how many posts are in the inbox, once it can be read.
+
+        Raises:
+            HttpError: Not within STORED_S.
+        """
+        began = time.monotonic()
+        while (answer := await self._ask("GET", "/api/notifications/stats", None, self._read)).status != 200:
+            if time.monotonic() - began > STORED_S:
+                raise HttpError(f"the inbox was answered {answer.status}")
+            await asyncio.sleep(EVERY_S)
         total: int = answer.json()["total"]
         return total
 
