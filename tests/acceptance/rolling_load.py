@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from secrets import token_hex
 
 import httpx
 from websockets.exceptions import WebSocketException
@@ -32,6 +33,8 @@ class Load:
         self.titles: list[str] = []
         self.heard: list[list[str]] = []
         self.comings = 0
+        # Nobody whom an earlier test has told something.
+        self._user = f"user {token_hex(4)}"
         self._mint = mint
         self._is_over = asyncio.Event()
 
@@ -44,7 +47,7 @@ class Load:
             while not self._is_over.is_set():
                 n += 1
                 title = f"{name} {n}"
-                body = {"user_id": "alice", "type": "t", "title": title, "message": ""}
+                body = {"user_id": self._user, "type": "t", "title": title, "message": ""}
                 try:
                     answer = (await http.post("/api/notifications", json=body)).status_code
                 except httpx.HTTPError as error:
@@ -61,7 +64,7 @@ class Load:
         cursor = {}
         while True:
             with contextlib.suppress(OSError, WebSocketException, Refused, TimeoutError):
-                async with connected(self.url, NS, self._mint("alice", ""), **cursor) as socket:
+                async with connected(self.url, NS, self._mint(self._user, ""), **cursor) as socket:
                     self.comings += 1
                     while not (socket.closed.is_set() and socket.events[NS].empty()):
                         with contextlib.suppress(TimeoutError):

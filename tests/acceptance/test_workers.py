@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
 
 from tests.acceptance.rolling_load import load
 from tests.acceptance.stock_clients import TRANSPORTS, stock_client
@@ -119,6 +120,23 @@ async def test_each_request_of_a_polling_session_may_meet_another_worker(node):
 
     assert {"1", "2", "3"} >= owners
     assert len(owners) > 1
+
+
+async def test_a_websocket_takes_its_session_over_whichever_worker_it_meets(node):
+    """It is handed to the session's worker with its connection, and what the client had said already."""
+    for n in range(12):
+        sid = (await request(node.url, "GET", "")).text.split('"')[3]
+        await request(node.url, "POST", f"&sid={sid}", f'40{NS},{{"token":"{token(f"user {n}")}"}}'.encode())
+        async with connect(
+            f"ws{node.url[4:]}/socket.io/?EIO=4&transport=websocket&sid={sid}", proxy=None, max_size=None
+        ) as socket:
+            await socket.send("2probe")
+            assert "3probe" == await asyncio.wait_for(socket.recv(), 20)
+            await socket.send("5")
+            assert (await asyncio.wait_for(socket.recv(), 20)).startswith(f"40{NS}")
+            await socket.send(f'42{NS},1["mark_all_read"]')
+            while not (packet := await asyncio.wait_for(socket.recv(), 20)).startswith(f"43{NS},1"):
+                assert packet.startswith(f"42{NS}"), packet
 
 
 async def test_what_a_worker_refuses_is_refused_over_another_one(node):

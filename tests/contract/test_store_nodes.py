@@ -1,12 +1,15 @@
 """What holds while two nodes write to one database at once: whatever is to happen once happens once."""
 
 import asyncio
+import threading
 
 import pytest
 
 from tests.contract.test_e2ee import PHONE, one_time, upload
+from tocsin.adapters.sql import arrivals
 from tocsin.adapters.sql.e2ee import SqlE2ee
 from tocsin.adapters.sql.fan_out import SqlFanOut
+from tocsin.adapters.sql.inbox_statements import SQL
 from tocsin.application.once import Once
 from tocsin.domain.errors import AlreadyClaimed
 from tocsin.domain.notification import InboxFilter
@@ -88,6 +91,26 @@ async def test_one_of_many_claims(nodes, draft):
     winners = {one.claimed_by for one in answers if not isinstance(one, Exception)}
     assert 1 == len(winners)
     assert {AlreadyClaimed} == {type(one) for one in answers if isinstance(one, Exception)}
+
+
+@pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
+async def test_who_gets_it_while_another_claims_it_is_told_who_has_it(nodes, draft):
+    """A card that another node makes at the same time is none that can be claimed once more."""
+    (first,) = await nodes[0].create_notifications([draft("alice", claim_id="c")])
+    looked, claimed = threading.Event(), threading.Event()
+
+    def create(transaction):
+        transaction.row(SQL.any_notification, {"id": first.id, "now": 0})
+        looked.set()
+        claimed.wait(20)
+        return arrivals.create(transaction, [arrivals.prepare(draft("bob", claim_id="c"))])
+
+    late = asyncio.create_task(nodes[1].write(create))
+    await asyncio.to_thread(looked.wait, 20)
+    await nodes[0].claim_notification("alice", first.id)
+    claimed.set()
+
+    assert ["alice"] == [one.claimed_by for one in await late]
 
 
 async def test_the_next_of_a_key_takes_the_place_of_all(nodes, draft):

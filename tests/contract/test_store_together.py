@@ -1,13 +1,16 @@
 """What holds while operations share transactions: each is done as if it were alone."""
 
 import asyncio
+from functools import partial
 from random import Random
 
+import psycopg
 import pytest
 
 from tocsin.adapters.sql.postgres_writing import PostgresWriting
+from tocsin.adapters.sql.transaction import NOTHING_FORESEEN
 from tocsin.application.once import Once
-from tocsin.domain.errors import NotFound
+from tocsin.domain.errors import Invalid, NotFound, Overloaded
 from tocsin.domain.message import MessageDraft
 from tocsin.domain.notification import InboxFilter
 from tocsin.domain.stream import StreamKey
@@ -25,6 +28,22 @@ async def test_text_of_any_kind_is_stored_as_it_is(opened, draft):
     assert [(one.title, one.message, one.data) for one in drafts] * 2 == [
         (one.title, one.message, one.data) for one in reversed(page.notifications)
     ]
+
+
+async def test_a_nul_in_what_is_asked_for_is_no_bug_of_ours(store, draft):
+    """It is refused or not found, also where it was foreseen, and those beside it are carried out."""
+    asked = (
+        store.mark_notification_read("alice", "a\0b"),
+        store.get_notification("alice", "a\0b"),
+        store.create_notifications([draft()], Once("shop", "a\0b", b"f")),
+        store.create_notifications([draft(title="\0")]),
+        *[store.create_notifications([draft("bob")]) for _ in range(5)],
+    )
+    *asked, last = await asyncio.gather(*asked, return_exceptions=True)
+
+    assert {NotFound, Invalid, list} >= {type(one) for one in asked}
+    assert ["bob"] == [one.user_id for one in last]
+    assert 5 == (await store.notification_stats("bob")).total
 
 
 async def test_the_log_and_the_badge_are_right_after_anything(opened, draft):
@@ -82,6 +101,14 @@ async def test_messages_to_and_fro_at_once(opened):
     assert [30, 30] == [one.seq for one in await opened.store.heads([StreamKey(user, "/chat") for user in pair])]
 
 
+async def test_a_batch_may_be_larger_than_what_a_socket_takes(store):
+    """While the server reads, nobody waits for its answer."""
+    users, payload = [f"user {n:03}" for n in range(300)], b"[" + b"1" * 60_000 + b"]"
+    await asyncio.gather(*[store.append_event("/orders", "moved", users, payload) for _ in range(2)])
+
+    assert [2] * 300 == [one.seq for one in await store.heads([StreamKey(user, "/orders") for user in users])]
+
+
 @pytest.fixture
 def statements(monkeypatch):
     """Return the texts that are sent to PostgreSQL, but for BEGIN, LOCK and COMMIT."""
@@ -107,3 +134,24 @@ async def test_many_are_a_few_statements(statements, opened, draft):
     creates = [store.create_notifications([draft(f"u{n}")], Once("b", f"{n}", b"f")) for n in range(200)]
     await asyncio.gather(first, *creates)
     assert len(statements) <= 3 * counts[0]
+
+
+@pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("is_foreseen", [True, False])
+async def test_a_transaction_that_does_not_end_is_waited_for_once(monkeypatch, store, postgres_url, is_foreseen):
+    """A host's that holds a counter: not each of those that share a batch waits for its time-out."""
+    begin, begun = PostgresWriting._begin, []
+    monkeypatch.setattr(PostgresWriting, "_begin", lambda self, **how: begun.append(how) or begin(self, **how))
+    if not is_foreseen:
+        monkeypatch.setattr("tocsin.adapters.sql.store.Foreseen", lambda *_: NOTHING_FORESEEN)
+    append = partial(store.append_event, "/orders", "moved", ["alice"], b"{}")
+    await append()
+    store._writing._connection.execute("SET lock_timeout = '100ms'")
+    with psycopg.connect(postgres_url) as host:
+        host.execute("LOCK TABLE tocsin_life IN ROW SHARE MODE")
+        host.execute("SELECT seq FROM tocsin_stream FOR UPDATE")
+        begun.clear()
+        answers = await asyncio.gather(*[append() for _ in range(20)], return_exceptions=True)
+    assert {Overloaded} == {type(one) for one in answers}
+    assert len(begun) <= 4
+    assert 2 == (await append())[0].seq

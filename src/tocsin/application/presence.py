@@ -302,9 +302,15 @@ class Presence:
 
     def _tell(self, user_id: UserId, event: str, observers: Iterable[UserId]) -> None:
         payload = {"user_id": user_id_json(user_id), "timestamp": iso(self._clock())}
-        for observer in self._announced(observers):
+        for observer in self._listening(observers):
             for namespace in NAMESPACES:
                 self._bus.publish_ephemeral(observer, namespace, event, payload)
+
+    def _listening(self, observers: Iterable[UserId]) -> list[UserId]:
+        if not self._is_shared or self._others.are_known:
+            return self._announced(observers)
+        # A node that does not know yet who is elsewhere tells all: the others count on it.
+        return [one for one in observers if one not in self._present or self._is_announced(one)]
 
     def _tell_own(self, user_id: UserId, event: str, observers: Iterable[UserId]) -> None:
         self._tell(user_id, event, [one for one in observers if self._is_announced(one)])
@@ -329,10 +335,6 @@ class Presence:
             self._seen.forget(user_id)
         # Partners are told by the node that somebody comes to; but what was before this node heard, only it can tell.
         self._tell_changes(users - self._present.keys(), "user_online", has_partners=is_late)
-        if is_late:
-            # And when its own users became partners of these they were not told, not being known to be there.
-            for user_id, present in self._present.items():
-                self._tell(user_id, "user_online", users & (present.peers or set()))
 
     def _on_gone_elsewhere(self, users: set[UserId], is_late: bool) -> None:
         gone = users - self._present.keys()

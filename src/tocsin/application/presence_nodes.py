@@ -179,7 +179,12 @@ class OtherNodes:
             await asyncio.sleep(pause_s)
             self._tell("ask")
         while True:
+            before = loop.time()
             await asyncio.sleep(ALIVE_S)
+            if loop.time() - before > 2 * ALIVE_S:
+                # This node stood still: what it did not hear meanwhile waits for it.
+                for node in self._nodes.values():
+                    node.until = max(node.until, loop.time() + KNOWN_S)
             # What has happened comes first, so that the others have the digest that we have.
             self._tell_news()
             self._tell("alive")

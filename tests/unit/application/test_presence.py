@@ -9,6 +9,7 @@ from tocsin.application import presence as module
 from tocsin.application import presence_partners, presence_sight
 from tocsin.application.presence import Presence
 from tocsin.application.presence_nodes import NAMESPACE as NODES
+from tocsin.application.presence_nodes import OtherNodes
 from tocsin.domain.errors import Overloaded
 from tocsin.domain.stream import StreamEvent, StreamKey
 
@@ -308,14 +309,14 @@ async def test_who_has_just_come_is_read_before_what_is_read_again(presence, cha
     await eventually(lambda: 301 == len(chats.read))
 
 
-async def test_who_is_learned_of_late_is_told_of_the_users_here(bus, heard, chats):
-    """They became partners before this node knew that the other is there: both sides are told now."""
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_a_node_that_has_just_begun_tells_partners_wherever_they_may_be(bus, heard, chats, monkeypatch, is_known):
+    """The nodes that hold them have heard who came and leave it to this one, which has not heard of them yet."""
+    monkeypatch.setattr(OtherNodes, "are_known", is_known)
     presence = Presence(bus, chats, is_shared=True)
-    chats.partners = {"alice": ["bob"]}
-    presence.came("alice")
-    await read(presence, "alice")
-    assert set() == told(heard)
-    presence.on_ephemeral(NODES, {"node": "x", "kind": "here", "users": ["bob", "carol"], "digest": 1})
-    await presence.stop()
+    chats.partners = {"bob": ["alice"]}
+    presence.came("bob")
+    await read(presence, "bob")
 
-    assert {("alice", "user_online", "bob"), ("bob", "user_online", "alice")} == told(heard)
+    assert (set() if is_known else {("alice", "user_online", "bob")}) == told(heard)
+    await presence.stop()

@@ -1,6 +1,7 @@
 """What a node knows of the users of others, over a network that a test cuts."""
 
 import asyncio
+import time
 
 import orjson
 import pytest
@@ -167,3 +168,20 @@ async def test_after_the_stop_nothing_is_heard(nodes):
 
     assert two.knows()
     assert [] == two.news
+
+
+async def test_a_node_that_stood_still_takes_nobody_for_gone(nodes, monkeypatch):
+    """What the others told meanwhile waits to be read: who was there is there, without a flicker."""
+    monkeypatch.setattr(module, "LEASE_S", 0.25)
+    one, two = nodes
+    one.came("a")
+    two.came("b")
+    await eventually(lambda: two.knows("a") and one.knows("b"))
+    await asyncio.sleep(0.1)
+    one.news.clear()
+    two.news.clear()
+    # Whatever stops a process, a signal or a slow disk: nothing on this loop runs.
+    time.sleep(0.5)  # noqa: ASYNC251
+    await asyncio.sleep(0.2)
+
+    assert [] == one.news + two.news

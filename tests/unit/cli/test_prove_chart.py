@@ -42,6 +42,13 @@ def test_a_part_of_a_step_at_the_end_is_no_fall():
     assert 1 == len({y for _, y in points(chart(timeline, 0.55, ""), "acks")})
 
 
+def test_moments_at_one_place_share_a_label():
+    """Their numbers would be written over one another."""
+    timeline = Timeline(marks=[(1.0, "one"), (1.001, "two"), (1.002, "three"), (9.0, "four")])
+
+    assert ["1–3", "4"] == re.findall(r'class="number"[^>]*>([^<]*)<', chart(timeline, 10.0, ""))
+
+
 def test_no_run_at_all_is_drawn():
     """A fault that was broken off at once has an empty plot, not an error."""
     assert "<svg" in chart(Timeline(), 0.0, "nothing")

@@ -1,8 +1,12 @@
-"""A resume waits until events of other nodes arrive here, and misses none of those before and after."""
+"""Between a subscription and the look into the log: who resumes, and who has joined meanwhile, miss nothing."""
 
 import asyncio
+from unittest.mock import AsyncMock
+
+import pytest
 
 from tests.unit.realtime.conftest import ANN
+from tocsin.domain.errors import Overloaded
 from tocsin.realtime.resume import Cursor
 
 EPOCH = "epoch-1"
@@ -40,4 +44,23 @@ async def test_who_joined_before_others_events_arrived_gets_what_the_look_finds(
     await node.settle()
 
     assert [1, 2] == first.seqs
+    assert [2] == second.seqs
+
+
+@pytest.mark.parametrize("end", ["the client leaves", "the log can't be read"])
+async def test_who_joined_by_a_live_event_needs_nobody_else_to_stay(node, monkeypatch, end):
+    """The device that had the log looked into may go, or its look fail: the room is looked at all the same."""
+    go_on = asyncio.Event()
+    monkeypatch.setattr(node.resumer, "_heard", lambda _: go_on.wait())
+    first = node.connect(Cursor(EPOCH, 0))
+    node.publish()
+    second = node.connect(Cursor(EPOCH, 1))
+    node.log.commit()
+    if end == "the client leaves":
+        node.disconnect(first)
+    else:
+        monkeypatch.setattr(node.log, "heads", AsyncMock(side_effect=Overloaded("busy")))
+    go_on.set()
+    await node.settle()
+
     assert [2] == second.seqs

@@ -93,6 +93,7 @@ class Arrivals:
         self._events: list[StreamEvent] = []
         self._to_push: list[Notification] = []
         self._wanted: dict[UserId, Preferences] = {}
+        self._claims: dict[str, Sequence[Any]] = {}
 
     def add(self, prepared: Prepared) -> Notification:
         """Take one in; the row of an older one that it replaces goes at once."""
@@ -112,8 +113,8 @@ class Arrivals:
         self._word(prepared, made, wanted)
         if wanted is not NOTHING_SAID:
             settle(made, wanted, transaction.now)
-        if draft.claim_id is not None and (claim := transaction.row(SQL.find_claimed, {"claim_id": draft.claim_id})):
-            made["claimed_by"], made["claimed_at"] = claim
+        if draft.claim_id is not None:
+            made["claimed_by"], made["claimed_at"] = self._claimed(draft.claim_id)
         is_listed = not (made["archived_at"] or made["snoozed_until"])
         key = StreamKey(draft.user_id, NAMESPACE)
         made["seq"], unread = streams.count(transaction, key, int(is_listed))
@@ -124,6 +125,13 @@ class Arrivals:
         if is_listed and notification.claimed_by is None:
             self._to_push.append(notification)
         return notification
+
+    def _claimed(self, claim_id: str) -> Sequence[Any]:
+        """Return who has claimed what is sent to many, and when; whoever claims it at this instant meets us there."""
+        if claim_id not in self._claims:
+            found = self._transaction.row(SQL.touch_claim, {"claim_id": claim_id})
+            self._claims[claim_id] = (None, None) if found is None else found
+        return self._claims[claim_id]
 
     def write(self) -> None:
         """Write what was taken in."""

@@ -181,8 +181,10 @@ class GroupCommit:
             self._refuse(taken, error)
         elif not (self._database.is_conflict(error) and self._commit_undisturbed(taken)):
             self._database.make_room(error)
-            for one in taken:
-                self._commit_alone(one)
+            left = iter(taken)
+            for one in left:
+                if not self._commit_alone(one):
+                    self._refuse([*left], one.error or error)
 
     def _commit_undisturbed(self, taken: list[_Job]) -> bool:
         """Commit once more what met other writers, while they wait; return whether nothing came of it."""
@@ -229,15 +231,19 @@ class GroupCommit:
         else:
             job.events = transaction.events
 
-    def _commit_alone(self, job: _Job) -> None:
+    def _commit_alone(self, job: _Job) -> bool:
+        """Commit or refuse one; return whether a transaction could be begun, or the others need not wait for theirs."""
         job.result, job.error, job.events = None, None, ()
+        has_begun = False
         try:
             self._database.begin([job.foreseen], alone=True)
+            has_begun = True
             self._carry_out(job, {})
             self._database.commit()
         except Exception as error:  # noqa: BLE001 the caller gets it
             self._database.roll_back()
             self._refuse([job], error)
+        return has_begun
 
     # On the loop's thread
 

@@ -107,8 +107,10 @@ class InboxStatements:
     def _claims(self) -> None:
         siblings = _n.claim_id == bindparam("claim_id")
         self.siblings = compiled(select(_n.id, _n.user_id).where(siblings).order_by(_n.user_id))
-        taken = and_(siblings, _n.claimed_by.is_not(None))
-        self.find_claimed = compiled(select(_n.claimed_by, _n.claimed_at).where(taken).limit(_ONE).offset(_ZERO))
+        # Changes nothing but the row's version, which a claim changes, too: who is second sees the other.
+        one = select(_n.id).where(siblings).order_by(_n.claimed_by.is_(None)).limit(_ONE).offset(_ZERO)
+        touched = update(notification).values(claim_id=_n.claim_id).where(_n.id == one.scalar_subquery())
+        self.touch_claim = compiled(touched.returning(_n.claimed_by, _n.claimed_at))
         won: dict[str, Any] = {name: bindparam(name) for name in ("claimed_by", "claimed_at")}
         self.claim = compiled(update(notification).values(won).where(siblings, _n.claimed_by.is_(None)))
 

@@ -12,10 +12,15 @@ from contextlib import suppress
 
 import psycopg
 from psycopg import Connection, conninfo, errors
+from psycopg.abc import PQGen
+from psycopg.pq.abc import PGconn
 from psycopg.types.numeric import Int8Dumper
+from psycopg.waiting import Ready, Wait
 
-from tocsin.domain.errors import Overloaded, StorageFull, TocsinError
+from tocsin.domain.errors import Invalid, Overloaded, StorageFull, TocsinError
 
+# What psycopg says of a text that PostgreSQL can neither store nor look for.
+_NUL = "NUL (0x00)"
 _CONNECT_TIMEOUT_S = 3
 _RETRY_FIRST_S = 0.1
 _RETRY_MOST_S = 5.0
@@ -83,6 +88,22 @@ def cut(connection: Connection) -> None:
         link.shutdown(socket.SHUT_RDWR)
 
 
+def send_all(connection: Connection) -> None:
+    """
+    Send what is still held back of the statements of a pipeline.
+
+    psycopg tries it once and then waits for answers, and a server that waits for the rest gives none.
+    """
+    if connection.pgconn.flush():
+        connection.wait(_sending(connection.pgconn))
+
+
+def _sending(pgconn: PGconn) -> PQGen[None]:
+    while pgconn.flush():
+        if (yield Wait.RW) & Ready.R:
+            pgconn.consume_input()
+
+
 def refusal(error: Exception) -> TocsinError | None:
     """Return what a caller is told, or None when the error is a bug of ours."""
     if isinstance(error, errors.DiskFull):
@@ -91,6 +112,8 @@ def refusal(error: Exception) -> TocsinError | None:
         return Overloaded("other transactions hold the database", retry_after_s=1.0)
     if isinstance(error, psycopg.OperationalError | errors.ReadOnlySqlTransaction):
         return Overloaded("the database can't be reached now", retry_after_s=2.0)
+    if isinstance(error, psycopg.DataError) and _NUL in str(error):
+        return Invalid("a text holds a NUL character")
     return None
 
 

@@ -18,7 +18,7 @@ from psycopg import Connection, Cursor, Pipeline, errors
 
 from tocsin.adapters.sql.dialects import for_postgres
 from tocsin.adapters.sql.postgres_batch import Batch
-from tocsin.adapters.sql.postgres_connection import Patience, connect, cut, refusal
+from tocsin.adapters.sql.postgres_connection import Patience, connect, cut, refusal, send_all
 from tocsin.adapters.sql.statements import BESIDE
 from tocsin.adapters.sql.transaction import Foreseen, Outcome, Values
 from tocsin.adapters.sql.writing import OwnTransaction
@@ -137,8 +137,8 @@ class PostgresWriting:
         """
         Begin a transaction and take the counters that are foreseen; connect again where the connection has broken.
 
-        Who meets another one there has done nothing yet, waits for its end and begins anew. Where it raises, there
-        is no transaction.
+        Who meets another one there has done nothing yet, waits for its end and begins anew. Where it raises, as when
+        that end does not come in time, there is no transaction.
         """
         if self._connection.closed:
             self._connect()
@@ -148,9 +148,9 @@ class PostgresWriting:
             try:
                 self._begin(alone=alone)
                 self.batch.foresee(wanted)
-            except Exception:
+            except Exception as error:
                 self.roll_back()
-                if self.is_lost or not wanted:
+                if self.is_lost or not wanted or isinstance(error, errors.LockNotAvailable):
                     raise
             else:
                 return
@@ -160,6 +160,8 @@ class PostgresWriting:
         self._pipeline = self._open.enter_context(self._connection.pipeline())
         self._connection.execute(_BEGIN)
         self._connection.execute(_ALONE if alone else BESIDE)
+        if alone:
+            self.wait()
 
     def _connect(self) -> None:
         self._patience.check()
@@ -181,7 +183,9 @@ class PostgresWriting:
         return self._send_now(for_postgres(statement), values)
 
     def _send_now(self, text: str, values: Values) -> Cursor:
-        return self._connection.cursor().execute(text, values)
+        cursor = self._connection.cursor().execute(text, values)
+        send_all(self._connection)
+        return cursor
 
     def keep(self, statement: str, rows: Sequence[Values]) -> bool:
         """Keep new rows, to be written with those of others; return whether these can be."""
@@ -195,6 +199,7 @@ class PostgresWriting:
         self.batch.write_before(statement)
         cursor = self._connection.cursor()
         cursor.executemany(for_postgres(statement), rows)
+        send_all(self._connection)
         return cursor
 
     def wait(self) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from tocsin.cli.prove.http import Answer, Http, HttpError
@@ -48,11 +48,13 @@ class Asker:
 
     Attributes:
         accepted: How many posts were answered 201.
+        unanswered: How many were given up without an answer: nobody knows.
     """
 
     def __init__(self, scene: Scene, node: Node) -> None:
         self.node = node
         self.accepted = 0
+        self.unanswered = 0
         self.user = f"{scene.load.run}.asker.{node.name}"
         self._publish = {"Authorization": f"Bearer {scene.token('prove', 'publish')}"}
         self._read = {"Authorization": f"Bearer {scene.token(self.user)}"}
@@ -60,7 +62,9 @@ class Asker:
     async def post(self, message: str = "") -> Answer:
         """Post once; status 0 stands for no answer."""
         body = {"user_id": self.user, "type": "prove", "title": "Asked", "message": message}
+        self.unanswered += 1
         answer = await self._ask("POST", "/api/notifications", body, self._publish)
+        self.unanswered -= answer.status > 0
         self.accepted += answer.status == 201
         return answer
 
@@ -94,6 +98,22 @@ class Asker:
             return Answer(0, b"")
         finally:
             http.close()
+
+
+async def check_stored(scene: Scene, askers: Sequence[Asker], *, is_refusal_final: bool) -> None:
+    """
+    Check that what was accepted is stored, and nothing else that was answered.
+
+    Args:
+        scene: Takes note of it.
+        askers: All that the fault has.
+        is_refusal_final: What was refused was not done; False: it may have been.
+    """
+    stored = sum([await asker.stored() for asker in askers])
+    accepted, unanswered = sum(one.accepted for one in askers), sum(one.unanswered for one in askers)
+    is_right = accepted <= stored and (stored <= accepted + unanswered or not is_refusal_final)
+    name = "what was accepted is stored" + (", and nothing else" if is_refusal_final else "")
+    scene.check(name, is_right, f"{stored} stored, {accepted} accepted, {unanswered} without an answer")
 
 
 @contextlib.asynccontextmanager

@@ -12,6 +12,8 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 16, 28, 36
 ROWS = 4
 MAX_POINTS = 240
 MAX_LABELS = 12
+# Numbers of moments that are closer than this become one span.
+LABEL_WIDTH = 24
 
 
 def chart(timeline: Timeline, duration_s: float, name: str) -> str:
@@ -78,13 +80,19 @@ def _grid(duration_s: float, top: float) -> Iterator[str]:
 
 
 def _marks(timeline: Timeline, duration_s: float) -> Iterator[str]:
-    has_labels = len(timeline.marks) <= MAX_LABELS
+    labels: list[tuple[float, int, int]] = []
     for number, (at_s, text) in enumerate(timeline.marks, start=1):
         x = _x(at_s, duration_s)
         yield f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}">'
         yield f"<title>{at_s:.1f} s: {escape(text)}</title></line>"
-        if has_labels:
-            yield f'<text class="number" x="{x:.1f}" y="{TOP - 8}" text-anchor="middle">{number}</text>'
+        if labels and x - labels[-1][0] < LABEL_WIDTH:
+            labels[-1] = (labels[-1][0], labels[-1][1], number)
+        else:
+            labels.append((x, number, number))
+    if len(timeline.marks) <= MAX_LABELS:
+        for x, first, last in labels:
+            words = f"{first}" if first == last else f"{first}–{last}"
+            yield f'<text class="number" x="{x:.1f}" y="{TOP - 8}" text-anchor="middle">{words}</text>'
 
 
 def _readings(deliveries: list[float], acks: list[float], step_s: float, duration_s: float) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
-from tocsin.cli.prove.asking import Answers, Asker, asking
+from tocsin.cli.prove.asking import Answers, Asker, asking, check_stored
 from tocsin.cli.prove.faults.fault import Fault
 from tocsin.cli.prove.scene import Scene
 from tocsin.cli.prove.small_disk import SizeLimit, SmallDisk, may_mount, small_disk
@@ -79,8 +79,7 @@ class FullDisk(Fault):
         longest = max(FULL_S if one is None else one for one in took)
         scene.check(f"writes again ≤ {RECOVER_S:.0f} s", longest <= RECOVER_S, f"{longest:.1f} s")
         await scene.more_acked(200)
-        stored, accepted = sum([await asker.stored() for asker in askers]), sum(asker.accepted for asker in askers)
-        scene.check("what was accepted is stored, and nothing else", stored == accepted, f"{stored} of {accepted}")
+        await check_stored(scene, askers, is_refusal_final=True)
         if stack.postgres is None:
             said = await asyncio.to_thread(_integrity, database)
             scene.check("integrity_check at the end", said == "ok", said)

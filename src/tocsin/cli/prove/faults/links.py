@@ -91,7 +91,7 @@ class Links(Fault):
 
     async def _vanish(self, scene: Scene, address: Address, name: str, open_link: OpenLink) -> None:
         limit_s = self._interval_s + self._timeout_s + SLACK_S
-        async with onlooker(scene, f"onlooker.{name}") as looking, Proxy(*address) as proxy:
+        async with onlooker(scene, f"onlooker.{name}", route=Route([address], 0)) as looking, Proxy(*address) as proxy:
             route = Route([Address("127.0.0.1", proxy.port)], 0)
             async with Visitor(scene, f"vanishing.{name}", route=route, open_link=open_link) as visitor:
                 await looking.meet(visitor.user)
