@@ -320,3 +320,15 @@ async def test_a_node_that_has_just_begun_tells_partners_wherever_they_may_be(bu
 
     assert (set() if is_known else {("alice", "user_online", "bob")}) == told(heard)
     await presence.stop()
+
+
+async def test_who_is_learned_of_late_is_told_of_the_users_here(bus, heard, chats):
+    """They became partners before this node knew that the other is there: both sides are told."""
+    presence = Presence(bus, chats, is_shared=True)
+    chats.partners = {"alice": ["bob"]}
+    presence.came("alice")
+    await read(presence, "alice")
+    presence.on_ephemeral(NODES, {"node": "x", "kind": "here", "users": ["bob", "carol"], "digest": 1})
+    await presence.stop()
+
+    assert {("alice", "user_online", "bob"), ("bob", "user_online", "alice")} == told(heard)

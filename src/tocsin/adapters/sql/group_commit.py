@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from tocsin.adapters.failpoint import Failpoints
-from tocsin.adapters.sql.transaction import NOTHING_FORESEEN, Foreseen, Transaction
+from tocsin.adapters.sql.transaction import NOTHING_FORESEEN, Foresee, Foreseen, Transaction
 from tocsin.adapters.sql.waiting import Waiting, ends
 from tocsin.adapters.sql.writing import Writing
 from tocsin.domain.errors import Overloaded, TocsinError
@@ -46,13 +46,13 @@ _log = logging.getLogger(__name__)
 class _Job:
     """An accepted operation on its way: what to run, who waits, what came of it."""
 
-    __slots__ = ("error", "events", "foreseen", "future", "operation", "result", "size")
+    __slots__ = ("error", "events", "foresee", "future", "operation", "result", "size")
 
-    def __init__(self, operation: Operation[Any], future: asyncio.Future[Any], size: int, foreseen: Foreseen) -> None:
+    def __init__(self, operation: Operation[Any], future: asyncio.Future[Any], size: int, foresee: Foresee) -> None:
         self.operation = operation
         self.future = future
         self.size = size
-        self.foreseen = foreseen
+        self.foresee = foresee
         self.result: Any = None
         self.error: Exception | None = None
         self.events: Sequence[StreamEvent] = ()
@@ -97,7 +97,7 @@ class GroupCommit:
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_INTERVAL_S))
         self._thread.start()
 
-    async def run(self, operation: Operation[T], size: int = 0, foreseen: Foreseen = NOTHING_FORESEEN) -> T:
+    async def run(self, operation: Operation[T], size: int = 0, foresee: Foresee = NOTHING_FORESEEN) -> T:
         """
         Return the operation's result once it is on disk.
 
@@ -107,7 +107,7 @@ class GroupCommit:
             operation: Called once with its transaction; again in one of its
                 own when another operation spoilt the shared one.
             size: Bytes that it holds while it waits, about.
-            foreseen: What it will ask of the database, as far as that is known.
+            foresee: Says what it will ask of the database, as far as that is known.
 
         Raises:
             Overloaded: Too much waits already, the database is locked by another
@@ -124,7 +124,7 @@ class GroupCommit:
         self._waiting_bytes += size
         future: asyncio.Future[T] = self._loop.create_future()
         self._callers.add(future)
-        self._intake.put(_Job(operation, future, size, foreseen))
+        self._intake.put(_Job(operation, future, size, foresee))
         return await future
 
     async def stop(self) -> None:
@@ -152,10 +152,9 @@ class GroupCommit:
 
     def _commit_together(self, taken: list[_Job]) -> None:
         database = self._database
-        if not database.sees_newer:
-            self._take_most(taken)
+        foreseen = [] if database.sees_newer else self._take_most(taken)
         try:
-            database.begin([job.foreseen for job in taken])
+            database.begin(foreseen)
         except Exception as error:  # noqa: BLE001 the callers get it
             # Whoever waited during the time-out has waited enough.
             while self._take_next(taken):
@@ -170,10 +169,14 @@ class GroupCommit:
             self._carry_out(taken[-1], known)
         database.commit()
 
-    def _take_most(self, taken: list[_Job]) -> None:
-        events = len(taken[0].foreseen.streams)
+    def _take_most(self, taken: list[_Job]) -> list[Foreseen]:
+        """Take what there is, and return what each foresees."""
+        foreseen = [taken[0].foresee()]
+        events = len(foreseen[0].streams)
         while len(taken) < self._database.most_together and events < _MAX_CHANGES and self._take_next(taken):
-            events += len(taken[-1].foreseen.streams)
+            foreseen.append(taken[-1].foresee())
+            events += len(foreseen[-1].streams)
+        return foreseen
 
     def _commit_again(self, taken: list[_Job], error: Exception) -> None:
         if self._database.is_lost:
@@ -189,7 +192,7 @@ class GroupCommit:
     def _commit_undisturbed(self, taken: list[_Job]) -> bool:
         """Commit once more what met other writers, while they wait; return whether nothing came of it."""
         try:
-            self._database.begin([job.foreseen for job in taken], alone=True)
+            self._database.begin([job.foresee() for job in taken], alone=True)
             known: dict[str, bool] = {}
             for job in taken:
                 job.result, job.error, job.events = None, None, ()
@@ -236,7 +239,7 @@ class GroupCommit:
         job.result, job.error, job.events = None, None, ()
         has_begun = False
         try:
-            self._database.begin([job.foreseen], alone=True)
+            self._database.begin([job.foresee()], alone=True)
             has_begun = True
             self._carry_out(job, {})
             self._database.commit()

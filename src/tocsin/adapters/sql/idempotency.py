@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import orjson
 
 from tocsin.adapters.sql.statements import SQL
-from tocsin.adapters.sql.transaction import Look, Transaction
+from tocsin.adapters.sql.transaction import Foreseen, Transaction
 from tocsin.application.once import Once
 from tocsin.domain.errors import KeyReused
 
@@ -47,9 +47,9 @@ def perform_once(
     return result
 
 
-def foreseen(once: Once | None) -> list[Look]:
-    """Return what ``perform_once`` will look for."""
-    return [] if once is None else [(SQL.find_key, _name(once))]
+def with_key(foreseen: Foreseen, once: Once) -> Foreseen:
+    """Return what ``perform_once`` will look for, and what is asked for besides."""
+    return foreseen._replace(looks=[*foreseen.looks, (SQL.find_key, _name(once))])
 
 
 def _name(once: Once) -> dict[str, str]:

@@ -10,7 +10,7 @@ from tocsin.adapters.sql.group_commit import GroupCommit, Operation
 from tocsin.adapters.sql.idempotency import unchanged
 from tocsin.adapters.sql.inbox_statements import SQL
 from tocsin.adapters.sql.readers import Readers
-from tocsin.adapters.sql.transaction import NOTHING_FORESEEN, Foreseen, Reader, Transaction
+from tocsin.adapters.sql.transaction import NOTHING_FORESEEN, Foresee, Reader, Transaction
 from tocsin.application.once import Once
 from tocsin.application.texts import Lang
 from tocsin.domain.errors import NotFound
@@ -45,7 +45,7 @@ class SqlInbox(ABC):
         from_json: Callable[[Any], T],
         *,
         size: int = 0,
-        foreseen: Foreseen = NOTHING_FORESEEN,
+        foresee: Foresee = NOTHING_FORESEEN,
     ) -> T:
         """Run an operation unless its key was used."""
 
@@ -60,7 +60,7 @@ class SqlInbox(ABC):
             inbox.many_to_json,
             inbox.many_from_json,
             size=sum(one.size for one in prepared),
-            foreseen=arrivals.foreseen(prepared),
+            foresee=lambda: arrivals.foreseen(prepared),
         )
 
     async def get_notification(self, user_id: UserId, notification_id: str) -> Notification:

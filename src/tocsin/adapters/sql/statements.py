@@ -124,10 +124,8 @@ class Statements:
             )
         )
         self.first_kept_by_age = compiled(
-            _limited(
-                select(stream_event.c.seq)
-                .where(_of_stream(stream_event), stream_event.c.created_at >= bindparam("cutoff"))
-                .order_by(stream_event.c.seq)
+            select(func.min(stream_event.c.seq)).where(
+                _of_stream(stream_event), stream_event.c.created_at >= bindparam("cutoff")
             )
         )
         self.delete_events = compiled(

@@ -8,6 +8,7 @@ import asyncio
 import secrets
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from tocsin.adapters import failpoint
@@ -19,7 +20,7 @@ from tocsin.adapters.sql.idempotency import KEPT_MS, perform_once, unchanged
 from tocsin.adapters.sql.inbox_store import SqlInbox
 from tocsin.adapters.sql.readers import HeadReader, OpenReader, Readers
 from tocsin.adapters.sql.statements import SQL
-from tocsin.adapters.sql.transaction import NOTHING_FORESEEN, Foreseen, Reader, Transaction
+from tocsin.adapters.sql.transaction import NOTHING_FORESEEN, Foresee, Foreseen, Reader, Transaction
 from tocsin.adapters.sql.writing import Writing
 from tocsin.application.once import Once
 from tocsin.application.ports import Draft
@@ -138,7 +139,7 @@ class SqlStore(SqlInbox):
     async def send_message(self, draft: MessageDraft) -> Message:
         """Store a message once."""
         return await self._writer.run(
-            lambda transaction: chat.send(transaction, draft), draft.size, chat.foreseen(draft)
+            lambda transaction: chat.send(transaction, draft), draft.size, lambda: chat.foreseen(draft)
         )
 
     async def mark_message_read(self, reader_id: UserId, message_id: str) -> Message:
@@ -157,7 +158,7 @@ class SqlStore(SqlInbox):
             streams.events_to_json,
             streams.events_from_json,
             size=len(payload),
-            foreseen=Foreseen([StreamKey(user_id, namespace) for user_id in user_ids]),
+            foresee=lambda: Foreseen([StreamKey(user_id, namespace) for user_id in user_ids]),
         )
 
     async def write_many(self, drafts: Sequence[Draft]) -> list[list[StreamEvent]]:
@@ -166,7 +167,7 @@ class SqlStore(SqlInbox):
         return await self._writer.run(
             lambda transaction: writes.perform(transaction, prepared),
             sum(one.size for one in prepared),
-            writes.foreseen(prepared),
+            lambda: writes.foreseen(prepared),
         )
 
     async def heads(self, keys: Sequence[StreamKey]) -> list[Head]:
@@ -302,27 +303,23 @@ class SqlStore(SqlInbox):
         from_json: Callable[[Any], T],
         *,
         size: int = 0,
-        foreseen: Foreseen = NOTHING_FORESEEN,
+        foresee: Foresee = NOTHING_FORESEEN,
     ) -> T:
         return await self._writer.run(
             lambda transaction: perform_once(transaction, once, perform, to_json, from_json),
             size,
-            foreseen._replace(looks=[*foreseen.looks, *idempotency.foreseen(once)]),
+            foresee if once is None else lambda: idempotency.with_key(foresee(), once),
         )
 
     async def _prune_streams(self, now: int) -> int:
         total = 0
         while True:
             keys = await self._readers.run(lambda reader: streams.find_prunable(reader, now, _STREAMS_A_ROUND))
-            dropped = 0
-            for key in keys:
-                dropped += await self._prune_stream(key, now)
+            prune = partial(streams.prune, keys=keys, now=now, most=_ROWS_A_TURN)
+            dropped = await self._repeat(prune) if keys else 0
             if not dropped:
                 return total
             total += dropped
-
-    async def _prune_stream(self, key: StreamKey, now: int) -> int:
-        return await self._repeat(lambda transaction: streams.prune(transaction, key, now, _ROWS_A_TURN))
 
     async def _repeat(self, turn: Operation[int]) -> int:
         total = 0

@@ -122,22 +122,31 @@ def find_prunable(connection: Reader, now: int, limit: int) -> list[StreamKey]:
     return [StreamKey(*key) for key in dict.fromkeys(found)]
 
 
-def prune(transaction: Transaction, key: StreamKey, now: int, most: int) -> int:
+def prune(transaction: Transaction, keys: Sequence[StreamKey], now: int, most: int) -> int:
     """
-    Drop the oldest events of one stream, a number at ``most``, and return how many.
+    Drop the oldest events of some streams, a number at ``most``, and return how many.
 
     Always a prefix: everything above ``pruned`` stays readable without a gap.
     An event with an old stamp that stands after a younger one (the clock was
     set) stays until that one goes.
     """
-    state = _head(transaction.row(SQL.head, key._asdict()))
-    kept = transaction.row(SQL.first_kept_by_age, {**key._asdict(), "cutoff": _cutoff(now), "limit": 1})
-    too_old = state.seq if kept is None else kept[0] - 1
-    pruned = min(max(too_old, state.seq - KEPT_EVENTS), state.pruned + most)
-    if pruned <= state.pruned:
-        return 0
-    transaction.execute(SQL.set_pruned, {**key._asdict(), "pruned": pruned})
-    return transaction.execute(SQL.delete_events, {**key._asdict(), "pruned": pruned}).rowcount
+    young = {key: {**key._asdict(), "cutoff": _cutoff(now)} for key in keys}
+    looks = [(SQL.head, key._asdict()) for key in keys]
+    transaction.foresee(Foreseen(looks=[*looks, *((SQL.first_kept_by_age, values) for values in young.values())]))
+    dropped, reached = 0, []
+    for key in keys:
+        state = _head(transaction.row(SQL.head, key._asdict()))
+        (kept,) = transaction.row(SQL.first_kept_by_age, young[key])
+        too_old = state.seq if kept is None else kept - 1
+        pruned = min(max(too_old, state.seq - KEPT_EVENTS), state.pruned + most - dropped)
+        if pruned > state.pruned:
+            dropped += pruned - state.pruned
+            reached.append({**key._asdict(), "pruned": pruned})
+    # In ascending order, as everybody takes the locks of several rows.
+    reached.sort(key=lambda one: (one["user_id"], one["namespace"]))
+    transaction.execute_many(SQL.set_pruned, reached)
+    transaction.execute_many(SQL.delete_events, reached)
+    return dropped
 
 
 def _cutoff(now: int) -> int:

@@ -1,7 +1,7 @@
 """What an operation sees of the transaction that it runs in, and a query of its connection, whoever began it."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from tocsin.adapters.sql.statements import SQL
@@ -26,7 +26,9 @@ class Foreseen(NamedTuple):
     looks: Sequence[Look] = ()
 
 
-NOTHING_FORESEEN = Foreseen()
+Foresee = Callable[[], Foreseen]
+# A list that is made only where a database wants it.
+NOTHING_FORESEEN: Foresee = Foreseen
 
 
 class Found(Protocol):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tocsin.adapters.sql import arrivals, chat, streams
-from tocsin.adapters.sql.transaction import Foreseen, Transaction
+from tocsin.adapters.sql.transaction import Foresee, Foreseen, Transaction
 from tocsin.application.ports import Draft
 from tocsin.application.texts import Lang
 from tocsin.domain.message import MessageDraft
@@ -20,12 +20,12 @@ class PreparedWrite:
     Attributes:
         perform: Appends to the transaction's events.
         size: Bytes that it holds, about.
-        foreseen: What it will ask for.
+        foresee: Says what it will ask for.
     """
 
     perform: Callable[[Transaction], object]
     size: int
-    foreseen: Foreseen
+    foresee: Foresee
 
 
 def prepare(draft: Draft, lang: Lang = "en") -> PreparedWrite:
@@ -35,26 +35,24 @@ def prepare(draft: Draft, lang: Lang = "en") -> PreparedWrite:
         return PreparedWrite(
             lambda transaction: arrivals.create_unless_stored(transaction, notification),
             notification.size,
-            arrivals.foreseen([notification]),
+            lambda: arrivals.foreseen([notification]),
         )
     if isinstance(draft, MessageDraft):
         return PreparedWrite(
-            lambda transaction: chat.send(transaction, draft), len(draft.message), chat.foreseen(draft)
+            lambda transaction: chat.send(transaction, draft), len(draft.message), lambda: chat.foreseen(draft)
         )
     namespace, event, user_ids, payload = draft.namespace, draft.event, draft.user_ids, draft.payload
     return PreparedWrite(
         lambda transaction: streams.append_to_all(transaction, user_ids, namespace, event, payload),
         len(payload),
-        Foreseen([StreamKey(user_id, namespace) for user_id in user_ids]),
+        lambda: Foreseen([StreamKey(user_id, namespace) for user_id in user_ids]),
     )
 
 
 def foreseen(prepared: Sequence[PreparedWrite]) -> Foreseen:
     """Return what all of them will ask for."""
-    return Foreseen(
-        [key for one in prepared for key in one.foreseen.streams],
-        [look for one in prepared for look in one.foreseen.looks],
-    )
+    each = [one.foresee() for one in prepared]
+    return Foreseen([key for one in each for key in one.streams], [look for one in each for look in one.looks])
 
 
 def perform(transaction: Transaction, prepared: Sequence[PreparedWrite]) -> list[list[StreamEvent]]:

@@ -1,19 +1,22 @@
 """One fault from the start of its stack to the verdict on its journals."""
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tocsin.cli.prove.checker import check_folder
 from tocsin.cli.prove.faults.fault import Fault
-from tocsin.cli.prove.http import HttpError
+from tocsin.cli.prove.http import Http, HttpError
 from tocsin.cli.prove.load import Load
 from tocsin.cli.prove.outcome import Outcome
 from tocsin.cli.prove.plan import Plan
 from tocsin.cli.prove.scene import Scene
 from tocsin.cli.prove.stack import Design, Stack
 from tocsin.cli.prove.timeline import Timeline
+
+COUNT_S = 30.0
 
 
 class Proof:
@@ -108,14 +111,23 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 async def _count_rows(scene: Scene) -> int | None:
     http, rows = scene.http(), 0
     try:
-        for user in scene.load.users:
-            headers = {"Authorization": f"Bearer {scene.token(user)}"}
-            answer = await http.request("GET", "/api/notifications/stats", headers=headers)
-            if answer.status != 200:
-                return None
-            rows += answer.json()["total"]
-    except HttpError:
+        async with asyncio.timeout(COUNT_S):
+            for user in scene.load.users:
+                rows += await _count(http, {"Authorization": f"Bearer {scene.token(user)}"})
+    except TimeoutError:
         return None
     finally:
         http.close()
     return rows
+
+
+async def _count(http: Http, headers: dict[str, str]) -> int:
+    """Return how many notifications a user has; insists, for a reader of the database may come back late."""
+    while True:
+        with contextlib.suppress(HttpError):
+            answer = await http.request("GET", "/api/notifications/stats", headers=headers)
+            if answer.status == 200:
+                total: int = answer.json()["total"]
+                return total
+            http.turn()
+        await asyncio.sleep(0.1)

@@ -66,22 +66,24 @@ class PushProvider(Fault):
             http.close()
 
     async def _measure(self, scene: Scene, http: Http, probe: Probe, users: list[str]) -> None:
-        seconds = scene.plan.hold_s / 2
-        usual, posted = await _while_pushing(scene, http, probe, users, seconds)
-        sent = self._service.requests
-        scene.check("pushes are sent at all", sent > 0, f"{sent} requests for {posted} notifications")
+        """Measure with each answer, and before it as usual: what else the machine does meets both alike."""
+        usual, posted = Latencies(), 0
+        measured: dict[str, Latencies] = {}
         for name, answer in ANSWERS.items():
+            found, more = await _while_pushing(scene, http, probe, users, scene.plan.hold_s / 4)
+            usual, posted = usual + found, posted + more
             self._service.answer_all(answer)
             scene.mark(f"the push provider answers {name}")
-            found, more = await _while_pushing(scene, http, probe, users, seconds)
+            measured[name], more = await _while_pushing(scene, http, probe, users, scene.plan.hold_s / 2)
             posted += more
+            self._service.answer_all(TAKEN)
+            scene.mark("the push provider answers as it should")
+        for name, found in measured.items():
             lost = found.missing + found.refused
             scene.check(f"sockets were served, provider answers {name}", lost == 0 and bool(found.ms), f"{found}")
             scene.check(f"p99 ≤ that of before, provider answers {name}", found.is_like(usual), f"before: {usual}")
-        self._service.answer_all(TAKEN)
-        scene.mark("the push provider answers as it should")
         sent, most = self._service.requests, posted * MAX_TRIES
-        scene.check(f"at most {MAX_TRIES} tries each", sent <= most, f"{sent} requests for {posted} notifications")
+        scene.check(f"at most {MAX_TRIES} tries each", 0 < sent <= most, f"{sent} requests for {posted} notifications")
 
     async def _back(self, scene: Scene, http: Http, browsers: dict[str, FakeBrowser]) -> None:
         """Push to each once more: it arrives."""
