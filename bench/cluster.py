@@ -154,12 +154,14 @@ def main() -> None:
     parser.add_argument(
         "--connections", type=int, nargs="+", default=[100, 1_000, 10_000], help="in all, of each table"
     )
+    parser.add_argument("--stack", type=int, choices=range(len(STACKS)), nargs="+", help="of the three, from 0")
     given = parser.parse_args()
     generator.compile_all()
+    stacks = STACKS if given.stack is None else [STACKS[number] for number in given.stack]
     for connections in given.connections:
-        found = [measure(stack, connections) for stack in STACKS]
-        print(f"\n| {connections:,} connections | " + " | ".join(stack.title for stack in STACKS) + " |")
-        print("|---|" + "--:|" * len(STACKS))
+        found = [measure(stack, connections) for stack in stacks]
+        print(f"\n| {connections:,} connections | " + " | ".join(stack.title for stack in stacks) + " |")
+        print("|---|" + "--:|" * len(stacks))
         for name in found[0]:
             print(
                 f"| {name} | " + " | ".join(f"{one[name]:,.{0 if one[name] >= 100 else 1}f}" for one in found) + " |",
