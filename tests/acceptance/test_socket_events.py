@@ -174,6 +174,8 @@ BAD_ARGUMENTS = [
     ("/chat", "typing", [{"to_user_id": 1}]),
     ("/chat", "mark_read", [{"message_id": 7}]),
     ("/chat", "mark_read", [{"message_id": "x" * 65}]),
+    ("/notifications", "delete", [{"notification_id": "a\0b"}]),
+    ("/notifications", "mark_all_read", [{"category": "a\0b"}]),
     ("/notifications", "mark_read", [{}]),
     ("/notifications", "mark_read", [{"notification_id": MISSING, "user_id": 1}]),
     ("/notifications", "mark_all_read", [{"category": 5}]),

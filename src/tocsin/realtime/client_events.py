@@ -15,7 +15,9 @@ from tocsin.domain.errors import Invalid, TocsinError
 from tocsin.engine import EventRefused, Socket, SocketServer
 from tocsin.realtime.authenticate import Identity
 
-ObjectId = Annotated[str, Field(min_length=1, max_length=64)]
+# No id holds a NUL, and PostgreSQL can't be asked for one: the transaction of others would fail with it.
+NO_NUL = r"^[^\x00]*$"
+ObjectId = Annotated[str, Field(min_length=1, max_length=64, pattern=NO_NUL)]
 AnyUserId = int | str
 
 

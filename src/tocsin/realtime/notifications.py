@@ -8,7 +8,7 @@ from tocsin.application.notifications import Notifications
 from tocsin.domain.notification import MAX_CATEGORY
 from tocsin.domain.timestamp import iso_or_none
 from tocsin.engine import Socket
-from tocsin.realtime.client_events import Arguments, ClientEvents, ObjectId, Result, identity_of
+from tocsin.realtime.client_events import NO_NUL, Arguments, ClientEvents, ObjectId, Result, identity_of
 
 NAMESPACE = "/notifications"
 MAX_SEEN_IDS = 200
@@ -23,7 +23,7 @@ class OneNotification(Arguments):
 class MarkAllRead(Arguments):
     """All of the inbox, or of one category."""
 
-    category: Annotated[str, Field(max_length=MAX_CATEGORY)] | None = None
+    category: Annotated[str, Field(max_length=MAX_CATEGORY, pattern=NO_NUL)] | None = None
 
 
 class MarkSeen(Arguments):

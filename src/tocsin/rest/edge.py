@@ -96,6 +96,9 @@ class Edge:
             await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, send)
             return
         try:
+            if "\0" in scope["path"]:
+                # No id has one, and PostgreSQL can't be asked for it: a transaction with others would fail.
+                raise HTTPException(404)
             await self._app(scope, receive, send)
         except HTTPException as error:
             problem = from_http_exception(error)
