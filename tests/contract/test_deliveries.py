@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tocsin.adapters.sql import arrivals, devices
 from tocsin.adapters.sql.deliveries import SqlDeliveries
 from tocsin.adapters.sql.preferences import SqlPreferences
 from tocsin.application.deliveries import Settlement
@@ -53,6 +54,22 @@ async def test_only_who_can_be_sent_to_has_a_delivery(deliveries, store, draft):
 
     assert mine.created_at == await deliveries.next_due()
     assert [mine.id] == ids(await deliveries.claim(10, HOLD_MS))
+
+
+async def test_the_first_device_counts_at_once(open_store, draft):
+    """For what is created after it in the same transaction, too, although nobody had one when that began."""
+    store = (await open_store()).store
+    device = DeviceDraft(user_id=UserId("alice"), token="t-1", platform="android")
+    one, two = ([arrivals.prepare(draft(), "en")] for _ in range(2))
+
+    def operation(transaction):
+        before = arrivals.create(transaction, one)
+        devices.register(transaction, device, 20)
+        return before + arrivals.create(transaction, two)
+
+    made = await store.write(operation)
+
+    assert [made[1].id] == ids(await SqlDeliveries(store).claim(10, HOLD_MS))
 
 
 async def test_two_processes_never_hold_the_same(open_store, opened, deliveries, draft):

@@ -95,10 +95,11 @@ class Edge:
         if scope["method"] == "OPTIONS" and send.cross_origin is not None:
             await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, send)
             return
+        if "\0" in scope["path"]:
+            # No id has one, and PostgreSQL can't be asked for it: a transaction with others would fail.
+            await problem_response(from_http_exception(HTTPException(404)))(scope, receive, send)
+            return
         try:
-            if "\0" in scope["path"]:
-                # No id has one, and PostgreSQL can't be asked for it: a transaction with others would fail.
-                raise HTTPException(404)
             await self._app(scope, receive, send)
         except HTTPException as error:
             problem = from_http_exception(error)

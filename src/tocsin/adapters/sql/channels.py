@@ -98,6 +98,7 @@ def _save(transaction: Transaction, draft: ChannelDraft) -> Channel:
         raise Conflict(f"there are {MAX_CHANNELS} channels already, which is the most: remove one first")
     channel = Channel(id=new_id(), created_at=transaction.now, **asdict(draft))
     transaction.execute(_INSERT, asdict(channel))
+    transaction.known["anybody"] = True
     return channel
 
 

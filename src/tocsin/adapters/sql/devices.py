@@ -35,6 +35,7 @@ def register(transaction: Transaction, draft: DeviceDraft, most: int) -> Device:
         last_seen_at=transaction.now,
     )
     transaction.execute(SQL.insert_device, asdict(device))
+    transaction.known["anybody"] = True
     # By its id, not its instant: a clock set back must not drop the one that has just come.
     transaction.execute(SQL.delete_oldest_devices, {"user_id": draft.user_id, "id": device.id, "limit": most - 1})
     return device

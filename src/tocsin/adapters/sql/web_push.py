@@ -36,6 +36,7 @@ def save(transaction: Transaction, draft: WebPushDraft, most: int) -> WebPushSub
         last_seen_at=transaction.now,
     )
     transaction.execute(SQL.insert_web_push, asdict(subscription))
+    transaction.known["anybody"] = True
     # By its id, not its instant: a clock set back must not drop the one that has just come.
     transaction.execute(
         SQL.delete_oldest_web_push, {"user_id": draft.user_id, "id": subscription.id, "limit": most - 1}
