@@ -143,7 +143,7 @@ async def test_a_transaction_that_does_not_end_is_waited_for_once(monkeypatch, s
     begin, begun = PostgresWriting._begin, []
     monkeypatch.setattr(PostgresWriting, "_begin", lambda self, **how: begun.append(how) or begin(self, **how))
     if not is_foreseen:
-        monkeypatch.setattr("tocsin.adapters.sql.store.Foreseen", lambda *_: NOTHING_FORESEEN)
+        monkeypatch.setattr("tocsin.adapters.sql.store.Foreseen", lambda *_: NOTHING_FORESEEN())
     append = partial(store.append_event, "/orders", "moved", ["alice"], b"{}")
     await append()
     store._writing._connection.execute("SET lock_timeout = '100ms'")
