@@ -11,6 +11,7 @@ from tocsin.application.deliveries import Settlement
 from tocsin.domain.delivery import Attempt
 from tocsin.domain.device import DeviceDraft
 from tocsin.domain.errors import NotFound
+from tocsin.domain.notification import Change
 from tocsin.domain.preference import Preferences
 from tocsin.domain.stream import StreamKey
 from tocsin.domain.user_id import UserId
@@ -70,6 +71,26 @@ async def test_the_first_device_counts_at_once(open_store, draft):
     made = await store.write(operation)
 
     assert [made[1].id] == ids(await SqlDeliveries(store).claim(10, HOLD_MS))
+
+
+async def test_what_is_taken_back_late_is_no_attempt_of_the_ladder_that_has_begun_anew(deliveries, store, draft, clock):
+    """A snooze may end while what was sent before it is being taken back."""
+    [made] = await store.create_notifications([draft()])
+    [sent] = await deliveries.claim(10, HOLD_MS)
+    await deliveries.settle([settlement(sent, "sent", due_at=clock.now + 3_600_000)])
+    await store.change_notification(UserId("alice"), made.id, Change(snoozed_until=clock.now + 1_000))
+    [ended] = await deliveries.claim(10, HOLD_MS)
+    clock.now += 1_000
+    await store.change_by_time(10)
+    clock.now += 1
+    await deliveries.settle([settlement(ended, "retracted")])
+    [again] = await deliveries.claim(10, HOLD_MS)
+
+    assert [] == list(again.attempts)
+    await deliveries.settle([settlement(again, "sent", due_at=clock.now)])
+    clock.now += 1
+    [once_more] = await deliveries.claim(10, HOLD_MS)
+    assert ["sent"] == [one.outcome for one in once_more.attempts]
 
 
 async def test_two_processes_never_hold_the_same(open_store, opened, deliveries, draft):

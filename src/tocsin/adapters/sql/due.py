@@ -61,10 +61,23 @@ def _load(reader: Reader, held: Sequence[Delivery], now: int) -> list[Due]:
 
 
 def _of_this_life(held: Delivery, notification: Notification | None, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
-    """Leave out what was tried before a snooze: what has come back is pushed again."""
+    """
+    Leave out what was tried before a snooze: what has come back is pushed again.
+
+    What the old ladder had sent may be taken back a moment after the new one has begun, which says nothing of that.
+    """
     if notification is None or notification.created_at == held.created_at:
         return attempts
-    return [attempt for attempt in attempts if attempt.at >= held.created_at]
+    found, sent = [], set()
+    for attempt in attempts:
+        if attempt.at < held.created_at:
+            continue
+        target = attempt.channel, attempt.target
+        if attempt.outcome == "sent":
+            sent.add(target)
+        if attempt.outcome != "retracted" or target in sent:
+            found.append(attempt)
+    return found
 
 
 def attempt_from_row(row: Sequence[Any]) -> Attempt:
