@@ -1,5 +1,6 @@
 """Two nodes behind nginx and behind HAProxy, with the files of ``deploy/``, as operators and clients see them."""
 
+import asyncio
 from contextlib import AsyncExitStack
 
 import httpx
@@ -16,6 +17,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 NS = "/notifications"
 PROXIES = {"nginx": nginx, "haproxy": haproxy}
+# fail_timeout of nginx.conf, and inter of haproxy.cfg, with a bit more.
+PROXY_FORGETS_S = 3.0
 
 
 @pytest.fixture
@@ -63,6 +66,8 @@ async def test_clients_and_a_rolling_restart_behind_a_proxy(proxy, env, tmp_path
                 assert 0 == await node.stop()
                 await stack.enter_async_context(serving(tmp_path, env, port))
                 await eventually(lambda port=port: answers(f"http://127.0.0.1:{port}"))
+                # The next one goes when the proxy, too, knows that this one is back.
+                await asyncio.sleep(PROXY_FORGETS_S)
             seen = len(running.titles)
             await eventually(lambda: len(running.titles) > seen + 20, 60)
 
