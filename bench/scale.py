@@ -30,7 +30,7 @@ class Figures:
         connection_kib: Resident memory of an idle one (``make bench``), and the kernel's part.
         emits: Deliveries to single users a second (``make bench``).
         hears: Events of other nodes that a process takes from the bus a second (``python -m bench.bus``).
-        writes: Events that one database commits a second (``python -m bench.stores``).
+        writes: Events that one database commits a second (``python -m bench.stored``, a million of them stored).
         storm: Clients that come back a second (``make bench``).
         event_bytes: A row of the stream, its indexes and its part of the notification (``python -m bench.stored``).
     """
@@ -39,7 +39,7 @@ class Figures:
     connection_kib: float = 3.1 + 4.0
     emits: int = 65_000
     hears: int = 60_000
-    writes: int = 2_000
+    writes: int = 7_500
     storm: int = 4_300
     event_bytes: int = 600
 
