@@ -39,7 +39,9 @@ def register(events: ClientEvents, streams: Streams, resumer: Resumer, authentic
 
     def ack(socket: Socket, given: Ack) -> Result:
         stream: LiveStream = socket.data
-        streams.ack(stream.key, min(given.seq, stream.head))
+        seq = min(given.seq, stream.head)
+        stream.acked = max(stream.acked, seq)
+        streams.ack(stream.key, seq)
         return None
 
     def replay(socket: Socket, given: Replay) -> Result:
