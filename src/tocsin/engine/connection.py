@@ -141,6 +141,7 @@ class Connection(Session):
         elif self._takes_binary(packet):
             self._event(packet, self._server.limits.max_payload)
         elif (socket := self._find(packet.namespace)) is not None:
+            self._server.count("refused:binary")
             self._answer(socket, packet.id, NO_BINARY)
 
     def ended(self, reason: str) -> None:
@@ -174,6 +175,7 @@ class Connection(Session):
             self.close(OVER_LIMIT)
             return
         if ns is None:
+            server.count("refused:unknown_namespace")
             self.transport.send(encode_connect_error(packet.namespace, "Invalid namespace"))
             return
         if self._find(ns.name) is not None:
@@ -250,6 +252,7 @@ class Connection(Session):
         name, *args = packet.data
         handler = socket.ns.events.get(name)
         if handler is None:
+            self._server.count("refused:unknown_event")
             self._answer(socket, packet.id, UNKNOWN_EVENT)
         else:
             self._handle(handler, socket, args, packet.id, size)
@@ -257,6 +260,7 @@ class Connection(Session):
     def _handle(self, handler: Handler, socket: Socket, args: list[Any], id_: int | None, size: int) -> None:
         socket.ns.received += 1
         if not handler.min_args <= len(args) <= handler.max_args:
+            self._server.count("refused:arguments")
             self._answer(socket, id_, INVALID)
         elif handler.is_async or self._unstarted:
             # Behind one that has not started yet even a sync handler has to wait its turn.
