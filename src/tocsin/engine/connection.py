@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from tocsin.engine.client_socket import CLIENT_DISCONNECT, Socket
+from tocsin.engine.current import named
 from tocsin.engine.namespace import ConnectRefused, EventRefused, Handler, Namespace
 from tocsin.engine.packets import (
     MAX_DEPTH,
@@ -233,7 +234,7 @@ class Connection(Session):
             self._server.count("refused:connect")
             packet = encode_connect_error(ns.name, error.message, error.data)
         else:
-            logger.error("The connect handler of %s failed", ns.name, exc_info=error)
+            logger.error("The connect handler of %s failed", ns.name, exc_info=error, extra=named(self))
             packet = encode_connect_error(ns.name, "Internal error", INTERNAL)
         if is_there and not self.closed:
             self.transport.send(packet)
@@ -290,7 +291,7 @@ class Connection(Session):
         if isinstance(error, EventRefused):
             return error.problem
         # The name of the event is the client's; the traceback says which handler it was.
-        logger.error("An event handler of %s failed", socket.namespace, exc_info=error)
+        logger.error("An event handler of %s failed", socket.namespace, exc_info=error, extra=named(self))
         return INTERNAL
 
     def _answer(self, socket: Socket, id_: int | None, result: Any) -> None:
@@ -300,7 +301,9 @@ class Connection(Session):
         try:
             packet = encode_ack(socket.ns.name, id_, args)
         except TypeError:
-            logger.exception("An event handler of %s returned what has no JSON form", socket.namespace)
+            logger.exception(
+                "An event handler of %s returned what has no JSON form", socket.namespace, extra=named(self)
+            )
             packet = encode_ack(socket.namespace, id_, (INTERNAL,))
         self.transport.send(packet)
 
@@ -362,18 +365,18 @@ class Connection(Session):
     def _call(self, handler: Handler, *args: Any) -> None:
         """Call a handler whose result nobody waits for."""
         if handler.is_async:
-            self._server.spawn(self._run_quietly(handler, args))
+            self._server.spawn(self._run_quietly(handler, args), self)
             return
         try:
             handler.function(*args)
         except Exception:
-            logger.exception("A handler failed")
+            logger.exception("A handler failed", extra=named(self))
 
     async def _run_quietly(self, handler: Handler, args: tuple[Any, ...]) -> None:
         try:
             await handler.function(*args)
         except Exception:
-            logger.exception("A handler failed")
+            logger.exception("A handler failed", extra=named(self))
 
     @property
     def _is_full(self) -> bool:
@@ -384,7 +387,7 @@ class Connection(Session):
         self._unstarted += 1
         self.in_flight += 1
         self._in_hand += size
-        self._server.spawn(work)
+        self._server.spawn(work, self)
         if self._is_full:
             self.transport.pause_reading()
 

@@ -28,6 +28,7 @@ from tocsin.domain.rate import Rate
 from tocsin.domain.stream import StreamEvent, StreamKey
 from tocsin.domain.user_id import UserId
 from tocsin.engine import Connection, ConnectRefused, Socket, SocketServer, TimerWheel
+from tocsin.engine.current import named
 from tocsin.engine.limits import Pace
 from tocsin.engine.namespace import Handler, Namespace
 from tocsin.realtime import chat as chat_events
@@ -299,6 +300,12 @@ class Realtime:
         else:
             # The guide's reader looks for the word; the detail of a refusal never holds the token.
             more = f", {self._untold} more were before" if self._untold else ""
-            log.info("websocket: a client was refused on %s: %s%s", socket.namespace, refusal.detail, more)
+            log.info(
+                "websocket: a client was refused on %s: %s%s",
+                socket.namespace,
+                refusal.detail,
+                more,
+                extra=named(socket.connection),
+            )
             self._told, self._untold = told, 0
         return ConnectRefused(refusal.detail, data=refusal.problem())

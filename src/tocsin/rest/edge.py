@@ -25,7 +25,7 @@ from tocsin.rest.problems import (
     from_http_exception,
     problem_response,
 )
-from tocsin.rest.requests import REQUEST_ID, Requests, request_id
+from tocsin.rest.requests import REQUEST_ID, ROUTE, Requests, request_id
 
 _log = logging.getLogger(__name__)
 
@@ -121,8 +121,8 @@ class Edge:
         except HTTPException as error:
             await self._refuse(from_http_exception(error), scope, receive, send)
         except Exception:
-            # The path holds ids at most; queries, bodies and headers may hold more and stay out of the log.
-            _log.exception("request failed: %s %s", scope["method"], scope["path"])
+            # No path, which may hold what is a user's: the id leads from here to the access log.
+            _log.exception("request failed: %s %s", scope["method"], scope.get(ROUTE, "other"))
             if send.status:
                 raise
             await self._refuse(InternalError("the server failed on this request"), scope, receive, send)
