@@ -15,7 +15,8 @@ import orjson
 
 from tocsin.engine.client_socket import CLIENT_DISCONNECT, Socket
 from tocsin.engine.current import named
-from tocsin.engine.namespace import ConnectRefused, EventRefused, Handler, Namespace
+from tocsin.engine.handling import call, problem_of
+from tocsin.engine.namespace import ConnectRefused, Handler, Namespace
 from tocsin.engine.packets import (
     MAX_DEPTH,
     BinaryAssembler,
@@ -151,7 +152,7 @@ class Connection(Session):
         for socket in self._sockets:
             self.leave(socket, reason)
         for handler in self._server.closed_handlers:
-            self._call(handler, self, reason)
+            call(self, handler, self, reason)
 
     def leave(self, socket: Socket, reason: str) -> None:
         """Take a socket off its namespace and tell the application, once."""
@@ -164,7 +165,7 @@ class Connection(Session):
         if was_connected:
             ns.sockets.pop(socket, None)
             if ns.disconnect is not None:
-                self._call(ns.disconnect, socket, reason)
+                call(self, ns.disconnect, socket, reason)
 
     # CONNECT.
 
@@ -218,14 +219,14 @@ class Connection(Session):
         if socket.left is not None:
             # Gone while its handler was connecting it: what that set up must be undone.
             if ns.disconnect is not None:
-                self._call(ns.disconnect, socket, socket.left)
+                call(self, ns.disconnect, socket, socket.left)
             return
         self.confirm()
         ns.sockets[socket] = None
         self.transport.send(encode_connect(ns.name, socket.id))
         socket.begin()
         if ns.ready is not None and socket.connected:
-            self._call(ns.ready, socket)
+            call(self, ns.ready, socket)
 
     def _refuse(self, ns: Namespace, socket: Socket, error: Exception) -> None:
         is_there = socket.left is None
@@ -269,8 +270,8 @@ class Connection(Session):
         else:
             try:
                 result = handler.function(socket, *args)
-            except Exception as error:  # noqa: BLE001 — _failed logs what is not a refusal
-                result = self._failed(socket, error)
+            except Exception as error:  # noqa: BLE001 — problem_of logs what is not a refusal
+                result = problem_of(socket, error)
             if id_ is not None:
                 self._answer(socket, id_, result)
 
@@ -281,18 +282,11 @@ class Connection(Session):
                 result = handler.function(socket, *args)
                 if handler.is_async:
                     result = await result
-            except Exception as error:  # noqa: BLE001 — _failed logs what is not a refusal
-                result = self._failed(socket, error)
+            except Exception as error:  # noqa: BLE001 — problem_of logs what is not a refusal
+                result = problem_of(socket, error)
             self._answer(socket, id_, result)
         finally:
             self._finished(size)
-
-    def _failed(self, socket: Socket, error: Exception) -> dict[str, Any]:
-        if isinstance(error, EventRefused):
-            return error.problem
-        # The name of the event is the client's; the traceback says which handler it was.
-        logger.error("An event handler of %s failed", socket.namespace, exc_info=error, extra=named(self))
-        return INTERNAL
 
     def _answer(self, socket: Socket, id_: int | None, result: Any) -> None:
         if id_ is None or not socket.connected:
@@ -361,22 +355,6 @@ class Connection(Session):
             if socket.namespace == namespace:
                 return socket
         return None
-
-    def _call(self, handler: Handler, *args: Any) -> None:
-        """Call a handler whose result nobody waits for."""
-        if handler.is_async:
-            self._server.spawn(self._run_quietly(handler, args), self)
-            return
-        try:
-            handler.function(*args)
-        except Exception:
-            logger.exception("A handler failed", extra=named(self))
-
-    async def _run_quietly(self, handler: Handler, args: tuple[Any, ...]) -> None:
-        try:
-            await handler.function(*args)
-        except Exception:
-            logger.exception("A handler failed", extra=named(self))
 
     @property
     def _is_full(self) -> bool:
