@@ -21,6 +21,7 @@ from tocsin.application.presence import Presence
 from tocsin.application.rate_limits import RateLimits
 from tocsin.application.shared_limits import SharedLimits
 from tocsin.application.streams import Streams
+from tocsin.application.tracing import Tracing
 from tocsin.application.typing import Typing
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.events import HOST_TAKES, NAMESPACES, check_host_event, check_namespace
@@ -64,6 +65,7 @@ class Realtime:
         host_threads: Sync handlers of the host that run at a time.
         user_connections: Connections that one user may hold at a time.
         sweep_s: Seconds between looks for what other processes committed.
+        tracing: Follows events to their acks; None: nothing is followed.
 
     Attributes:
         connect_refusals: CONNECTs that were refused since the start, by code.
@@ -86,13 +88,14 @@ class Realtime:
         host_threads: int,
         user_connections: int = USER_CONNECTIONS,
         sweep_s: float = SWEEP_S,
+        tracing: Tracing | None = None,
     ) -> None:
         self._engine = engine
         self.connect_refusals: Counter[str] = Counter()
         self._wheel = TimerWheel()
         self._limits = limits
         self._shared = SharedLimits(limits, bus)
-        self._events = ClientEvents(engine, limits)
+        self._events = ClientEvents(engine, limits, tracing)
         self._host = HostEvents(host_threads)
         self._forgetting: asyncio.TimerHandle | None = None
         self._telling = Pace(TOLD_PER_S, TOLD_AT_ONCE)
@@ -103,7 +106,7 @@ class Realtime:
         self._authenticator = Authenticator(
             tokens, self._wheel, user_connections=user_connections, on_came=self._on_came, on_left=self._on_left
         )
-        self._live = LiveStreams(engine, store, sweep_s=sweep_s)
+        self._live = LiveStreams(engine, store, sweep_s=sweep_s, tracing=tracing)
         self._resumer = Resumer(self._live, store, bus.heard)
         self._bus = bus
         bus.subscribe(self._on_events, self._on_ephemeral, self._on_wake, self._on_gap)
@@ -112,7 +115,7 @@ class Realtime:
             engine.on_ready(namespace)(self._on_ready)
             engine.on_disconnect(namespace)(self._on_disconnect)
         engine.on_connection_closed(self._on_connection_closed)
-        control.register(self._events, streams, self._resumer, self._authenticator)
+        control.register(self._events, streams, self._resumer, self._authenticator, tracing)
         notification_events.register(self._events, notifications)
         chat_events.register(self._events, chat, typing)
         presence_events.register(self._events, presence)
