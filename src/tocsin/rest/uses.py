@@ -1,7 +1,8 @@
 """What the routes call: use-cases and ports, handed over by ``bootstrap``."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from tocsin.application.activity import Activity
 from tocsin.application.channels import Channels
@@ -16,6 +17,7 @@ from tocsin.application.preferences import Preferences
 from tocsin.application.presence import Presence
 from tocsin.application.streams import Streams
 from tocsin.application.templates import Templates
+from tocsin.application.tracing import Tracing
 from tocsin.application.web_push import WebPush
 
 
@@ -27,6 +29,9 @@ class Uses:
     Attributes:
         is_accepting: False from the first moment of a drain.
         allow_origin: ``(origin, scheme, host)``: may this page call? One rule for REST, polling and sockets.
+        expose: Returns the metrics as text and its media type, as the ``Accept`` given wants them.
+        metrics_access: Who may read them.
+        tracing: Follows requests; None: nothing is followed.
     """
 
     store: Store
@@ -47,3 +52,6 @@ class Uses:
     streams: Streams
     is_accepting: Callable[[], bool]
     allow_origin: Callable[[str, str, str], bool]
+    expose: Callable[[str], Awaitable[tuple[bytes, str]]]
+    metrics_access: Literal["loopback", "token", "open", "off"]
+    tracing: Tracing | None = None
