@@ -1,6 +1,8 @@
 """
 Fuzz the targets one after the other: ``python -m fuzz --minutes 10``, or with names of targets.
 
+``live`` is not one of bytes: mutated sessions against a real server.
+
 Each goes on from what was kept. What reached new code is kept again, the least
 of it; the folder of all inputs (``build/fuzz``) goes on next time. Exits with 1
 when something was found: the input stands beside the folders.
@@ -14,7 +16,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 
-from fuzz import corpus
+from fuzz import corpus, live
 from fuzz.target import NAMES, load
 from fuzz.tracing import Step, Tracer, least
 
@@ -94,8 +96,9 @@ def keep(name: str) -> tuple[int, int, int, int]:
 def main() -> int:
     """Fuzz, keep, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
-    parser.add_argument("targets", nargs="*", choices=NAMES, default=NAMES, help="all, unless given")
+    parser.add_argument("targets", nargs="*", choices=(*NAMES, "live"), default=(*NAMES, "live"))
     parser.add_argument("--minutes", type=float, default=1.0, help="for each target")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="of what live draws")
     arguments = parser.parse_args()
     corpus.WORK.mkdir(parents=True, exist_ok=True)
     outcomes = []
@@ -104,6 +107,9 @@ def main() -> int:
         flush=True,
     )
     for name in arguments.targets:
+        if name == "live":
+            is_live_good = live.main(arguments.minutes, arguments.seed)
+            continue
         begun = time.monotonic()
         executions, found = fuzz(name, round(arguments.minutes * 60))
         seconds = time.monotonic() - begun
@@ -114,7 +120,7 @@ def main() -> int:
             outcomes.append(outcome := Outcome(name, executions, seconds, 0, 0, 0, len(corpus.read(name)), found))
         print(_row(outcome), flush=True)
         (corpus.WORK / "outcomes.json").write_text(json.dumps([asdict(one) for one in outcomes], indent=2))
-    return any(outcome.found for outcome in outcomes)
+    return not is_live_good or any(outcome.found for outcome in outcomes)
 
 
 def _row(outcome: Outcome) -> str:
