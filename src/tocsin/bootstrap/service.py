@@ -123,6 +123,7 @@ class Service(Core):
                 allow_origin=allow_origin,
             ),
             self.engine.proxies,
+            self.realtime.asyncapi,
         )
         self.app = self.asgi()
         self.is_accepting = False

@@ -74,15 +74,20 @@ class ClientEvents:
     Args:
         server: The engine that the events come from.
         limits: Rates of the events; one that is refused for its rate is not looked at.
+
+    Attributes:
+        models: What each event takes, by namespace and name.
     """
 
     def __init__(self, server: SocketServer, limits: RateLimits) -> None:
         self._server = server
         self._limits = limits
+        self.models: dict[tuple[str, str], type[Arguments]] = {}
 
     def take(self, namespace: str, event: str, model: type[ArgumentsT], use: Use[ArgumentsT]) -> None:
         """Register a client event whose use never waits; it runs inline, with no task."""
         limit = self._limits.of(namespace, event)
+        self.models[namespace, event] = model
 
         def handle(socket: Socket, *args: Any) -> dict[str, Any]:
             try:
@@ -95,6 +100,8 @@ class ClientEvents:
 
     def take_async(self, namespace: str, event: str, model: type[ArgumentsT], use: AsyncUse[ArgumentsT]) -> None:
         """Register a client event whose use waits for a commit."""
+
+        self.models[namespace, event] = model
 
         async def use_parsed(socket: Socket, args: tuple[Any, ...]) -> Result:
             return {"ok": True, **(await use(socket, parse_arguments(model, args)) or {})}
