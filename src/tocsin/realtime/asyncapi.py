@@ -172,7 +172,9 @@ class _Document:
         self._channels[place]["messages"][key] = _ref("messages", f"{place}.{key}")
         return key
 
-    def _add_operation(self, action: str, namespace: Namespace, name: str, message: str, ack: str | None = None) -> None:
+    def _add_operation(
+        self, action: str, namespace: Namespace, name: str, message: str, ack: str | None = None
+    ) -> None:
         channel = f"#/channels/{namespace[1:]}"
         operation: Json = {
             "action": action,

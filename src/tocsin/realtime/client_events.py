@@ -100,7 +100,6 @@ class ClientEvents:
 
     def take_async(self, namespace: str, event: str, model: type[ArgumentsT], use: AsyncUse[ArgumentsT]) -> None:
         """Register a client event whose use waits for a commit."""
-
         self.models[namespace, event] = model
 
         async def use_parsed(socket: Socket, args: tuple[Any, ...]) -> Result:

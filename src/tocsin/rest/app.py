@@ -29,6 +29,7 @@ from tocsin.rest import (
     trace,
     web_push,
 )
+from tocsin.rest.documented import complete
 from tocsin.rest.edge import Edge
 from tocsin.rest.endpoint import Endpoint
 from tocsin.rest.models import ProblemView
@@ -141,6 +142,7 @@ class RestApp(FastAPI):
                 if path.startswith("/api/"):
                     for operation in item.values():
                         operation.setdefault("security", [{"token": []}])
+            complete(document)
             self.openapi_schema = document
         return self.openapi_schema
 

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from tocsin.testing.smtp import FakeSmtp
     from tocsin.testing.web_push import FakePushService
 
-SECRET = "a secret for tests, of more than thirty-two bytes"
+SECRET = "a secret for tests, of more than thirty-two bytes"  # noqa: S105 of databases that live for one test
 _OURS = ("TOCSIN_", "SOCKETIO_", "FIREBASE_")
 _FAKES = ("fake_fcm", "fake_web_push")
 
 
 @pytest.fixture
 def tocsin_settings() -> dict[str, Any]:
-    """Settings by name, such as ``{"push_ladder": "normal: push 0s"}``; a fixture of your own of this name sets them."""
+    """Settings by name, as ``{"push_ladder": "normal: push 0s"}``; a fixture of your own of this name sets them."""
     return {}
 
 
@@ -53,7 +53,10 @@ def tocsin_variables(
 
 
 @pytest.fixture
-def tocsin_environment(request: pytest.FixtureRequest, tocsin_variables: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+def tocsin_environment(
+    request: pytest.FixtureRequest,
+    tocsin_variables: pytest.MonkeyPatch,  # noqa: ARG001 set before it
+) -> Iterator[dict[str, str]]:
     """
     Set the environment for one test: a database, a secret, no providers but the fakes that the test asks for.
 
