@@ -90,7 +90,7 @@ def _row(parameter: Any) -> str | None:
     else:
         names = f"`{(parameter.name or '').upper()}`"
     told = " ".join((getattr(parameter, "help", None) or "").split()).replace("``", "`")
-    if choices := getattr(parameter.type, "choices", None):
+    if choices := getattr(getattr(parameter, "type", None), "choices", None):
         told += f" One of {', '.join(f'`{one}`' for one in choices)}."
     return f"| {names} | {_default(parameter)} | {told.replace('|', chr(92) + '|')} |"
 
