@@ -75,7 +75,7 @@ def _pages(command: Any, name: str) -> Iterator[str]:
         usage.append("[OPTIONS]")
     yield f"## {name}\n"
     yield f"{inspect.cleandoc(command.help or '').replace('``', '`')}\n"
-    yield f"```\n{' '.join([name, *usage, *(['[OPTIONS]'] if len(arguments) < len(command.params) else [])])}\n```\n"
+    yield f"```\n{' '.join([name, *usage])}\n```\n"
     rows = [row for parameter in command.params if (row := _row(parameter)) is not None]
     if rows:
         yield "| | default | |\n|---|---|---|"

