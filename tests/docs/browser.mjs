@@ -1,18 +1,16 @@
 /**
- * A reader's browser: runs what comes over standard input, a line of JSON each, and answers each with a line.
+ * A reader's browser: does what comes over standard input, a line of JSON each, and answers with what went wrong.
  *
- * {html, url}: shows a page of the origin and tells what went wrong. {script, url, scripts}: runs code in a page that
- * has loaded these scripts. {code}: steps of Playwright, with `page`.
+ * {html, url, token, script}: shows a page of the origin to a user who is signed in, and runs the script in it.
+ * {code}: steps of Playwright, with `page`, `context` and `assert`.
  */
 
 import assert from "node:assert/strict";
 import { createInterface } from "node:readline";
 import { launch } from "../browser/chromium.mjs";
 
-const token = process.env.SNIPPET_TOKEN ?? "";
 const browser = await launch();
 const context = await browser.newContext({ permissions: ["notifications"] });
-if (token) await context.addInitScript((value) => localStorage.setItem("auth_token", value), token);
 const page = await context.newPage();
 let wrong = [];
 page.on("pageerror", (error) => wrong.push(`${error}`));
@@ -25,33 +23,32 @@ page.on("response", (response) => {
   }
 });
 
+const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor;
+
 /** Show HTML as if the server had it, so that paths and origin are the server's. */
-async function show(url, html) {
-  await page.route(`${url}/snippet.html`, (route) => route.fulfill({ contentType: "text/html", body: html }));
+async function show(url, token, html) {
+  const signIn = `<script>localStorage.setItem("auth_token", ${JSON.stringify(token)})</script>`;
+  const body = `<!doctype html><html lang="en"><meta charset="utf-8"><title>A page</title>${signIn}${html}</html>`;
+  await page.route(`${url}/snippet.html`, (route) => route.fulfill({ contentType: "text/html", body }));
   await page.goto(`${url}/snippet.html`, { waitUntil: "load" });
   await page.unroute(`${url}/snippet.html`);
+  await page.waitForFunction(() => !window.ws || window.ws.isConnected, null, { timeout: 15_000 });
+  const tags = await page.evaluate(() => [...document.querySelectorAll(":not(:defined)")].map((one) => one.localName));
+  return [...new Set(tags)].map((tag) => `<${tag}> is not defined`);
 }
 
-async function run({ html, script, scripts, url, code }) {
+async function run({ html, url, token, script, code }) {
   if (code !== undefined) {
-    const Steps = Object.getPrototypeOf(async () => {}).constructor;
-    await new Steps("page", "context", "assert", code)(page, context, assert);
+    await new AsyncFunction("page", "context", "assert", code)(page, context, assert);
     return [];
   }
   wrong = [];
-  if (html !== undefined) {
-    await show(url, `<!doctype html><html lang="en"><title>A page</title>${html}</html>`);
-    const undefinedTags = await page.evaluate(() => {
-      const tags = [...document.querySelectorAll(":not(:defined)")].map((element) => element.localName);
-      return [...new Set(tags)];
-    });
-    wrong.push(...undefinedTags.map((tag) => `<${tag}> is not defined`));
-    await page.waitForFunction(() => !window.ws || window.ws.isConnected, null, { timeout: 15_000 });
-  } else {
-    const tags = scripts.map((source) => `<script src="${source}"></script>`).join("");
-    await show(url, `<!doctype html><html lang="en"><title>A page</title>${tags}<body></body></html>`);
-    await page.waitForFunction(() => window.ws.isConnected, null, { timeout: 15_000 });
-    await page.evaluate((body) => new (Object.getPrototypeOf(async () => {}).constructor)("ws", body)(window.ws), script);
+  wrong.push(...(await show(url, token, html)));
+  if (script) {
+    await page.evaluate(async (text) => {
+      const Steps = Object.getPrototypeOf(async () => {}).constructor;
+      await new Steps("ws", text)(window.ws);
+    }, script);
   }
   return wrong;
 }

@@ -53,7 +53,9 @@ def follow(folder: Path, *, with_stand_ins: bool) -> Iterator[Step]:
         # Nothing of the environment that this script itself runs in.
         ours = str(Path(sys.executable).parent)
         env["PATH"] = os.pathsep.join(one for one in env["PATH"].split(os.pathsep) if one != ours)
-    with Reader(home, env, free_ports() | {"REPOSITORY": str(ROOT)}, _INSTALL_S) as reader:
+    words = free_ports() | {"REPOSITORY": str(ROOT)}
+    env["TOCSIN_PORT"] = words["8000"]
+    with Reader(home, env, words, _INSTALL_S) as reader:
         # The browser is there before the newcomer is.
         reader.follow(Snippet("a browser", "browser", ""))
         for snippet in snippets_of(PAGE, ROOT):
@@ -62,7 +64,9 @@ def follow(folder: Path, *, with_stand_ins: bool) -> Iterator[Step]:
                 assert where.name == "shop", "files are saved in the folder shop"
             begun = time.monotonic()
             reader.follow(snippet)
-            yield Step(_told(snippet), time.monotonic() - begun, snippet.language == "browser" and _SEEN in snippet.text)
+            yield Step(
+                _told(snippet), time.monotonic() - begun, snippet.language == "browser" and _SEEN in snippet.text
+            )
 
 
 def _told(snippet: Snippet) -> str:

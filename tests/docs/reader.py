@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.docs.snippets import Snippet
 from tests.docs.terminal import Failed, Terminals
+from tests.proxies import check_haproxy, check_nginx
 from tocsin.adapters.jwt_tokens import issue_token
 from tocsin.domain.user_id import UserId
 from tocsin.settings import Settings
@@ -72,21 +73,22 @@ class Reader:
         self._open = ExitStack()
         self.terminals = self._open.enter_context(Terminals(folder, env, limit_s))
         self._pipes: dict[str, Pipe] = {}
+        self._prelude = ""
         self._run: dict[str, Callable[[str], object]] = {
             "sh": self.terminals.type,
             "python": self._python,
-            "html": lambda text: self._browse({"html": text}),
+            "html": self._show,
             "js": self._script,
             "jsx": self._bundle,
             "css": lambda text: self._esbuild(text, "--loader=css"),
             "json": json.loads,
-            "toml": lambda text: None,
-            "nginx": self._nginx,
+            "nginx": lambda text: self._refused(check_nginx(text, self.folder)),
+            "haproxy": lambda text: self._refused(check_haproxy(text, self.folder)),
             "browser": lambda text: self._browse({"code": text}),
             "press": lambda text: self.terminals.press(text.strip()),
         }
 
-    def __enter__(self) -> "Reader":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -110,6 +112,7 @@ class Reader:
     def _follow(self, snippet: Snippet, text: str) -> None:
         if snippet.file_name is not None:
             folder, _ = self.terminals.state()
+            (folder / snippet.file_name).parent.mkdir(exist_ok=True)
             (folder / snippet.file_name).write_text(text, encoding="utf-8")
             if snippet.language == "python":
                 compile(text, snippet.file_name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
@@ -121,6 +124,8 @@ class Reader:
             raise Failed(f"there is no mark {snippet.mark!r}")
         elif snippet.language not in self._run:
             raise Failed(f"{snippet.language} can't be run: mark it `<!-- snippet skip: why -->`")
+        elif snippet.is_hidden and snippet.language == "js":
+            self._prelude = text
         else:
             self._run[snippet.language](text)
 
@@ -148,20 +153,23 @@ class Reader:
 
     def _browse(self, step: dict[str, Any]) -> None:
         node = shutil.which("node") or "node"
-        browser = self._pipe("browser", node, str(HERE / "browser.mjs"), SNIPPET_TOKEN=self._own_token(step))
-        wrong = browser.ask({"url": self.url, **step})
+        wrong = self._pipe("browser", node, str(HERE / "browser.mjs")).ask(step)
         if wrong:
             raise Failed(f"{step}\n" + "\n".join(wrong))
 
-    def _own_token(self, step: dict[str, Any]) -> str:
-        # Steps of Playwright open pages that find a token by themselves.
-        return "" if "code" in step else self._token()
+    def _show(self, text: str) -> None:
+        # What says nothing of scripts stands on a page that has them.
+        tags = "" if "<script" in text else _tags("websocket", "elements")
+        self._browse({"html": tags + text, "url": self.url, "token": self._token()})
 
     def _script(self, text: str) -> None:
         if re.search(r"^import ", text, re.MULTILINE):
             self._bundle(text)
-        else:
-            self._browse({"script": text, "scripts": [f"/js/{name}.js" for name in SCRIPTS]})
+            return
+        # A comment before it gives it what it needs; what is called `finish` there is awaited at its end.
+        script = f"{self._prelude}\n{text}\nif (typeof finish === 'function') await finish();"
+        self._prelude = ""
+        self._browse({"html": _tags(*SCRIPTS), "url": self.url, "token": self._token(), "script": script})
 
     def _bundle(self, text: str) -> None:
         packages = {"client": "@tocsin/client"} | {name: f"@tocsin/client/{name}" for name in PACKAGES}
@@ -181,11 +189,9 @@ class Reader:
         if done.returncode or done.stderr:
             raise Failed(f"{text}\n{done.stderr}")
 
-    def _nginx(self, text: str) -> None:
-        from tests.proxies import check_nginx  # noqa: PLC0415 whoever has no such page needs no nginx
-
-        if wrong := check_nginx(text, self.folder):
-            raise Failed(f"{text}\n{wrong}")
+    def _refused(self, wrong: str) -> None:
+        if wrong:
+            raise Failed(wrong)
 
     def _send(self, where: str, text: str) -> None:
         method, path = where.split(" ")
@@ -197,6 +203,10 @@ class Reader:
         connection.close()
         if answer.status >= 300:
             raise Failed(f"{where}: {answer.status} {told}")
+
+
+def _tags(*names: str) -> str:
+    return "".join(f'<script src="/js/{name}.js"></script>' for name in names)
 
 
 def free_ports() -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-_PIP = '''#!{python}
+_PIP = """#!{python}
 import re, sys
 from importlib.metadata import version
 EXTRAS = {extras!r}
@@ -24,7 +24,7 @@ for one in sys.argv[2:]:
     elif not one.startswith("-"):
         version(re.split("[<>=]", name)[0])
 assert sys.argv[1] == "install", sys.argv
-'''
+"""
 _GIT = """#!/bin/sh
 [ "$1" = clone ] && [ $# -eq 3 ] && mkdir "$3"
 """

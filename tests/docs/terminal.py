@@ -6,16 +6,20 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Self
 
 LIMIT_S = 60
 READY_S = 40
 # What a server says when it answers; a shell of bash ignores keys for what it puts into the background.
 _READY = r"https?://|ready\.|Listening at"
 # What goes on until it is stopped; the next line is typed elsewhere.
-_SERVES = re.compile(r"^((?:[A-Z_]+=\S+ )*(?:tocsin (?:serve|demo)|python app\.py|gunicorn|celery .*worker|uvicorn)\b.*)$", re.M)
+_SERVES = re.compile(
+    r"^((?:[A-Z_]+=\S+ )*(?:tocsin (?:serve|demo)|python app\.py|gunicorn|celery .*worker|uvicorn)\b.*)$", re.MULTILINE
+)
 _STEP = """
 set -aeo pipefail
 serving() {{ setsid env --default-signal=INT,QUIT "$@" >"$SERVING" 2>&1 & echo $! >"$SERVING.pid"; }}
+curl() {{ command curl --fail-with-body "$@"; }}
 {code}
 pwd >{state}.cwd
 env -0 >{state}
@@ -54,7 +58,7 @@ class Terminals:
         self._serving: list[tuple[str, int]] = []
         self._count = 0
 
-    def __enter__(self) -> "Terminals":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,8 +80,11 @@ class Terminals:
         state = self._kept / f"{self._count}.state"
         log = self._kept / f"{self._count}.log"
         folder, env = self.state(terminal)
-        lines = _SERVES.sub(lambda found: f"serving {found[1]}\nwait_ready", code)
-        program = _STEP.format(code=lines.replace("wait_ready", _WAIT.format(log=log, limit=READY_S, ready=_READY)), state=state)
+        waiting = _WAIT.format(log=log, limit=READY_S, ready=_READY)
+        program = _STEP.format(
+            code=_SERVES.sub(lambda found: f"serving {found[1]}\n{waiting}", code),
+            state=state,
+        )
         try:
             done = subprocess.run(
                 ["bash", "-c", program],

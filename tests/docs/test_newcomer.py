@@ -1,4 +1,4 @@
-"""The tutorial leads a newcomer to their own notification, with what is installed already; scripts/newcomer does it whole."""
+"""The tutorial leads to one's own notification, with what is installed already; scripts/newcomer installs it."""
 
 import pytest
 

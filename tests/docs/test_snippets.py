@@ -49,7 +49,14 @@ def test_page(page, words, tmp_path):
     """What the page shows works, from its top to its bottom."""
     folder = tmp_path / "reader"
     (folder / "instance").mkdir(parents=True)
-    env = bare_environment() | {"PATH": stand_ins(tmp_path / "bin"), "TOCSIN_DRAIN_S": "0", "HOME": str(folder)}
+    # The stock Socket.IO client, which Node looks for below.
+    (folder / "node_modules").symlink_to(ROOT / "tests/acceptance/node/node_modules")
+    env = bare_environment() | {
+        "PATH": stand_ins(tmp_path / "bin"),
+        "HOME": str(folder),
+        "TOCSIN_PORT": words["8000"],
+        "TOCSIN_DRAIN_S": "0",
+    }
 
     with Reader(folder, env, words) as reader:
         for snippet in snippets_of(page, ROOT):
@@ -73,5 +80,7 @@ def test_what_is_skipped_is_known():
 def test_what_fails_is_told(tmp_path, language):
     """Code that fails, and code that nobody can run and nobody has marked, fail the test with their place."""
     snippet = Snippet("page.md:7", language, "false\n")
-    with Reader(tmp_path, bare_environment(), free_ports()) as reader, pytest.raises(AssertionError, match=r"page.md:7"):
+    folder = tmp_path / "reader"
+    folder.mkdir()
+    with Reader(folder, bare_environment(), free_ports()) as reader, pytest.raises(AssertionError, match=r"page\.md:7"):
         reader.follow(snippet)
