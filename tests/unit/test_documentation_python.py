@@ -30,7 +30,8 @@ MODULES = {
     for place, text in BLOCKS.items()
     # The tutorial is followed as a whole: tests/docs.
     if not place.startswith("docs/tutorial.md")
-    and (found := re.match(r"# (\w+)\.py\n", text)) and "sqlalchemy.ext.asyncio" not in text
+    and (found := re.match(r"# (\w+)\.py\n", text))
+    and "sqlalchemy.ext.asyncio" not in text
 }
 SECRET = "a secret for pages, of more than thirty-two bytes"
 
