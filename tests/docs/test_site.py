@@ -1,4 +1,4 @@
-"""The documentation as a site: it builds strictly, loads nothing of other hosts, and is readable in any colours and width."""
+"""The documentation as a site: it builds strictly, asks no other host, and is readable in any colours and width."""
 
 import functools
 import http.server
