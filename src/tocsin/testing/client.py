@@ -8,7 +8,7 @@ import itertools
 import json
 import re
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from types import TracebackType
@@ -82,6 +82,7 @@ class LiveClient:
         self._cursors: dict[str, dict[str, Any]] = {}
         self._changed = threading.Condition()
         self._settled: dict[str, Any] = {}
+        self._open = ExitStack()
         self._socket: ClientConnection | None = None
         self._reader: threading.Thread | None = None
 
@@ -103,7 +104,8 @@ class LiveClient:
             AssertionError: It did not answer in time.
         """
         self._settled = {}
-        self._socket = connect(f"ws{self.url[4:]}/socket.io/?EIO=4&transport=websocket", proxy=None)
+        opening = connect(f"ws{self.url[4:]}/socket.io/?EIO=4&transport=websocket", proxy=None)
+        self._socket = self._open.enter_context(opening)
         self._reader = threading.Thread(target=self._read, args=(self._socket,), name="tocsin-live-client", daemon=True)
         self._reader.start()
         for namespace in self.namespaces:
@@ -117,10 +119,10 @@ class LiveClient:
 
     def disconnect(self) -> None:
         """Leave; harmless when done already."""
-        if self._socket is not None and self._reader is not None:
-            self._socket.close()
+        self._open.close()
+        if self._reader is not None:
             self._reader.join()
-            self._socket = None
+        self._socket = self._reader = None
 
     def wait_for(
         self, event: str, namespace: str | None = None, *, timeout_s: float = PATIENCE_S, **fields: Any
