@@ -15,7 +15,7 @@ from tocsin.testing.client import LiveClient
 
 SPECS = Path(__file__).parent / "node/node_modules/@asyncapi/specs/schemas"
 # What only a browser's library or push service can word: the shape is checked, the answer is a refusal.
-REFUSED = {"upload_keys": 422, "take_webpush_receipt": 404, "save_webpush_subscription": 422}
+REFUSED = {"take_webpush_receipt": 403, "save_webpush_subscription": 422}
 MISSING = {"delete_webpush_subscription": 404}
 
 

@@ -172,6 +172,7 @@ _HEADERS: dict[int, Json] = {
 
 def complete(document: Json) -> None:
     """Put the examples into the document, and each refusal that routes share into its components."""
+    _drop_impossible_defaults(document["components"]["schemas"])
     shared = document["components"].setdefault("responses", {})
     for item in document["paths"].values():
         for operation in item.values():
@@ -180,6 +181,14 @@ def complete(document: Json) -> None:
                 if PROBLEM in response.get("content", {}):
                     shared.setdefault(f"Problem{status}", _with_example(int(status), response))
                     operation["responses"][status] = {"$ref": f"#/components/responses/Problem{status}"}
+
+
+def _drop_impossible_defaults(schemas: Json) -> None:
+    # An empty text where one may not be given says "not given": it is no value that a client could send.
+    for schema in schemas.values():
+        for field in schema.get("properties", {}).values():
+            if field.get("default") == "" and field.get("minLength"):
+                del field["default"]
 
 
 def _add_examples(operation: Json) -> None:
