@@ -35,6 +35,7 @@ _LOOPBACK_FAKE = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\]):[1-9][0-9]{0,4}
 _VAPID_SUBJECT = re.compile(r"mailto:[^\s@:]+@[^\s@:]+|https://[^\s/]+\S*")
 
 _FCM_URL = re.compile(r"(?:https://[^\s/?#@]+|http://(?:localhost|127\.[0-9.]+|\[::1\])(?::[0-9]{1,5})?)(?:/[^\s?#]*)?")
+_JWKS_URL = re.compile(r"(?:https://[^\s/?#@]+|http://(?:localhost|127\.[0-9.]+|\[::1\])(?::[0-9]{1,5})?)(?:/[!-~]*)?")
 _DEFAULT_PORT = {"http": ":80", "https": ":443"}
 
 
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
         workers: Processes that ``tocsin serve`` serves with; several need PostgreSQL and Redis.
         jwt_secret: Secret of HS256 tokens, at least 32 bytes.
         jwt_public_key: Instead of the secret: a public key, as PEM text or the path of a PEM file.
+        jwks_url: Instead of both: where the issuer of the tokens publishes its keys; needs ``jwt_issuer``.
         jwt_issuer: The ``iss`` that tokens must have; None: not looked at.
         jwt_audience: An ``aud`` that tokens must have; None: tokens with an audience are refused.
         redis_url: A Redis or Valkey server, Cluster or Sentinels, that wakes the nodes; None: they
@@ -107,6 +109,7 @@ class Settings(BaseSettings):
 
     jwt_secret: SecretStr | None = None
     jwt_public_key: str | None = None
+    jwks_url: str | None = None
     jwt_issuer: str | None = None
     jwt_audience: str | None = None
 
@@ -147,6 +150,11 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     _SECRET: ClassVar[frozenset[str]] = frozenset({"jwt_secret", "jwt_public_key"})
+
+    @property
+    def has_token_key(self) -> bool:
+        """Return whether tokens can be verified."""
+        return bool(self.jwt_secret or self.jwt_public_key or self.jwks_url)
 
     def __init__(self, **values: Any) -> None:
         unknown = sorted(values.keys() - type(self).model_fields.keys() - {"_env_file"})
@@ -280,10 +288,22 @@ class Settings(BaseSettings):
         except (OSError, ValueError):
             raise ValueError("is neither PEM text nor the path of a readable PEM file") from None
 
+    @field_validator("jwks_url")
+    @classmethod
+    def _check_jwks_url(cls, url: str | None) -> str | None:
+        # Whoever can answer in its place makes tokens for anybody.
+        if url is not None and not _JWKS_URL.fullmatch(url):
+            raise ValueError("must look like https://id.example.com/jwks.json (http:// only on this machine)")
+        return url
+
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        if self.jwt_secret and self.jwt_public_key:
-            raise ValueError("TOCSIN_JWT_SECRET and TOCSIN_JWT_PUBLIC_KEY are both set: keep one")
+        keys = [name for name in ("jwt_secret", "jwt_public_key", "jwks_url") if getattr(self, name)]
+        if len(keys) > 1:
+            raise ValueError(f"{' and '.join(f'TOCSIN_{name.upper()}' for name in keys)} are both set: keep one")
+        if self.jwks_url and not self.jwt_issuer:
+            # Large providers sign for all their customers with one set of keys.
+            raise ValueError("TOCSIN_JWKS_URL needs TOCSIN_JWT_ISSUER: the `iss` of the tokens that are meant for you")
         missing = [
             *(["TOCSIN_DATABASE_URL=postgresql://…"] if self.database_url.startswith("sqlite") else []),
             *(["TOCSIN_REDIS_URL=redis://…"] if self.redis_url is None else []),

@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 from starlette.types import ASGIApp
 
 from tocsin import bridge
+from tocsin.adapters.jwks import KeySet
 from tocsin.adapters.jwt_tokens import JwtVerifier
 from tocsin.application.ports import TokenVerifier
 from tocsin.application.rate_limits import RateLimits
@@ -67,7 +68,11 @@ class Service(Core):
 
     def __init__(self, settings: Settings, tokens: TokenVerifier | None = None) -> None:
         super().__init__(settings)
-        self.tokens = JwtVerifier.from_settings(settings) if tokens is None else tokens
+        self._key_set: KeySet | None = None
+        if tokens is None:
+            tokens = verifier = JwtVerifier.from_settings(settings)
+            self._key_set = verifier.key_set
+        self.tokens = tokens
         self.retention = Retention(self.store)
         self.timekeeper = Timekeeper(self.store)
         self.notifications.on_scheduled = self.timekeeper.look
@@ -177,6 +182,8 @@ class Service(Core):
                 "name your own origins in production"
             )
         self.retention.start()
+        if self._key_set is not None:
+            self._key_set.start()
         await self.realtime.start()
         if bridge.find() is not None:
             _log.warning(
@@ -229,6 +236,8 @@ class Service(Core):
             await self._bridge.close()
             bridge.detach(self._bridge)
         await self.retention.stop()
+        if self._key_set is not None:
+            await self._key_set.stop()
         await super().stop()
 
     def asgi(self, host: ASGIApp | None = None) -> Front:

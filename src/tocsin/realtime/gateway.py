@@ -9,7 +9,8 @@ the namespaces, and in ``host_events`` where the host decides.
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from tocsin.application.activity import Activity
@@ -21,7 +22,7 @@ from tocsin.application.rate_limits import RateLimits
 from tocsin.application.shared_limits import SharedLimits
 from tocsin.application.streams import Streams
 from tocsin.application.typing import Typing
-from tocsin.domain.errors import TocsinError
+from tocsin.domain.errors import KeyUnknown, TocsinError
 from tocsin.domain.events import HOST_TAKES, NAMESPACES, check_host_event, check_namespace
 from tocsin.domain.rate import Rate
 from tocsin.domain.stream import StreamEvent, StreamKey
@@ -44,6 +45,9 @@ FORGET_IDLE_S = 60.0
 # Whoever has no token decides how many refusals there are: the log tells of a few.
 TOLD_PER_S = 1.0
 TOLD_AT_ONCE = 50
+
+Later = Callable[[], Awaitable[None]]
+Enter = Callable[[Socket, dict[str, Any]], None]
 
 log = logging.getLogger(__name__)
 
@@ -208,20 +212,35 @@ class Realtime:
             "repairs": self._live.repairs,
         }
 
-    def _on_connect(self, socket: Socket, auth: dict[str, Any]) -> None:
-        try:
-            cursor = parse_cursor(auth)
-            self._authenticator.authenticate(socket.connection, auth.get("token"))
-        except TocsinError as refusal:
-            raise self._refused(socket, refusal) from None
+    def _on_connect(self, socket: Socket, auth: dict[str, Any]) -> Later | None:
+        return self._let_in(self._enter, socket, auth)
+
+    def _enter(self, socket: Socket, auth: dict[str, Any]) -> None:
+        cursor = parse_cursor(auth)
+        self._authenticator.authenticate(socket.connection, auth.get("token"))
         socket.data = cursor
 
-    def _on_host_connect(self, socket: Socket, auth: dict[str, Any]) -> None:
+    def _on_host_connect(self, socket: Socket, auth: dict[str, Any]) -> Later | None:
+        return self._let_in(self._enter_host, socket, auth)
+
+    def _enter_host(self, socket: Socket, auth: dict[str, Any]) -> None:
+        socket.join(self._authenticator.authenticate(socket.connection, auth.get("token")))
+
+    def _let_in(self, enter: Enter, socket: Socket, auth: dict[str, Any]) -> Later | None:
         try:
-            user_id = self._authenticator.authenticate(socket.connection, auth.get("token"))
+            enter(socket, auth)
+        except KeyUnknown as unknown:
+            return partial(self._let_in_later, unknown, enter, socket, auth)
         except TocsinError as refusal:
             raise self._refused(socket, refusal) from None
-        socket.join(user_id)
+        return None
+
+    async def _let_in_later(self, unknown: KeyUnknown, enter: Enter, socket: Socket, auth: dict[str, Any]) -> None:
+        await unknown.look()
+        try:
+            enter(socket, auth)
+        except TocsinError as refusal:
+            raise self._refused(socket, refusal) from None
 
     def _on_ready(self, socket: Socket) -> None:
         cursor: Cursor | None = socket.data

@@ -27,7 +27,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
-from tocsin.domain.errors import Invalid, PayloadTooBig, TocsinError
+from tocsin.domain.errors import Invalid, KeyUnknown, PayloadTooBig, TocsinError
 from tocsin.engine import TimerWheel
 from tocsin.rest.problems import Malformed, RequestTimeout, UnsupportedMediaType, problem_response
 
@@ -77,7 +77,11 @@ class Endpoint(APIRoute):
             request = Incoming(scope)
             try:
                 request.content = await read_body(scope, receive)
-                arguments = {name: read(request) for name, read in readers}
+                try:
+                    arguments = {name: read(request) for name, read in readers}
+                except KeyUnknown as unknown:
+                    await unknown.look()
+                    arguments = {name: read(request) for name, read in readers}
                 response = await endpoint(**arguments)
             except TocsinError as error:
                 response = problem_response(error)
