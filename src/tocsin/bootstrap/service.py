@@ -18,6 +18,7 @@ from tocsin.application.ports import TokenVerifier
 from tocsin.application.rate_limits import RateLimits
 from tocsin.application.relay import Relay
 from tocsin.application.retention import Retention
+from tocsin.application.revocations import Revocations
 from tocsin.application.timekeeper import Timekeeper
 from tocsin.bootstrap.core import Core, StartError, loop_factory
 from tocsin.bridge import Bridge
@@ -58,6 +59,7 @@ class Service(Core):
     Attributes:
         engine: The Socket.IO server, for host handlers and counters.
         rest: The FastAPI application, for more routes.
+        revocations: Ends tokens before their time: ``await service.revocations.revoke_user(user_id)``.
         app: The ASGI application, for any server; under uvicorn ``ws=service.engine.websocket_protocol``
             makes WebSockets cheaper.
         seat: Of one of several processes on a port, which ``tocsin serve`` supervises; None: it is alone.
@@ -72,7 +74,8 @@ class Service(Core):
         if tokens is None:
             tokens = verifier = JwtVerifier.from_settings(settings)
             self._key_set = verifier.key_set
-        self.tokens = tokens
+        self.revocations = Revocations(tokens, self.kept_revocations, self.bus)
+        self.tokens: TokenVerifier = self.revocations
         self.retention = Retention(self.store)
         self.timekeeper = Timekeeper(self.store)
         self.notifications.on_scheduled = self.timekeeper.look
@@ -86,7 +89,7 @@ class Service(Core):
         )
         self.realtime = Realtime(
             self.engine,
-            tokens=self.tokens,
+            revocations=self.revocations,
             store=self.store,
             bus=self.bus,
             notifications=self.notifications,
@@ -124,6 +127,7 @@ class Service(Core):
                 templates=self.templates,
                 channels=self.channels,
                 streams=self.streams,
+                revocations=self.revocations,
                 is_accepting=lambda: self.is_accepting,
                 allow_origin=allow_origin,
             ),
@@ -184,6 +188,7 @@ class Service(Core):
         self.retention.start()
         if self._key_set is not None:
             self._key_set.start()
+        await self.revocations.start()
         await self.realtime.start()
         if bridge.find() is not None:
             _log.warning(
@@ -236,6 +241,7 @@ class Service(Core):
             await self._bridge.close()
             bridge.detach(self._bridge)
         await self.retention.stop()
+        await self.revocations.stop()
         if self._key_set is not None:
             await self._key_set.stop()
         await super().stop()

@@ -16,9 +16,10 @@ from typing import Any
 from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
 from tocsin.application.notifications import Notifications
-from tocsin.application.ports import Bus, Store, TokenVerifier
+from tocsin.application.ports import Bus, Store
 from tocsin.application.presence import Presence
 from tocsin.application.rate_limits import RateLimits
+from tocsin.application.revocations import Revocations
 from tocsin.application.shared_limits import SharedLimits
 from tocsin.application.streams import Streams
 from tocsin.application.typing import Typing
@@ -62,6 +63,7 @@ class Realtime:
     their user and follow no stream. Belongs to the event loop's thread.
 
     Args:
+        revocations: Verifies tokens, and tells which count no more.
         limits: How often a user may send each client event.
         host_threads: Sync handlers of the host that run at a time.
         user_connections: Connections that one user may hold at a time.
@@ -72,7 +74,7 @@ class Realtime:
         self,
         engine: SocketServer,
         *,
-        tokens: TokenVerifier,
+        revocations: Revocations,
         store: Store,
         bus: Bus,
         notifications: Notifications,
@@ -99,8 +101,10 @@ class Realtime:
         self._typing = typing
         self._presence = presence
         self._authenticator = Authenticator(
-            tokens, self._wheel, user_connections=user_connections, on_came=self._on_came, on_left=self._on_left
+            revocations, self._wheel, user_connections=user_connections, on_came=self._on_came, on_left=self._on_left
         )
+        self._revocations = revocations
+        revocations.on_revoked = self._authenticator.cut
         self._live = LiveStreams(engine, store, sweep_s=sweep_s)
         self._resumer = Resumer(self._live, store, bus.heard)
         self._bus = bus
@@ -265,7 +269,11 @@ class Realtime:
         self._presence.on_gap()
 
     def _on_ephemeral(self, user_id: UserId | None, namespace: str, event: str, payload: Any) -> None:
-        if not (self._presence.on_ephemeral(namespace, payload) or self._shared.on_ephemeral(namespace, payload)):
+        if not (
+            self._presence.on_ephemeral(namespace, payload)
+            or self._shared.on_ephemeral(namespace, payload)
+            or self._revocations.on_ephemeral(namespace)
+        ):
             self._live.on_ephemeral(user_id, namespace, event, payload)
 
     def _on_came(self, user_id: UserId) -> None:

@@ -23,6 +23,7 @@ from tocsin.rest import (
     jobs,
     notifications,
     preferences,
+    sessions,
     streams,
     templates,
     trace,
@@ -48,6 +49,7 @@ _API = (
     "/api/templates",
     "/api/chat/",
     "/api/e2ee/",
+    "/api/sessions/",
     "/api/stream/",
     "/api/fcm/",
     "/api/webpush/",
@@ -65,7 +67,7 @@ _API = (
 _API_BELOW = tuple(f"{path.rstrip('/')}/" for path in _API)
 _ROUTED = (
     *(notifications, preferences, templates, trace, jobs, channels, chat),
-    *(e2ee, events, streams, fcm, web_push, health),
+    *(e2ee, events, sessions, streams, fcm, web_push, health),
 )
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 

@@ -42,7 +42,7 @@ def publisher(request: Incoming) -> Principal:
 
 
 def tracer(request: Incoming) -> Principal:
-    """Return the bearer of a token that may see what became of anybody's notification."""
+    """Return the bearer of a token that may see what became of anybody's notification, and end anybody's sessions."""
     principal = caller(request)
     if "admin" not in principal.scopes:
         principal.require("publish")

@@ -14,6 +14,7 @@ from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store, TokenVerifier
 from tocsin.application.preferences import Preferences
 from tocsin.application.presence import Presence
+from tocsin.application.revocations import Revocations
 from tocsin.application.streams import Streams
 from tocsin.application.templates import Templates
 from tocsin.application.web_push import WebPush
@@ -45,5 +46,6 @@ class Uses:
     templates: Templates
     channels: Channels
     streams: Streams
+    revocations: Revocations
     is_accepting: Callable[[], bool]
     allow_origin: Callable[[str, str, str], bool]
