@@ -83,6 +83,9 @@ class Settings(BaseSettings):
             ``127.0.0.1:PORT`` names a fake on loopback.
         limit_user_connections: Sockets one user may hold at a time.
         limit_user_events: Events of each kind that one user's clients may send, as ``10 per minute``.
+        limit_user_requests: REST requests of one user.
+        limit_publisher_requests: REST requests of one subject with the scope ``publish``, on each worker.
+        limit_address_requests: REST requests of one remote address, but for those of publishers.
         limit_user_devices: Devices for push that one user may have registered, and as many browsers.
         limit_address_connections: Connections one remote address may hold at a time; 0: no limit.
         drain_s: Seconds over which clients are sent away when the server stops.
@@ -141,8 +144,11 @@ class Settings(BaseSettings):
 
     limit_user_connections: Annotated[int, Field(ge=1)] = 20
     limit_user_events: str = "6000 per minute"
+    limit_user_requests: str = "3000 per minute"
+    limit_publisher_requests: str = "600000 per minute"
     limit_user_devices: Annotated[int, Field(ge=1)] = 20
     limit_address_connections: Annotated[int, Field(ge=0)] = 1_000
+    limit_address_requests: str = "12000 per minute"
 
     # delivery.md gives clients 0 to 10 s to go, and the exit 30 s in all.
     drain_s: Annotated[float, Field(ge=0, le=20)] = 10.0
@@ -220,7 +226,7 @@ class Settings(BaseSettings):
             raise ValueError(f"needs at least {MIN_SECRET_BYTES} bytes; `openssl rand -hex 32` makes one")
         return key
 
-    @field_validator("limit_user_events")
+    @field_validator("limit_user_events", "limit_user_requests", "limit_publisher_requests", "limit_address_requests")
     @classmethod
     def _check_rate(cls, rate: str) -> str:
         try:

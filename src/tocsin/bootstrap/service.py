@@ -34,6 +34,7 @@ from tocsin.rest.app import RestApp
 from tocsin.rest.forwarded import Forwarded
 from tocsin.rest.front import STATE_KEY, Front
 from tocsin.rest.lifespan import HostNotStarted, hosting
+from tocsin.rest.limits import RequestLimits
 from tocsin.rest.seat import Seat
 from tocsin.rest.serve import HttpServer, listen, raise_open_files_limit, url_of
 from tocsin.rest.uses import Uses
@@ -87,6 +88,7 @@ class Service(Core):
             allow_origin=allow_origin,
             trusted_proxies=settings.trusted_proxies,
         )
+        limits = RateLimits(parse_rate(settings.limit_user_events), is_shared=settings.redis_url is not None)
         self.realtime = Realtime(
             self.engine,
             revocations=self.revocations,
@@ -98,7 +100,7 @@ class Service(Core):
             presence=self.presence,
             activity=self.activity,
             streams=self.streams,
-            limits=RateLimits(parse_rate(settings.limit_user_events), is_shared=settings.redis_url is not None),
+            limits=limits,
             host_threads=settings.host_threads,
             user_connections=settings.limit_user_connections,
         )
@@ -128,6 +130,7 @@ class Service(Core):
                 channels=self.channels,
                 streams=self.streams,
                 revocations=self.revocations,
+                limits=RequestLimits.from_settings(settings, limits, self.engine.proxies),
                 is_accepting=lambda: self.is_accepting,
                 allow_origin=allow_origin,
             ),

@@ -32,7 +32,7 @@ _PREFLIGHT = {
     "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key",
     "access-control-max-age": "600",
 }
-_EXPOSED = "Retry-After, WWW-Authenticate"
+_EXPOSED = "RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate"
 
 
 class Edge:

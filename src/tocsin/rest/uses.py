@@ -18,6 +18,7 @@ from tocsin.application.revocations import Revocations
 from tocsin.application.streams import Streams
 from tocsin.application.templates import Templates
 from tocsin.application.web_push import WebPush
+from tocsin.rest.limits import RequestLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class Uses:
     templates: Templates
     channels: Channels
     streams: Streams
+    limits: RequestLimits
     revocations: Revocations
     is_accepting: Callable[[], bool]
     allow_origin: Callable[[str, str, str], bool]
