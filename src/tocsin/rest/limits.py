@@ -44,8 +44,11 @@ class Bucket:
         self._policy = (b"ratelimit-policy", b'"%b";q=%d;w=%d' % (self._name, rate.count, math.ceil(rate.period_s)))
 
     def spend(self, who: UserId) -> None:
-        """Count one request, or raise RateLimited."""
-        self._limit.spend(who)
+        """Count one request, or raise Exceeded."""
+        try:
+            self._limit.spend(who)
+        except RateLimited as error:
+            raise Exceeded("too many requests", self.headers(who), retry_after_s=error.retry_after_s) from None
 
     def headers(self, who: UserId) -> RawHeaders:
         """Return the policy, and how many requests are left until it is whole again."""
@@ -102,18 +105,15 @@ class RequestLimits:
             Exceeded: It is one too many.
         """
         if principal is not None and "publish" in principal.scopes:
-            return self._take(self._publisher, principal.user_id)
+            self._publisher.spend(principal.user_id)
+            return self._publisher.headers(principal.user_id)
         address = self._address_of(scope)
-        headers = [] if address is None else self._take(self._address, address)
-        return headers if principal is None else self._take(self._user, principal.user_id)
-
-    @staticmethod
-    def _take(bucket: Bucket, who: UserId) -> RawHeaders:
-        try:
-            bucket.spend(who)
-        except RateLimited as error:
-            raise Exceeded("too many requests", bucket.headers(who), retry_after_s=error.retry_after_s) from None
-        return bucket.headers(who)
+        if address is not None:
+            self._address.spend(address)
+        if principal is not None:
+            self._user.spend(principal.user_id)
+            return self._user.headers(principal.user_id)
+        return [] if address is None else self._address.headers(address)
 
     def _address_of(self, scope: Scope) -> UserId | None:
         """Return whom a request counts for; None: a proxy or the operator, on a trusted address."""
