@@ -26,7 +26,8 @@ from tocsin.rest.problems import (
 
 _log = logging.getLogger(__name__)
 
-_NOTHING = b"default-src 'none'; frame-ancestors 'none'"
+# What default-src does not cover: forms, the base of links, who may frame it.
+_NOTHING = b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _PREFLIGHT = {
     "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
     "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key",
