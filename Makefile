@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo softfactory test check audit bench docs lock clean
+.PHONY: help demo softfactory test check audit bench fuzz docs lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 13
@@ -21,6 +21,9 @@ audit: ## Known vulnerabilities of the dependencies (needs the network)
 
 bench: ## Tocsin and its peers, one run; ARGS="--quick" for a minute's look
 	@scripts/bench $(ARGS)
+
+fuzz: ## Fuzz what reads bytes of strangers; ARGS="--minutes 10" for each target
+	@scripts/fuzz $(ARGS)
 
 docs: ## Build the documentation into build/docs
 	@scripts/docs

@@ -104,8 +104,9 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
             # With a limit of 0 the loop writes to the kernel at once, and pause_writing
             # tells exactly when the kernel takes no more. TLS has records to fill first.
             transport.set_write_buffer_limits(high=0)
-        if transport.get_write_buffer_size():
-            # Left from an HTTP answer; its own protocol was told, and nobody will be told again.
+        if transport.get_write_buffer_size() > transport.get_write_buffer_limits()[1]:
+            # Left from an HTTP answer; its own protocol was told, and nobody will be told again. Less than
+            # that, as TLS leaves behind its handshake, is no pause: nobody would be told of its end.
             self.pause_writing()
         self._connections.add(self)
         if self._is_probe:
@@ -195,6 +196,11 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
     def is_stalled(self) -> bool:
         """The kernel takes nothing more for this client now."""
         return self._outbox is not None
+
+    @property
+    def queued(self) -> int:
+        """Bytes that the kernel has not taken."""
+        return 0 if self._outbox is None else self._outbox.size + self._tcp.get_write_buffer_size()
 
     def send(self, packet: EncodedPacket, ephemeral: bool = False) -> bool:
         """Send at once when nothing waits, else in order; False when dropped or closed."""

@@ -31,6 +31,7 @@ from tocsin.domain.errors import Invalid, KeyUnknown, PayloadTooBig, TocsinError
 from tocsin.domain.principal import Principal
 from tocsin.engine import TimerWheel
 from tocsin.rest.problems import Malformed, RequestTimeout, UnsupportedMediaType, problem_response
+from tocsin.rest.requests import ROUTE
 
 MAX_BODY = 1_000_000
 BODY_DEADLINE_S = 30
@@ -88,6 +89,7 @@ class Endpoint(APIRoute):
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             request = Incoming(scope)
+            scope[ROUTE] = path
             try:
                 request.content = await read_body(scope, receive)
                 try:
@@ -97,6 +99,7 @@ class Endpoint(APIRoute):
                     arguments = {name: read(request) for name, read in readers}
                 response = await endpoint(**arguments)
             except TocsinError as error:
+                scope["app"].requests.refusals[error.code] += 1
                 response = problem_response(error)
             except ClientDisconnect:
                 return
