@@ -25,6 +25,7 @@ from tocsin.rest import (
     metrics,
     notifications,
     preferences,
+    sessions,
     streams,
     templates,
     trace,
@@ -52,6 +53,7 @@ _API = (
     "/api/templates",
     "/api/chat/",
     "/api/e2ee/",
+    "/api/sessions/",
     "/api/stream/",
     "/api/fcm/",
     "/api/webpush/",
@@ -70,7 +72,7 @@ _API = (
 _API_BELOW = tuple(f"{path.rstrip('/')}/" for path in _API)
 _ROUTED = (
     *(notifications, preferences, templates, trace, jobs, channels, chat),
-    *(e2ee, events, streams, fcm, web_push, health, metrics),
+    *(e2ee, events, sessions, streams, fcm, web_push, health, metrics),
 )
 _PAGES = ("/", "/docs", "/openapi.json")
 _FILES = ("/js/", "/docs/")
