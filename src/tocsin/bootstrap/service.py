@@ -18,7 +18,7 @@ from tocsin.application.rate_limits import RateLimits
 from tocsin.application.relay import Relay
 from tocsin.application.retention import Retention
 from tocsin.application.timekeeper import Timekeeper
-from tocsin.bootstrap.core import Core, StartError, loop_factory
+from tocsin.bootstrap.core import Core, StartError, loop_factory, open_insight
 from tocsin.bridge import Bridge
 from tocsin.domain.ladder import Ladders
 from tocsin.domain.rate import parse_rate
@@ -79,6 +79,7 @@ class Service(Core):
             allow_origin=allow_origin,
             trusted_proxies=settings.trusted_proxies,
         )
+        self.insight = open_insight(self)
         self.realtime = Realtime(
             self.engine,
             tokens=self.tokens,
@@ -93,7 +94,10 @@ class Service(Core):
             limits=RateLimits(parse_rate(settings.limit_user_events), is_shared=settings.redis_url is not None),
             host_threads=settings.host_threads,
             user_connections=settings.limit_user_connections,
+            witness=self.insight.witness,
+            nodes=self.insight.nodes,
         )
+        self.insight.watch(self.realtime)
         self.relay = Relay(
             self.deliveries,
             [*self.routes, self.channel_route],
@@ -113,7 +117,7 @@ class Service(Core):
                 presence=self.presence,
                 devices=self.devices,
                 web_push=self.web_push,
-                deliveries=self.deliveries,
+                insight=self.insight,
                 fan_out=self.fan_out,
                 preferences=self.preferences,
                 templates=self.templates,

@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from tocsin.application.streams import Streams
+from tocsin.application.witness import NAMESPACE as WITNESSED
+from tocsin.application.witness import Witness
 from tocsin.domain.events import NAMESPACES
 from tocsin.domain.timestamp import iso
 from tocsin.engine import Socket
@@ -34,12 +36,17 @@ class Reauth(Arguments):
     token: str
 
 
-def register(events: ClientEvents, streams: Streams, resumer: Resumer, authenticator: Authenticator) -> None:
+def register(
+    events: ClientEvents, streams: Streams, resumer: Resumer, authenticator: Authenticator, witness: Witness
+) -> None:
     """Let every namespace that has a stream take the control events."""
 
     def ack(socket: Socket, given: Ack) -> Result:
         stream: LiveStream = socket.data
-        streams.ack(stream.key, min(given.seq, stream.head))
+        seq = min(given.seq, stream.head)
+        streams.ack(stream.key, seq)
+        if socket.namespace == WITNESSED:
+            witness.acked(socket.id, seq)
         return None
 
     def replay(socket: Socket, given: Replay) -> Result:

@@ -14,6 +14,7 @@ from typing import Any
 
 from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
+from tocsin.application.nodes import Nodes
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store, TokenVerifier
 from tocsin.application.presence import Presence
@@ -21,6 +22,8 @@ from tocsin.application.rate_limits import RateLimits
 from tocsin.application.shared_limits import SharedLimits
 from tocsin.application.streams import Streams
 from tocsin.application.typing import Typing
+from tocsin.application.witness import NAMESPACE as WITNESSED
+from tocsin.application.witness import Witness
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.events import HOST_TAKES, NAMESPACES, check_host_event, check_namespace
 from tocsin.domain.rate import Rate
@@ -61,6 +64,8 @@ class Realtime:
         limits: How often a user may send each client event.
         host_threads: Sync handlers of the host that run at a time.
         user_connections: Connections that one user may hold at a time.
+        witness: Remembers sessions for the trace.
+        nodes: Asks this node and the others what they see.
         sweep_s: Seconds between looks for what other processes committed.
     """
 
@@ -80,6 +85,8 @@ class Realtime:
         limits: RateLimits,
         host_threads: int,
         user_connections: int = USER_CONNECTIONS,
+        witness: Witness | None = None,
+        nodes: Nodes | None = None,
         sweep_s: float = SWEEP_S,
     ) -> None:
         self._engine = engine
@@ -98,7 +105,9 @@ class Realtime:
             tokens, self._wheel, user_connections=user_connections, on_came=self._on_came, on_left=self._on_left
         )
         self._live = LiveStreams(engine, store, sweep_s=sweep_s)
-        self._resumer = Resumer(self._live, store, bus.heard)
+        self._witness = witness = Witness() if witness is None else witness
+        self._nodes = Nodes(bus, is_shared=False) if nodes is None else nodes
+        self._resumer = Resumer(self._live, store, bus.heard, witness)
         self._bus = bus
         bus.subscribe(self._on_events, self._on_ephemeral, self._on_wake, self._on_gap)
         for namespace in NAMESPACES:
@@ -106,7 +115,7 @@ class Realtime:
             engine.on_ready(namespace)(self._on_ready)
             engine.on_disconnect(namespace)(self._on_disconnect)
         engine.on_connection_closed(self._on_connection_closed)
-        control.register(self._events, streams, self._resumer, self._authenticator)
+        control.register(self._events, streams, self._resumer, self._authenticator, witness)
         notification_events.register(self._events, notifications)
         chat_events.register(self._events, chat, typing)
         presence_events.register(self._events, presence)
@@ -189,6 +198,7 @@ class Realtime:
         self._typing.stop()
         self._shared.stop()
         await self._presence.stop()
+        await self._nodes.stop()
         await self._resumer.stop()
         await self._live.stop()
         self._wheel.stop()
@@ -196,6 +206,10 @@ class Realtime:
     def is_online(self, user_id: UserId) -> bool:
         """Return whether a user holds a connection to this node."""
         return self._authenticator.is_connected(user_id)
+
+    def witnessed(self, notification_id: str, user_id: UserId, seq: int) -> dict[str, Any]:
+        """Return what this node has seen of one notification, as ``Witness.tell`` does."""
+        return self._witness.tell(notification_id, user_id, seq, self._live.head(StreamKey(user_id, WITNESSED)))
 
     @property
     def stats(self) -> dict[str, int]:
@@ -229,6 +243,7 @@ class Realtime:
         if not socket.connected:
             # What it was sent was too much for a client that does not read: it has left already.
             self._live.leave(socket, stream)
+            self._witness.left(socket.id, 0, "slow")
             return
         presence_events.greet(socket, self._presence)
 
@@ -246,7 +261,8 @@ class Realtime:
         self._presence.on_gap()
 
     def _on_ephemeral(self, user_id: UserId | None, namespace: str, event: str, payload: Any) -> None:
-        if not (self._presence.on_ephemeral(namespace, payload) or self._shared.on_ephemeral(namespace, payload)):
+        others = (self._presence, self._shared, self._nodes)
+        if not any(one.on_ephemeral(namespace, payload) for one in others):
             self._live.on_ephemeral(user_id, namespace, event, payload)
 
     def _on_came(self, user_id: UserId) -> None:
@@ -259,10 +275,12 @@ class Realtime:
         self._typing.forget(user_id)
         self._presence.left(user_id)
 
-    def _on_disconnect(self, socket: Socket, _reason: str) -> None:
+    def _on_disconnect(self, socket: Socket, reason: str) -> None:
         # The socket keeps its stream: what it asked for before it left may still wait for its turn.
         if isinstance(socket.data, LiveStream):
             self._live.leave(socket, socket.data)
+            if socket.namespace == WITNESSED:
+                self._witness.left(socket.id, socket.data.head, reason)
 
     def _on_connection_closed(self, connection: Connection, _reason: str) -> None:
         self._authenticator.on_connection_closed(connection)

@@ -173,6 +173,11 @@ class LiveStreams:
                 stream.catching_up = None
                 stream.forget_recent()
 
+    def head(self, key: StreamKey) -> int:
+        """Return up to where a room has been sent; 0 where nobody follows the stream here."""
+        stream = self._by_namespace[key.namespace].get(key.user_id)
+        return 0 if stream is None else stream.head
+
     def __len__(self) -> int:
         return sum(map(len, self._by_namespace.values()))
 
