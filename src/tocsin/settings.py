@@ -84,6 +84,9 @@ class Settings(BaseSettings):
         limit_user_devices: Devices for push that one user may have registered, and as many browsers.
         limit_address_connections: Connections one remote address may hold at a time; 0: no limit.
         drain_s: Seconds over which clients are sent away when the server stops.
+        metrics: Who may read ``/metrics`` without a token of the scope ``admin``: readers on this machine
+            (``loopback``), nobody (``token``), everybody (``open``); ``off``: there are none.
+        access_log: ``on`` logs a line for each answered request of the API.
         log_format: ``console`` for people, ``json`` for machines.
         log_level: Least level that is logged.
     """
@@ -143,6 +146,8 @@ class Settings(BaseSettings):
 
     # delivery.md gives clients 0 to 10 s to go, and the exit 30 s in all.
     drain_s: Annotated[float, Field(ge=0, le=20)] = 10.0
+    metrics: Literal["loopback", "token", "open", "off"] = "loopback"
+    access_log: Literal["off", "on"] = "off"
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -146,7 +146,7 @@ class Dispatch:
 
     async def _send(self, route: Route[Any], work: _Work, message: PushMessage, pending: Sequence[Any]) -> None:
         held = work.due.delivery
-        for target, outcome in zip(pending, await route.sender.send(message, pending), strict=True):
+        for target, outcome in zip(pending, await route.send(message, pending), strict=True):
             kind: str = outcome.kind
             if kind == "gone":
                 with suppress(TocsinError):  # the next one will be told the same

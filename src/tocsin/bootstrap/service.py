@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import socket
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from tocsin.application.relay import Relay
 from tocsin.application.retention import Retention
 from tocsin.application.timekeeper import Timekeeper
 from tocsin.bootstrap.core import Core, StartError, loop_factory, open_insight
+from tocsin.bootstrap.metrics import open_metrics
 from tocsin.bridge import Bridge
 from tocsin.domain.ladder import Ladders
 from tocsin.domain.rate import parse_rate
@@ -57,6 +59,7 @@ class Service(Core):
     Attributes:
         engine: The Socket.IO server, for host handlers and counters.
         rest: The FastAPI application, for more routes.
+        metrics: The numbers of the server: ``service.metrics.read()``.
         app: The ASGI application, for any server; under uvicorn ``ws=service.engine.websocket_protocol``
             makes WebSockets cheaper.
         seat: Of one of several processes on a port, which ``tocsin serve`` supervises; None: it is alone.
@@ -125,9 +128,13 @@ class Service(Core):
                 streams=self.streams,
                 is_accepting=lambda: self.is_accepting,
                 allow_origin=allow_origin,
+                expose=lambda accept: self.metrics.expose(accept),  # noqa: PLW0108 there are none yet
+                metrics_access=settings.metrics,
             ),
             self.engine.proxies,
         )
+        self._committed: Counter[str] = Counter()
+        self.metrics = open_metrics(self, self._committed)
         self.app = self.asgi()
         self.is_accepting = False
         self.seat: Seat | None = None
@@ -193,9 +200,11 @@ class Service(Core):
         self.relay.start()
         self.fan_out.start()
         self.timekeeper.start()
+        await self.metrics.start(None if self.seat is None else (self.seat.folder, self.seat.number))
         self.is_accepting = True
 
     def _pass_on(self, events: Sequence[StreamEvent]) -> None:
+        self._committed.update([event.namespace for event in events])
         self.bus.publish(events)
         self.relay.on_events(events)
         self.timekeeper.on_events(events)
@@ -219,6 +228,7 @@ class Service(Core):
     async def stop(self) -> None:
         """Commit what was accepted and close; ``start`` may follow in a new Service only."""
         self.is_accepting = False
+        await self.metrics.stop()
         await self.engine.close()
         self.rest.wheel.stop()
         await self.realtime.stop()

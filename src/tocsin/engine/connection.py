@@ -255,6 +255,7 @@ class Connection(Session):
             self._handle(handler, socket, args, packet.id, size)
 
     def _handle(self, handler: Handler, socket: Socket, args: list[Any], id_: int | None, size: int) -> None:
+        socket.ns.received += 1
         if not handler.min_args <= len(args) <= handler.max_args:
             self._answer(socket, id_, INVALID)
         elif handler.is_async or self._unstarted:

@@ -224,10 +224,12 @@ class SocketServer(EngineServer):
             for socket in tuple(members):
                 if socket is not skip and socket.send(packet, ephemeral):
                     reached += 1
+            ns.sent += reached
             return reached
         for socket in tuple(members):
             if socket is not skip and socket.defer(packet, ephemeral):
                 reached += 1
+        ns.sent += reached
         return reached
 
     @property

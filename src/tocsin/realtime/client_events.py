@@ -5,6 +5,7 @@ Which events a namespace takes is told by the module of the namespace; what
 fails otherwise, and events that nobody takes, the engine answers.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
@@ -74,11 +75,15 @@ class ClientEvents:
     Args:
         server: The engine that the events come from.
         limits: Rates of the events; one that is refused for its rate is not looked at.
+
+    Attributes:
+        refusals: Events that were refused since the start, by code.
     """
 
     def __init__(self, server: SocketServer, limits: RateLimits) -> None:
         self._server = server
         self._limits = limits
+        self.refusals: Counter[str] = Counter()
 
     def take(self, namespace: str, event: str, model: type[ArgumentsT], use: Use[ArgumentsT]) -> None:
         """Register a client event whose use never waits; it runs inline, with no task."""
@@ -89,6 +94,7 @@ class ClientEvents:
                 limit.spend(socket.connection.data.user_id)
                 return {"ok": True, **(use(socket, parse_arguments(model, args)) or {})}
             except TocsinError as error:
+                self.refusals[error.code] += 1
                 raise refusal_of(error) from None
 
         self._server.on(event, namespace=namespace)(handle)
@@ -110,6 +116,7 @@ class ClientEvents:
                 limit.spend(socket.connection.data.user_id)
                 return await use(socket, args)
             except TocsinError as error:
+                self.refusals[error.code] += 1
                 raise refusal_of(error) from None
 
         self._server.on(event, namespace=namespace)(handle)

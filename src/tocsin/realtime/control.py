@@ -44,6 +44,7 @@ def register(
     def ack(socket: Socket, given: Ack) -> Result:
         stream: LiveStream = socket.data
         seq = min(given.seq, stream.head)
+        stream.acked = max(stream.acked, seq)
         streams.ack(stream.key, seq)
         if socket.namespace == WITNESSED:
             witness.acked(socket.id, seq)

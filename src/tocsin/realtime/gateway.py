@@ -9,6 +9,7 @@ the namespaces, and in ``host_events`` where the host decides.
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -67,6 +68,9 @@ class Realtime:
         witness: Remembers sessions for the trace.
         nodes: Asks this node and the others what they see.
         sweep_s: Seconds between looks for what other processes committed.
+
+    Attributes:
+        connect_refusals: CONNECTs that were refused since the start, by code.
     """
 
     def __init__(
@@ -90,6 +94,7 @@ class Realtime:
         sweep_s: float = SWEEP_S,
     ) -> None:
         self._engine = engine
+        self.connect_refusals: Counter[str] = Counter()
         self._wheel = TimerWheel()
         self._limits = limits
         self._shared = SharedLimits(limits, bus)
@@ -218,9 +223,28 @@ class Realtime:
             "users": self._authenticator.users,
             "streams": len(self._live),
             "replays": self._resumer.replays,
-            "resyncs": self._resumer.resyncs + self._live.resyncs,
+            "resyncs": self.resyncs.total(),
             "repairs": self._live.repairs,
         }
+
+    @property
+    def resyncs(self) -> Counter[str]:
+        """Return how often clients were told to fetch anew since the start, by reason."""
+        return self._resumer.resyncs + self._live.resyncs
+
+    @property
+    def replayed(self) -> Counter[str]:
+        """Return how many events were sent from the log to who came back, by namespace."""
+        return self._resumer.replayed
+
+    @property
+    def event_refusals(self) -> Counter[str]:
+        """Return how many client events were refused since the start, by code."""
+        return self._events.refusals
+
+    def lags(self) -> dict[str, tuple[int, int, int]]:
+        """Return how far acks are behind; see ``LiveStreams.lags``."""
+        return self._live.lags()
 
     def _on_connect(self, socket: Socket, auth: dict[str, Any]) -> None:
         try:
@@ -286,6 +310,7 @@ class Realtime:
         self._authenticator.on_connection_closed(connection)
 
     def _refused(self, socket: Socket, refusal: TocsinError) -> ConnectRefused:
+        self.connect_refusals[refusal.code] += 1
         told = self._telling.spend(self._told, time.monotonic())
         if told < 0.0:
             self._untold += 1

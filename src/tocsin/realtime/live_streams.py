@@ -11,7 +11,7 @@ single socket comes up to the head of its stream is ``resume``'s concern.
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -48,9 +48,11 @@ class LiveStream:
         recent: The last events up to the head, kept only while a socket catches up.
         wanted: How far the ordered read has to go; the read runs while it is above the head.
         has_news: The stream was told of since the ordered read last looked into the log.
+        acked: The highest seq that a client here said it has; 0 until one did.
     """
 
     __slots__ = (
+        "acked",
         "catching_up",
         "first_live",
         "has_news",
@@ -75,6 +77,7 @@ class LiveStream:
         self.recent_bytes = 0
         self.wanted = 0
         self.has_news = False
+        self.acked = 0
         self.repair: asyncio.Task[None] | None = None
 
     @property
@@ -130,7 +133,7 @@ class LiveStreams:
         self._hurry = asyncio.Event()
         self.epoch = ""
         self.repairs = 0
-        self.resyncs = 0
+        self.resyncs: Counter[str] = Counter()
 
     # Who follows what
 
@@ -180,6 +183,18 @@ class LiveStreams:
 
     def __len__(self) -> int:
         return sum(map(len, self._by_namespace.values()))
+
+    def lags(self) -> dict[str, tuple[int, int, int]]:
+        """
+        Return by namespace how many streams there are, and by how many events acks are behind: in all, and at most.
+
+        Streams whose clients never acked since they came count as not behind: stock clients do not ack.
+        """
+        found = {}
+        for namespace, streams in self._by_namespace.items():
+            behind = [max(stream.head - stream.acked, 0) for stream in streams.values() if stream.acked]
+            found[namespace] = (len(streams), sum(behind), max(behind, default=0))
+        return found
 
     def __iter__(self) -> Iterator[LiveStream]:
         for streams in self._by_namespace.values():
@@ -282,7 +297,7 @@ class LiveStreams:
             stream.wanted = 0
 
     def _resync_room(self, stream: LiveStream, reason: str, seq: int) -> None:
-        self.resyncs += 1
+        self.resyncs[reason] += 1
         stream.skip_to(seq)
         payload = {"reason": reason, "epoch": self.epoch, "seq": seq}
         self._server.emit("resync", payload, namespace=stream.key.namespace, room=stream.key.user_id)

@@ -11,6 +11,7 @@ the rest from the recent events and joins the room, in one turn of the loop.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -97,6 +98,11 @@ class Resumer:
         store: The log.
         heard: Returns once what other nodes publish to these users arrives here; see ``Bus.heard``.
         witness: Remembers who was brought up to date.
+
+    Attributes:
+        replays: Sockets that were behind and were sent the log, since the start.
+        replayed: Events that were sent again, by namespace.
+        resyncs: Sockets that could not be resumed, by reason.
     """
 
     def __init__(self, live: LiveStreams, store: Store, heard: Heard, witness: Witness) -> None:
@@ -110,7 +116,8 @@ class Resumer:
         self._replays: set[asyncio.Task[None]] = set()
         self._reads = asyncio.Semaphore(REPLAYS_AT_ONCE)
         self.replays = 0
-        self.resyncs = 0
+        self.replayed: Counter[str] = Counter()
+        self.resyncs: Counter[str] = Counter()
 
     def begin(self, socket: Socket, user_id: UserId, cursor: Cursor | None) -> LiveStream:
         """
@@ -212,7 +219,7 @@ class Resumer:
         reason = resync_reason(epoch, last_seq, head, self._live.epoch)
         if reason is None:
             return False
-        self.resyncs += 1
+        self.resyncs[reason] += 1
         catch_up.began = catch_up.after = head.seq
         if catch_up.stream.key.namespace == WITNESSED:
             self._witness.resynced(catch_up.socket.id, reason)
@@ -236,6 +243,7 @@ class Resumer:
                 return False
             for packet in packets:
                 socket.send(packet)
+            self.replayed[stream.key.namespace] += stream.head - catch_up.after
         self._live.settle(socket, stream)
         if stream.key.namespace == WITNESSED:
             self._witness.caught_up(socket.id, catch_up.began, stream.head)
@@ -282,6 +290,7 @@ class Resumer:
                 return
             packet = self._live.packet(event)
             catch_up.socket.send(packet)
+            self.replayed[event.namespace] += 1
             catch_up.after = event.seq
             unsent += len(packet.text)
             if unsent >= SEND_BYTES:

@@ -1,7 +1,8 @@
 """What the routes call: use-cases and ports, handed over by ``bootstrap``."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from tocsin.application.activity import Activity
 from tocsin.application.channels import Channels
@@ -27,6 +28,8 @@ class Uses:
     Attributes:
         is_accepting: False from the first moment of a drain.
         allow_origin: ``(origin, scheme, host)``: may this page call? One rule for REST, polling and sockets.
+        expose: Returns the metrics as text and its media type, as the ``Accept`` given wants them.
+        metrics_access: Who may read them.
     """
 
     store: Store
@@ -47,3 +50,5 @@ class Uses:
     streams: Streams
     is_accepting: Callable[[], bool]
     allow_origin: Callable[[str, str, str], bool]
+    expose: Callable[[str], Awaitable[tuple[bytes, str]]]
+    metrics_access: Literal["loopback", "token", "open", "off"]

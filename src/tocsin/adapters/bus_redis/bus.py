@@ -24,6 +24,7 @@ from tocsin.adapters.bus_redis.link import RedisLink
 from tocsin.adapters.bus_redis.outbox import Waiting
 from tocsin.adapters.bus_redis.places import open_places
 from tocsin.adapters.bus_redis.routes import Routes
+from tocsin.application.meters import Histogram
 from tocsin.application.ports import OnEphemeral, OnEvents, OnGap, OnWake
 from tocsin.domain.stream import StreamEvent, StreamKey
 from tocsin.domain.user_id import UserId
@@ -100,6 +101,11 @@ class RedisBus:
             "deaf": self._routes.deafnesses,
             **{f"dropped_{reason}": count for reason, count in self.dropped.items()},
         }
+
+    @property
+    def echoes(self) -> Histogram:
+        """Seconds that a message of this node takes to come back through Redis, measured every few seconds."""
+        return self._routes.echoes
 
     # The port
 

@@ -15,7 +15,7 @@ from tocsin.adapters import failpoint
 from tocsin.adapters.sql import acks as acks_of_clients
 from tocsin.adapters.sql import chat, deliveries, devices, e2ee, idempotency, inbox_clock, streams, web_push, writes
 from tocsin.adapters.sql.dialects import pair
-from tocsin.adapters.sql.group_commit import GroupCommit, Operation
+from tocsin.adapters.sql.group_commit import CommitMeters, GroupCommit, Operation
 from tocsin.adapters.sql.idempotency import KEPT_MS, perform_once, unchanged
 from tocsin.adapters.sql.inbox_store import SqlInbox
 from tocsin.adapters.sql.readers import HeadReader, OpenReader, Readers
@@ -66,6 +66,9 @@ class SqlStore(SqlInbox):
     Args:
         clock: Milliseconds since 1970, for stamps and expiry.
         lang: The language of what the server words itself, where a user has not said another.
+
+    Attributes:
+        commits: Counts what is written.
     """
 
     epoch: str
@@ -76,6 +79,7 @@ class SqlStore(SqlInbox):
         self._clock = clock
         self.epoch = ""
         self.on_commit = _nobody
+        self.commits = CommitMeters()
         self._writing: Writing | None = None
         not_started = _NotStarted()
         self._writer = cast("GroupCommit", not_started)
@@ -86,7 +90,8 @@ class SqlStore(SqlInbox):
     async def start(self) -> None:
         """Bring the schema up to date, then open the database."""
         writing = self._writing = await asyncio.to_thread(self._open_writer)
-        self._writer = GroupCommit(writing, self._pass_on, self._clock, failpoint.from_environment())
+        failpoints = failpoint.from_environment()
+        self._writer = GroupCommit(writing, self._pass_on, self._clock, failpoints, self.commits)
         self._readers = Readers(self._open_reader, self._refusal)
         self._heads = HeadReader(self._readers, self._read_heads)
         try:
