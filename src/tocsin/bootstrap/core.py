@@ -22,6 +22,7 @@ from tocsin.adapters.sql.preferences import SqlPreferences
 from tocsin.adapters.sql.store import SqlStore
 from tocsin.adapters.sql.words import SqlTemplates
 from tocsin.application.activity import Activity
+from tocsin.application.admin import Admin
 from tocsin.application.chat import Chat
 from tocsin.application.devices import Devices
 from tocsin.application.e2ee import Encryption
@@ -195,7 +196,8 @@ def open_insight(core: Core) -> Insight:
     """Return what an operator sees of a server and its siblings."""
     assert isinstance(core.store, SqlStore), "all stores that can be opened are"
     nodes = Nodes(core.bus, is_shared=core.settings.redis_url is not None)
-    return Insight(SqlJourneys(core.store), Ladders(core.settings.push_ladder), nodes)
+    admin = Admin(nodes, core.store, core.notifications, core.presence)
+    return Insight(SqlJourneys(core.store), Ladders(core.settings.push_ladder), nodes, admin)
 
 
 def _open_store(database_url: str, lang: Lang = "en") -> SqlStore:

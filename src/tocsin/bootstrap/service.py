@@ -20,11 +20,13 @@ from tocsin.application.relay import Relay
 from tocsin.application.retention import Retention
 from tocsin.application.timekeeper import Timekeeper
 from tocsin.bootstrap.core import Core, StartError, loop_factory, open_insight
+from tocsin.bootstrap.figures import figures
 from tocsin.bootstrap.metrics import open_metrics
 from tocsin.bridge import Bridge
 from tocsin.domain.ladder import Ladders
 from tocsin.domain.rate import parse_rate
 from tocsin.domain.stream import StreamEvent
+from tocsin.domain.timestamp import now_ms
 from tocsin.domain.user_id import UserId
 from tocsin.engine import Limits, SocketServer
 from tocsin.engine.origins import allow_list
@@ -83,6 +85,7 @@ class Service(Core):
             trusted_proxies=settings.trusted_proxies,
         )
         self.insight = open_insight(self)
+        started_at = now_ms()
         self.realtime = Realtime(
             self.engine,
             tokens=self.tokens,
@@ -101,6 +104,7 @@ class Service(Core):
             nodes=self.insight.nodes,
         )
         self.insight.watch(self.realtime)
+        self.insight.nodes.answer("figures", lambda _: figures(self.metrics.read, self.realtime, started_at))
         self.relay = Relay(
             self.deliveries,
             [*self.routes, self.channel_route],

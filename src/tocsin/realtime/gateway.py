@@ -15,6 +15,7 @@ from typing import Any
 
 from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
+from tocsin.application.meters import Histogram
 from tocsin.application.nodes import Nodes
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store, TokenVerifier
@@ -29,6 +30,7 @@ from tocsin.domain.errors import TocsinError
 from tocsin.domain.events import HOST_TAKES, NAMESPACES, check_host_event, check_namespace
 from tocsin.domain.rate import Rate
 from tocsin.domain.stream import StreamEvent, StreamKey
+from tocsin.domain.timestamp import now_ms
 from tocsin.domain.user_id import UserId
 from tocsin.engine import Connection, ConnectRefused, Socket, SocketServer, TimerWheel
 from tocsin.engine.limits import Pace
@@ -43,6 +45,7 @@ from tocsin.realtime.drain import ANSWERS_S, DRAIN_S, drain
 from tocsin.realtime.host_events import HostEvents, HostFunction, find_rate
 from tocsin.realtime.live_streams import SWEEP_S, LiveStream, LiveStreams
 from tocsin.realtime.resume import Cursor, Resumer, parse_cursor
+from tocsin.realtime.sessions import Sessions
 
 FORGET_IDLE_S = 60.0
 # Whoever has no token decides how many refusals there are: the log tells of a few.
@@ -70,6 +73,9 @@ class Realtime:
         sweep_s: Seconds between looks for what other processes committed.
 
     Attributes:
+        sessions: The connections, for operators.
+        reach: Seconds from the transaction of an event to its sockets here.
+        acks: Seconds from the same to the first ack.
         connect_refusals: CONNECTs that were refused since the start, by code.
     """
 
@@ -109,8 +115,10 @@ class Realtime:
         self._authenticator = Authenticator(
             tokens, self._wheel, user_connections=user_connections, on_came=self._on_came, on_left=self._on_left
         )
+        self.sessions = Sessions(self._authenticator)
         self._live = LiveStreams(engine, store, sweep_s=sweep_s)
         self._witness = witness = Witness() if witness is None else witness
+        self.reach, self.acks = Histogram(), Histogram()
         self._nodes = Nodes(bus, is_shared=False) if nodes is None else nodes
         self._resumer = Resumer(self._live, store, bus.heard, witness)
         self._bus = bus
@@ -120,7 +128,7 @@ class Realtime:
             engine.on_ready(namespace)(self._on_ready)
             engine.on_disconnect(namespace)(self._on_disconnect)
         engine.on_connection_closed(self._on_connection_closed)
-        control.register(self._events, streams, self._resumer, self._authenticator, witness)
+        control.register(self._events, streams, self._resumer, self._authenticator, witness=witness, delays=self.acks)
         notification_events.register(self._events, notifications)
         chat_events.register(self._events, chat, typing)
         presence_events.register(self._events, presence)
@@ -273,6 +281,8 @@ class Realtime:
 
     def _on_events(self, events: Sequence[StreamEvent]) -> None:
         self._live.on_events(events)
+        # Of the last one of a commit: a clock a commit costs nothing, one an event would.
+        self.reach.observe(max(0, now_ms() - events[-1].created_at) / 1_000)
         self._presence.on_events(events)
         self._typing.on_events(events)
 

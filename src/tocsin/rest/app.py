@@ -14,6 +14,7 @@ from tocsin import __version__
 from tocsin.engine import TimerWheel
 from tocsin.engine.proxies import TrustedProxies
 from tocsin.rest import (
+    admin,
     channels,
     chat,
     e2ee,
@@ -53,6 +54,7 @@ _API = (
     "/api/stream/",
     "/api/fcm/",
     "/api/webpush/",
+    "/api/admin/",
     "/js/websocket.js",
     "/js/push.js",
     "/js/chat.js",
@@ -68,7 +70,7 @@ _API = (
 _API_BELOW = tuple(f"{path.rstrip('/')}/" for path in _API)
 _ROUTED = (
     *(notifications, preferences, templates, trace, jobs, channels, chat),
-    *(e2ee, events, streams, fcm, web_push, health, metrics),
+    *(e2ee, events, streams, fcm, web_push, admin, health, metrics),
 )
 _PAGES = ("/", "/docs", "/openapi.json")
 _FILES = ("/js/", "/docs/")
