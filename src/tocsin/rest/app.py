@@ -63,6 +63,7 @@ _API = (
     "/js/e2ee.js",
     "/js/e2ee.wasm",
     "/tocsin-sw.js",
+    "/tocsin/admin",
     "/healthz",
     "/readyz",
     "/metrics",
