@@ -283,7 +283,7 @@ def test_trace_tells_why(run):
     told = run("trace", made)
     as_json = orjson.loads(run("trace", made, "--json").stdout)
 
-    assert "No: no session is known to have been sent it; nothing is pushed: the priority low has no" in told.stdout
+    assert "Not that anybody knows: no device has acknowledged it; nothing is pushed: the priority low" in told.stdout
     assert "stored as number 1 of the user's stream" in told.stdout
     assert "known to the servers alone" in told.stdout
     assert "secret words" not in told.stdout

@@ -12,21 +12,26 @@ _SENT = frozenset({"live", "replayed"})
 
 
 def verdict(
-    record: Record, sessions: Sequence[Mapping[str, Any]], rungs: tuple[Rung, ...], *, acked: bool | None, now: int
+    record: Record,
+    sessions: Sequence[Mapping[str, Any]] | None,
+    rungs: tuple[Rung, ...],
+    *,
+    acked: bool | None,
+    now: int,
 ) -> str:
     """
     Return the sentence; the strongest proof counts.
 
     Args:
         record: What is stored.
-        sessions: What the nodes have seen, as ``Witness.tell`` says.
+        sessions: What the nodes have seen, as ``Witness.tell`` says; None: they were not asked.
         rungs: Of its ladder.
         acked: Whether any device has acknowledged it; None: its place in the stream is not known.
         now: In milliseconds since 1970.
     """
     if record.scheduled is not None:
         return f"Not yet: it is to be delivered at {iso(record.scheduled.due_at)}."
-    return _proof(record, sessions, acked=acked) or _hindrance(record, now) or _silence(record, sessions, rungs)
+    return _proof(record, sessions or (), acked=acked) or _hindrance(record, now) or _silence(record, sessions, rungs)
 
 
 def _proof(record: Record, sessions: Sequence[Mapping[str, Any]], *, acked: bool | None) -> str | None:
@@ -65,16 +70,18 @@ def _hindrance(record: Record, now: int) -> str | None:
     return None
 
 
-def _silence(record: Record, sessions: Sequence[Mapping[str, Any]], rungs: tuple[Rung, ...]) -> str:
+def _silence(record: Record, sessions: Sequence[Mapping[str, Any]] | None, rungs: tuple[Rung, ...]) -> str:
     pushed = _pushed(record, rungs)
     if any(one.outcome == "sent" for one in record.attempts):
         return f"Probably: {pushed}, but no device has said that it showed it."
-    sent = sum(one["how"] in _SENT for one in sessions)
+    sent = sum(one["how"] in _SENT for one in sessions or ())
     if sent:
         which = "a session" if sent == 1 else f"{sent} sessions"
         return f"Perhaps: it was sent to {which}, none of which has acknowledged it; {pushed}."
     if record.notification is None:
         return "Not known: it is gone, and nothing tells whether any device had it."
+    if sessions is None:
+        return f"Not that anybody knows: no device has acknowledged it; {pushed}. It waits in the inbox."
     return f"No: no session is known to have been sent it; {pushed}. It waits in the inbox."
 
 

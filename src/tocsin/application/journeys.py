@@ -19,6 +19,7 @@ from tocsin.domain.timestamp import iso, now_ms
 from tocsin.domain.user_id import UserId
 
 MAX_FOUND = 200
+MAX_ANSWER_MS = 60_000
 
 Witnessed = Mapping[str, Mapping[str, Any]]
 """What each node has seen, by its name; see ``Witness.tell``."""
@@ -72,7 +73,7 @@ class Journeys:
         rungs = self._ladders.of(record.said("category"), record.said("priority") or "normal")
         steps = [
             *words.of_origin(record),
-            *(step for node, told in seen.items() for step in _asked_for(node, told)),
+            *(step for node, told in seen.items() for step in _asked_for(node, told, record.created_at)),
             *words.of_inbox(record),
             *(step for node, told in seen.items() for step in _sessions(node, told, record)),
             *words.of_ladder(record, rungs, now - KEPT_MS),
@@ -85,7 +86,7 @@ class Journeys:
         steps.sort(key=lambda step: (step.at is None, step.at or 0))
         return Journey(
             record=record,
-            verdict=verdict(record, sessions, rungs, acked=acked, now=now),
+            verdict=verdict(record, sessions if self._ask_nodes else None, rungs, acked=acked, now=now),
             state=_state(record, now),
             acked=acked,
             timeline=steps,
@@ -106,13 +107,18 @@ class Journeys:
         return await self._store.search(user_id, since=since, until=until, text=text, limit=limit)
 
 
-def _asked_for(node: str, told: Mapping[str, Any]) -> Iterator[Step]:
+def _asked_for(node: str, told: Mapping[str, Any], created_at: int | None) -> Iterator[Step]:
     for place, one in enumerate(told["created"]):
+        # It is noted when it is answered.
+        is_first = not place and created_at is not None and one["at"] - created_at < MAX_ANSWER_MS
         again = (
-            "asked for again, under the same idempotency key, so that nothing new was made" if place else "asked for"
+            "asked for again, under the same idempotency key, so that nothing new was made"
+            if not is_first
+            else "asked for"
         )
         text = f"{again} by {one['by']} (scope {' '.join(one['scopes'])})"
-        yield Step(at=one["at"], channel="inbox", kind="asked", text=text, node=node)
+        at = created_at if is_first else one["at"]
+        yield Step(at=at, channel="inbox", kind="asked", text=text, node=node)
 
 
 _HOW = {

@@ -33,6 +33,10 @@ export const time = (instant: string): string => TIME.format(new Date(instant));
 /** The time of day with milliseconds: steps of one instant are told apart. */
 export const exact = (instant: string): string => `${time(instant)}.${instant.slice(20, 23)}`;
 
+/** A sentence of the server with its instants in the operator's zone. */
+export const local = (text: string): string =>
+  text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (instant) => `${day(instant)} ${time(instant)}`);
+
 /** How long ago, roughly. */
 export function ago(instant: string, now = Date.now()): string {
   const seconds = Math.max(0, Math.round((now - Date.parse(instant)) / 1_000));

@@ -55,9 +55,9 @@ function plots(history: History, only: string | undefined): TemplateResult[] {
       "a second",
     ),
     plot("Request to answer", "s", percentiles("request"), "/api/notifications"),
-    plot("Commit", "s", percentiles("commit"), "from the first write of a transaction"),
-    plot("Commit to socket", "s", percentiles("reach"), "from the transaction's instant, this node's users"),
-    plot("Commit to ack", "s", percentiles("ack"), "clients ack at most once a second"),
+    plot("Commit", "s", percentiles("commit"), "of a transaction"),
+    plot("Commit to socket", "s", percentiles("reach"), "in its process"),
+    plot("Commit to ack", "s", percentiles("ack"), "acks come once a second"),
     plot(
       "Writes a transaction",
       "",

@@ -1,11 +1,12 @@
 /** A small plot of some series over the last minutes, as SVG: no canvas to blur, and colours from the style sheet. */
 
 import { html, svg, type TemplateResult } from "lit-html";
-import { KEPT, type Series } from "./figures.js";
+import type { Series } from "./figures.js";
 import { short, type Unit } from "./format.js";
 
 const WIDTH = 300;
 const HEIGHT = 84;
+const LEAST = 30;
 
 export interface Line {
   name: string;
@@ -36,16 +37,17 @@ export function plot(title: string, unit: Unit, lines: readonly Line[], hint: st
 
 const y = (share: number): number => 2 + (HEIGHT - 4) * (1 - share);
 
-/** One path, broken where there is no value; the newest look stands at the right edge. */
+/** One path, broken where there is no value; the newest look stands at the right edge, a minute fills it at least. */
 export function path(series: Series, top: number): string {
   let isDown = false;
+  const span = Math.max(series.length, LEAST) - 1;
   return series
     .map((value, index) => {
       if (value === null) {
         isDown = false;
         return "";
       }
-      const x = WIDTH - ((series.length - 1 - index) * WIDTH) / (KEPT - 1);
+      const x = WIDTH - ((series.length - 1 - index) * WIDTH) / span;
       const point = `${isDown ? "L" : "M"}${x.toFixed(1)} ${y(value / top).toFixed(1)}`;
       isDown = true;
       return point;

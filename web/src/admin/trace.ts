@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import { call, type Found, query, type Step, type Trace } from "./api.js";
-import { day, exact, time } from "./format.js";
+import { day, exact, local, time } from "./format.js";
 import { attempt, type Page, traceLink, userLink, type View } from "./view.js";
 
 const MARKS: Record<string, string> = { read: "✓", seen: "✓", acked: "✓", arrived: "✓", planned: "…", not_acked: "?" };
@@ -103,7 +103,7 @@ function way(trace: Trace): TemplateResult {
         ${trace.created_at === null ? nothing : html` · ${day(trace.created_at)} ${exact(trace.created_at)}`}
       </p>
       <p class="hint"><code>${trace.notification_id}</code></p>
-      <p class=${`verdict ${tone(trace.verdict)}`} role="status">${trace.verdict}</p>
+      <p class=${`verdict ${tone(trace.verdict)}`} role="status">${local(trace.verdict)}</p>
     </header>
     <ol class="timeline">
       ${trace.timeline.map((step, index) => line(step, trace.timeline[index - 1]))}
@@ -113,7 +113,7 @@ function way(trace: Trace): TemplateResult {
         ? nothing
         : html`<h4>Not known</h4>
             <ul class="unknown">
-              ${trace.unknown.map((sentence) => html`<li>${sentence}</li>`)}
+              ${trace.unknown.map((sentence) => html`<li>${local(sentence)}</li>`)}
             </ul>`
     }
   </article>`;
@@ -129,7 +129,7 @@ function line(step: Step, before: Step | undefined): TemplateResult {
       ${isNewDay && step.at !== null ? html`<small>${day(step.at)}</small>` : nothing}</span
     >
     <span class="channel">${CHANNELS[step.channel] ?? step.channel}</span>
-    <span class="what">${step.is_bad ? html`<span class="visually-hidden">Not this way: </span>` : nothing}${step.text}${
+    <span class="what">${step.is_bad ? html`<span class="visually-hidden">Not this way: </span>` : nothing}${local(step.text)}${
       where === "" ? nothing : html`<small>${where}</small>`
     }</span>
   </li>`;
