@@ -20,7 +20,6 @@ from tocsin import __version__
 
 STATIC = Path(__file__).parent.parent / "static"
 DEMO = STATIC / "demo"
-_ADMIN = STATIC / "admin"
 
 ADMIN_PATH = "/tocsin/admin"
 PAGE_POLICY = (
@@ -55,14 +54,15 @@ def add_static_files(app: FastAPI) -> None:
     """Serve every folder of the static files but the pages' under its own name, the docs page and the dashboard."""
     app.router.routes.append(Route("/docs", _docs_page))
     app.router.routes.append(Route("/", _front))
+    admin = STATIC / "admin"
     # A host may have an /admin of its own: there the dashboard is at the longer path alone.
     for path in ("/admin", ADMIN_PATH):
         app.router.routes.append(Route(path, _dashboard))
-    app.router.routes.append(Mount(ADMIN_PATH, Revalidated(directory=_ADMIN, check_dir=False)))
+    app.router.routes.append(Mount(ADMIN_PATH, Revalidated(directory=admin, check_dir=False)))
     app.router.routes.append(Route("/tocsin-sw.js", _ServiceWorker(directory=STATIC / "js", check_dir=False).answer))
     app.router.routes.append(Route("/js/e2ee.wasm", _Compressed(directory=STATIC / "js", check_dir=False).answer))
     for child in sorted(STATIC.iterdir()) if STATIC.is_dir() else []:
-        if child.is_dir() and child not in {DEMO, _ADMIN}:
+        if child.is_dir() and child.name not in {DEMO.name, "admin"}:
             app.router.routes.append(Mount(f"/{child.name}", Revalidated(directory=child)))
 
 
@@ -120,7 +120,7 @@ def demo_page(path: Path) -> FileResponse:
 
 async def _dashboard(_: object) -> Response:
     """Answer the dashboard's page: anybody may have it, for it holds nothing; what it shows needs a token."""
-    path = _ADMIN / "index.html"
+    path = STATIC / "admin" / "index.html"
     if not path.is_file():
         raise HTTPException(404)
     return FileResponse(path, headers={"content-security-policy": PAGE_POLICY, "cache-control": "no-cache"})
