@@ -3,8 +3,9 @@
 from typing import Any, Protocol
 
 from tocsin.application.admin import MAX_ANSWER, Admin
+from tocsin.application.journey_sessions import Witnessed
 from tocsin.application.journey_store import JourneyStore
-from tocsin.application.journeys import Journeys, Witnessed
+from tocsin.application.journeys import Journeys
 from tocsin.application.nodes import Given, Nodes
 from tocsin.application.witness import Witness, is_testimony
 from tocsin.domain.errors import Invalid

@@ -5,24 +5,22 @@ What is stored comes from the database (``JourneyStore``), which session was the
 (``Witness``). What neither tells is said, too: a trace that guesses is worth nothing.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
+from tocsin.application import journey_sessions as sessions_told
 from tocsin.application import journey_words as words
+from tocsin.application.journey_sessions import Witnessed
 from tocsin.application.journey_store import JourneyStore
 from tocsin.application.journey_verdict import verdict
 from tocsin.domain.delivery import KEPT_MS
 from tocsin.domain.errors import Invalid
-from tocsin.domain.journey import Found, Journey, Record, Step
+from tocsin.domain.journey import Found, Journey, Record
 from tocsin.domain.ladder import Ladders
-from tocsin.domain.timestamp import iso, now_ms
+from tocsin.domain.timestamp import now_ms
 from tocsin.domain.user_id import UserId
 
 MAX_FOUND = 200
-MAX_ANSWER_MS = 60_000
 
-Witnessed = Mapping[str, Mapping[str, Any]]
-"""What each node has seen, by its name; see ``Witness.tell``."""
 AskNodes = Callable[[str, UserId, int], Awaitable[Witnessed]]
 
 _SERVERS_KNOW = (
@@ -73,16 +71,16 @@ class Journeys:
         rungs = self._ladders.of(record.said("category"), record.said("priority") or "normal")
         steps = [
             *words.of_origin(record),
-            *(step for node, told in seen.items() for step in _asked_for(node, told, record.created_at)),
+            *sessions_told.of_requests(seen, record.created_at),
             *words.of_inbox(record),
-            *(step for node, told in seen.items() for step in _sessions(node, told, record)),
+            *sessions_told.of_sessions(seen, record),
             *words.of_ladder(record, rungs, now - KEPT_MS),
         ]
         sessions = [one for told in seen.values() for one in told["sessions"]]
         acked = None if not record.seq else record.head.acked >= record.seq
         if any(one["acked_at"] is not None for one in sessions):
             acked = True
-        # Of one instant the order above is the order in which it happened.
+        # Stable: of one instant the order above is the order in which it happened.
         steps.sort(key=lambda step: (step.at is None, step.at or 0))
         return Journey(
             record=record,
@@ -107,66 +105,6 @@ class Journeys:
         return await self._store.search(user_id, since=since, until=until, text=text, limit=limit)
 
 
-def _asked_for(node: str, told: Mapping[str, Any], created_at: int | None) -> Iterator[Step]:
-    for place, one in enumerate(told["created"]):
-        # It is noted when it is answered.
-        is_first = not place and created_at is not None and one["at"] - created_at < MAX_ANSWER_MS
-        again = (
-            "asked for again, under the same idempotency key, so that nothing new was made"
-            if not is_first
-            else "asked for"
-        )
-        text = f"{again} by {one['by']} (scope {' '.join(one['scopes'])})"
-        at = created_at if is_first else one["at"]
-        yield Step(at=at, channel="inbox", kind="asked", text=text, node=node)
-
-
-_HOW = {
-    "live": "sent to a session that was connected",
-    "replayed": "sent from the log to a session that came back",
-    "had": "a session came back and said that it has it",
-    "refetch": "a session came back with a cursor that can't be resumed, and was told to fetch the inbox anew",
-    "before": "a session came later and keeps no cursor: what was before it sees in its list alone",
-    "waiting": "a session is being brought up to date, and has not been sent it yet",
-    "left": "a session left before it was sent it",
-}
-_BAD = frozenset({"before", "waiting", "left"})
-
-
-def _sessions(node: str, told: Mapping[str, Any], record: Record) -> Iterator[Step]:
-    created_at = record.created_at or 0
-    for one in told["sessions"]:
-        how, left_at = one["how"], one["left_at"]
-
-        def step(kind: str, text: str, at: int | None, *, is_bad: bool = False, session: str = one["id"]) -> Step:
-            return Step(at=at, channel="socket", kind=kind, text=text, target=session, node=node, is_bad=is_bad)
-
-        if left_at is not None and left_at < created_at:
-            continue
-        at = created_at if how == "live" else one["at"] or one["came_at"]
-        yield step(how, _HOW[how] + (f" ({one['resync']})" if how == "refetch" else ""), at, is_bad=how in _BAD)
-        if one["acked_at"] is not None:
-            yield step("acked", "that session acknowledged it: its page has shown it", one["acked_at"])
-        elif how in {"live", "replayed"}:
-            why = (
-                "that session has not acknowledged it: its page is in the background, or it never arrived"
-                if one["acks"]
-                else "that session acknowledges nothing, as stock Socket.IO clients do: whether it arrived is not known"
-            )
-            yield step("not_acked", why, None)
-        if left_at is not None:
-            yield step("left_later", f"that session ended ({one['left_reason']})", left_at)
-    if record.seq and created_at >= told["since"] and not any(_was_there(one, created_at) for one in told["sessions"]):
-        last = max((one["left_at"] for one in told["sessions"] if one["left_at"] is not None), default=None)
-        text = "no session of the user was connected to this node"
-        more = "" if last is None or last > created_at else f"; the last one had left at {iso(last)}"
-        yield Step(at=created_at, channel="socket", kind="offline", text=text + more, node=node, is_bad=True)
-
-
-def _was_there(session: Mapping[str, Any], at: int) -> bool:
-    return session["came_at"] <= at and (session["left_at"] is None or session["left_at"] >= at)
-
-
 def _state(record: Record, now: int) -> str:
     row = record.notification
     if row is None:
@@ -189,11 +127,7 @@ def _unknown(record: Record, seen: Witnessed, now: int, *, asks: bool) -> Iterat
         yield "It is older than 7 days: what was pushed is not kept for longer."
     if not asks:
         yield _SERVERS_KNOW
-    for node, told in seen.items():
-        if created_at is not None and told["since"] > created_at:
-            yield f"{node} remembers sessions from {iso(told['since'])} on: it can't say who was connected before."
-        if told["left_out"]:
-            yield f"{node} has seen {told['left_out']} more sessions of the user, which are left out."
+    yield from sessions_told.unknown(seen, created_at)
     if asks and record.asked is None and not any(told["created"] for told in seen.values()):
         yield (
             "Who asked for it is not known: only requests over REST are remembered, for a while, "
