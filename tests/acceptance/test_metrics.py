@@ -1,5 +1,8 @@
 """``/metrics`` over a real connection: what it tells, and whom."""
 
+import re
+from pathlib import Path
+
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -197,3 +200,15 @@ def test_a_proxy_that_is_not_trusted_forwards_nothing(start_server):
 
     with httpx.Client(base_url=server.url, trust_env=False) as http:
         assert 200 == http.get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"}).status_code
+
+
+def test_what_dashboard_and_alerts_ask_for_is_in_a_scrape(shared_server):
+    """Grafana and Prometheus find each of their series under a name that the server tells."""
+    deploy = Path(__file__).parents[2] / "deploy"
+    files = (deploy / "grafana/tocsin.json", deploy / "prometheus/tocsin.rules.yml")
+    asked = {name for file in files for name in re.findall(r"\b(?:tocsin|process)_[a-z_]+\b", file.read_text())}
+    text = shared_server.http.get("/metrics").text
+    told = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
+    told |= {f"{name}_{part}" for name in told for part in ("bucket", "sum", "count")}
+
+    assert set() == asked - told - {"process_"}

@@ -19,6 +19,7 @@ from tocsin.application.deliveries import DeliveryStore, Due, Settlement
 from tocsin.application.dispatch import Dispatch
 from tocsin.application.escalation import Step, next_step
 from tocsin.application.push import Route
+from tocsin.application.tracing import Tracing
 from tocsin.domain.delivery import Delivery
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.jitter import jitter
@@ -56,6 +57,7 @@ class Relay:
         routes: What can be sent to.
         ladders: Which channels are climbed when.
         is_online: Whether a user has a socket; None: nobody knows.
+        tracing: Is told what was sent; None: nothing is followed.
         clock: Milliseconds since 1970.
         jitter: Picks a number between two.
 
@@ -71,11 +73,12 @@ class Relay:
         ladders: Ladders,
         *,
         is_online: Callable[[UserId], bool | None] = lambda _: None,
+        tracing: Tracing | None = None,
         clock: Callable[[], int] = now_ms,
         jitter: Callable[[float, float], float] = jitter,
     ) -> None:
         self._store = store
-        self._dispatch = Dispatch(routes, clock=clock, jitter=jitter)
+        self._dispatch = Dispatch(routes, tracing=tracing, clock=clock, jitter=jitter)
         self._ladders = ladders
         self._is_online = is_online
         self._clock = clock

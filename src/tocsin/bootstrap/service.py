@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from tocsin.application.retention import Retention
 from tocsin.application.timekeeper import Timekeeper
 from tocsin.bootstrap.core import Core, StartError, loop_factory, open_insight
 from tocsin.bootstrap.figures import figures
+from tocsin.bootstrap.listening import open_listener
 from tocsin.bootstrap.metrics import open_metrics
 from tocsin.bridge import Bridge
 from tocsin.domain.ladder import Ladders
@@ -38,7 +38,7 @@ from tocsin.rest.forwarded import Forwarded
 from tocsin.rest.front import STATE_KEY, Front
 from tocsin.rest.lifespan import HostNotStarted, hosting
 from tocsin.rest.seat import Seat
-from tocsin.rest.serve import HttpServer, listen, raise_open_files_limit, url_of
+from tocsin.rest.serve import HttpServer, raise_open_files_limit, url_of
 from tocsin.rest.tls import Certificate
 from tocsin.rest.uses import Uses
 from tocsin.settings import ANY_ORIGIN, Settings
@@ -104,6 +104,7 @@ class Service(Core):
             user_connections=settings.limit_user_connections,
             witness=self.insight.witness,
             nodes=self.insight.nodes,
+            tracing=self.tracing,
         )
         self.insight.watch(self.realtime)
         self.insight.nodes.answer("figures", lambda _: figures(self.metrics.read, self.realtime, started_at))
@@ -112,6 +113,7 @@ class Service(Core):
             [*self.routes, self.channel_route],
             Ladders(settings.push_ladder),
             is_online=self._is_online,
+            tracing=self.tracing,
         )
         self.store.on_commit = self._pass_on
         self.rest = RestApp(
@@ -136,6 +138,7 @@ class Service(Core):
                 allow_origin=allow_origin,
                 expose=lambda accept: self.metrics.expose(accept),  # noqa: PLW0108 there are none yet
                 metrics_access=settings.metrics,
+                tracing=self.tracing,
             ),
             self.engine.proxies,
         )
@@ -292,7 +295,7 @@ class Service(Core):
             host = host.host
         state = {STATE_KEY: self}
         certificate = self._certificate()
-        listener = self._listen() if self.seat is None else self._listen_among(self.seat)
+        listener = open_listener(self.settings) if self.seat is None else self._listen_among(self.seat)
         url = url_of(
             listener if self.seat is None else self.seat.listeners[self.seat.place],
             "http" if certificate is None else "https",
@@ -323,15 +326,6 @@ class Service(Core):
             return None if chain is None else Certificate(chain, key)
         except ValueError as error:
             raise StartError(f"TOCSIN_TLS_CERTIFICATE: {error}") from error
-
-    def _listen(self) -> socket.socket:
-        settings = self.settings
-        if settings.workers > 1:
-            raise StartError("TOCSIN_WORKERS is for `tocsin serve module:app`: this process can be one worker only")
-        try:
-            return listen(settings.host, settings.port)
-        except OSError as error:
-            raise cant_listen(settings, error) from error
 
     def _listen_among(self, seat: Seat) -> socket.socket:
         self.engine.siblings = Siblings(seat.folder, seat.number)
@@ -383,16 +377,3 @@ def build(settings: Settings | None = None, **overrides: Any) -> Service:
     if overrides:
         settings = Settings(**({name: getattr(settings, name) for name in Settings.model_fields} | overrides))
     return Service(settings)
-
-
-def cant_listen(settings: Settings, error: OSError) -> StartError:
-    """Return what to tell of an address at which this process can't listen."""
-    return StartError(
-        f"can't listen on {settings.host}:{settings.port} ({_reason(error)}): "
-        "set TOCSIN_HOST and TOCSIN_PORT to an address that is free"
-    )
-
-
-def _reason(error: OSError) -> str:
-    # Python adds the address to the text of an errno; a failed name look-up has a text of its own.
-    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)

@@ -161,7 +161,8 @@ def _of_upkeep(sources: Sources) -> Readings:
 
 def _refusals(sources: Sources) -> Iterator[tuple[tuple[str, ...], Value]]:
     doors: dict[str, Mapping[str, int]] = {
-        "engine": _after(_REFUSED, sources.engine.stats),
+        # What handlers of CONNECT refuse is told by code.
+        "engine": {name: n for name, n in _after(_REFUSED, sources.engine.stats).items() if name != "connect"},
         "connect": sources.realtime.connect_refusals,
         "event": sources.realtime.event_refusals,
         "rest": sources.requests.refusals,

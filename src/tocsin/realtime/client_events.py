@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tocsin.application.rate_limits import RateLimits
+from tocsin.application.tracing import Tracing
 from tocsin.domain.errors import Invalid, TocsinError
 from tocsin.engine import EventRefused, Socket, SocketServer
 from tocsin.realtime.authenticate import Identity
@@ -75,14 +76,16 @@ class ClientEvents:
     Args:
         server: The engine that the events come from.
         limits: Rates of the events; one that is refused for its rate is not looked at.
+        tracing: Follows what waits for a commit; None: nothing is followed.
 
     Attributes:
         refusals: Events that were refused since the start, by code.
     """
 
-    def __init__(self, server: SocketServer, limits: RateLimits) -> None:
+    def __init__(self, server: SocketServer, limits: RateLimits, tracing: Tracing | None = None) -> None:
         self._server = server
         self._limits = limits
+        self._tracing = tracing
         self.refusals: Counter[str] = Counter()
 
     def take(self, namespace: str, event: str, model: type[ArgumentsT], use: Use[ArgumentsT]) -> None:
@@ -114,7 +117,10 @@ class ClientEvents:
         async def handle(socket: Socket, *args: Any) -> Result:
             try:
                 limit.spend(socket.connection.data.user_id)
-                return await use(socket, args)
+                if self._tracing is None:
+                    return await use(socket, args)
+                with self._tracing.client_event(namespace, event):
+                    return await use(socket, args)
             except TocsinError as error:
                 self.refusals[error.code] += 1
                 raise refusal_of(error) from None

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from tocsin.application.meters import Histogram
 from tocsin.application.streams import Streams
+from tocsin.application.tracing import Tracing
 from tocsin.application.witness import NAMESPACE as WITNESSED
 from tocsin.application.witness import Witness
 from tocsin.domain.events import NAMESPACES
@@ -45,6 +46,7 @@ def register(
     *,
     witness: Witness,
     delays: Histogram,
+    tracing: Tracing | None = None,
 ) -> None:
     """
     Let every namespace that has a stream take the control events.
@@ -56,6 +58,7 @@ def register(
         authenticator: Takes newer tokens.
         witness: Remembers acks for the trace.
         delays: Gets the seconds from the transaction of the newest event of a stream to its first ack.
+        tracing: Follows events to their acks; None: nothing is followed.
     """
 
     def ack(socket: Socket, given: Ack) -> Result:
@@ -68,6 +71,8 @@ def register(
             stream.head_at = 0
         if socket.namespace == WITNESSED:
             witness.acked(socket.id, seq)
+        if tracing is not None:
+            tracing.acked(stream.key, seq)
         return None
 
     def replay(socket: Socket, given: Replay) -> Result:

@@ -23,6 +23,7 @@ from tocsin.application.presence import Presence
 from tocsin.application.rate_limits import RateLimits
 from tocsin.application.shared_limits import SharedLimits
 from tocsin.application.streams import Streams
+from tocsin.application.tracing import Tracing
 from tocsin.application.typing import Typing
 from tocsin.application.witness import NAMESPACE as WITNESSED
 from tocsin.application.witness import Witness
@@ -33,6 +34,7 @@ from tocsin.domain.stream import StreamEvent, StreamKey
 from tocsin.domain.timestamp import now_ms
 from tocsin.domain.user_id import UserId
 from tocsin.engine import Connection, ConnectRefused, Socket, SocketServer, TimerWheel
+from tocsin.engine.current import named
 from tocsin.engine.limits import Pace
 from tocsin.engine.namespace import Handler, Namespace
 from tocsin.realtime import chat as chat_events
@@ -71,6 +73,7 @@ class Realtime:
         witness: Remembers sessions for the trace.
         nodes: Asks this node and the others what they see.
         sweep_s: Seconds between looks for what other processes committed.
+        tracing: Follows events to their acks; None: nothing is followed.
 
     Attributes:
         sessions: The connections, for operators.
@@ -98,13 +101,14 @@ class Realtime:
         witness: Witness | None = None,
         nodes: Nodes | None = None,
         sweep_s: float = SWEEP_S,
+        tracing: Tracing | None = None,
     ) -> None:
         self._engine = engine
         self.connect_refusals: Counter[str] = Counter()
         self._wheel = TimerWheel()
         self._limits = limits
         self._shared = SharedLimits(limits, bus)
-        self._events = ClientEvents(engine, limits)
+        self._events = ClientEvents(engine, limits, tracing)
         self._host = HostEvents(host_threads)
         self._forgetting: asyncio.TimerHandle | None = None
         self._telling = Pace(TOLD_PER_S, TOLD_AT_ONCE)
@@ -116,7 +120,7 @@ class Realtime:
             tokens, self._wheel, user_connections=user_connections, on_came=self._on_came, on_left=self._on_left
         )
         self.sessions = Sessions(self._authenticator)
-        self._live = LiveStreams(engine, store, sweep_s=sweep_s)
+        self._live = LiveStreams(engine, store, sweep_s=sweep_s, tracing=tracing)
         self._witness = witness = Witness() if witness is None else witness
         self.reach, self.acks = Histogram(), Histogram()
         self._nodes = Nodes(bus, is_shared=False) if nodes is None else nodes
@@ -128,7 +132,15 @@ class Realtime:
             engine.on_ready(namespace)(self._on_ready)
             engine.on_disconnect(namespace)(self._on_disconnect)
         engine.on_connection_closed(self._on_connection_closed)
-        control.register(self._events, streams, self._resumer, self._authenticator, witness=witness, delays=self.acks)
+        control.register(
+            self._events,
+            streams,
+            self._resumer,
+            self._authenticator,
+            witness=witness,
+            delays=self.acks,
+            tracing=tracing,
+        )
         notification_events.register(self._events, notifications)
         chat_events.register(self._events, chat, typing)
         presence_events.register(self._events, presence)
@@ -327,6 +339,12 @@ class Realtime:
         else:
             # The guide's reader looks for the word; the detail of a refusal never holds the token.
             more = f", {self._untold} more were before" if self._untold else ""
-            log.info("websocket: a client was refused on %s: %s%s", socket.namespace, refusal.detail, more)
+            log.info(
+                "websocket: a client was refused on %s: %s%s",
+                socket.namespace,
+                refusal.detail,
+                more,
+                extra=named(socket.connection),
+            )
             self._told, self._untold = told, 0
         return ConnectRefused(refusal.detail, data=refusal.problem())

@@ -18,6 +18,7 @@ from itertools import islice
 from typing import Any
 
 from tocsin.application.ports import Store
+from tocsin.application.tracing import Tracing
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.events import NAMESPACES
 from tocsin.domain.jitter import jitter
@@ -127,10 +128,13 @@ class LiveStreams:
     socket.
     """
 
-    def __init__(self, server: SocketServer, store: Store, *, sweep_s: float = SWEEP_S) -> None:
+    def __init__(
+        self, server: SocketServer, store: Store, *, sweep_s: float = SWEEP_S, tracing: Tracing | None = None
+    ) -> None:
         self._server = server
         self._store = store
         self._sweep_s = sweep_s
+        self.tracing = tracing
         self._by_namespace: dict[str, dict[UserId, LiveStream]] = {namespace: {} for namespace in NAMESPACES}
         self._sweeper: asyncio.Task[None] | None = None
         self._is_sweep_due = False
@@ -260,7 +264,10 @@ class LiveStreams:
         stream.head_at = event.created_at
         stream.is_head_known = True
         if stream.has_room:
-            self._server.send(packet, stream.key.namespace, stream.key.user_id)
+            begun_at = 0 if self.tracing is None else time.time_ns()
+            sockets = self._server.send(packet, stream.key.namespace, stream.key.user_id)
+            if self.tracing is not None:
+                self.tracing.emitted(event, begun_at, sockets, is_live=True)
 
     # The log, where a wake-up was lost
 

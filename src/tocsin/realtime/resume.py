@@ -11,6 +11,7 @@ the rest from the recent events and joins the room, in one turn of the loop.
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
@@ -289,7 +290,10 @@ class Resumer:
                 # No event may carry an epoch that its client was not told of.
                 return
             packet = self._live.packet(event)
+            begun_at = 0 if self._live.tracing is None else time.time_ns()
             catch_up.socket.send(packet)
+            if self._live.tracing is not None:
+                self._live.tracing.emitted(event, begun_at, 1, is_live=False)
             self.replayed[event.namespace] += 1
             catch_up.after = event.seq
             unsent += len(packet.text)

@@ -109,7 +109,14 @@ class RestApp(FastAPI):
         self.proxies = proxies
         self.requests = Requests()
         self._has_metrics = uses.metrics_access != "off"
-        self._edge = Edge(self._route, uses.allow_origin, proxies, self._methods_of, self.requests)
+        self._edge = Edge(
+            self._route,
+            uses.allow_origin,
+            proxies,
+            self._methods_of,
+            requests=self.requests,
+            tracing=uses.tracing,
+        )
         # FastAPI's include_router would run the routes through its own solving of dependencies.
         routes = [route for module in _ROUTED for route in module.router.routes]
         self.router.routes.extend(routes)

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tocsin.application.tracing import Tracing
 from tocsin.domain.errors import TocsinError
 from tocsin.engine.origins import AllowOrigin, same_origin
 from tocsin.engine.proxies import TrustedProxies
@@ -25,7 +26,7 @@ from tocsin.rest.problems import (
     from_http_exception,
     problem_response,
 )
-from tocsin.rest.requests import REQUEST_ID, Requests, request_id
+from tocsin.rest.requests import REQUEST_ID, ROUTE, Requests, request_id
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Edge:
         proxies: Whose ``X-Forwarded-Proto`` and ``-Host`` are believed.
         allowed_methods: The methods that a path has, for the answer to a wrong one.
         requests: Counts what was answered.
+        tracing: Follows what is asked; None: nothing is followed.
     """
 
     def __init__(
@@ -59,13 +61,16 @@ class Edge:
         allow_origin: AllowOrigin,
         proxies: TrustedProxies,
         allowed_methods: Callable[[Scope], list[str]],
+        *,
         requests: Requests,
+        tracing: Tracing | None = None,
     ) -> None:
         self._app = app
         self._allow_origin = allow_origin
         self._proxies = proxies
         self._allowed_methods = allowed_methods
         self._requests = requests
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -77,15 +82,24 @@ class Edge:
         REQUEST_ID.set(id_)
         guard = _Guard(send, id_)
         try:
-            for name, _ in scope["headers"]:
-                if name == b"origin":
-                    guard.cross_origin = self._check_origin(scope)
-                    break
-            await self._pass(scope, receive, guard)
-        except ForeignOrigin as refusal:
-            await self._refuse(refusal, scope, receive, guard)
+            if self._tracing is None:
+                await self._answer(scope, receive, guard)
+            else:
+                with self._tracing.request(scope["method"], scope["headers"]) as ended:
+                    await self._answer(scope, receive, guard)
+                    ended(scope.get(ROUTE, "other"), guard.status)
         finally:
             self._requests.end(scope, guard.status, time.perf_counter() - begun_at)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: "_Guard") -> None:
+        try:
+            for name, _ in scope["headers"]:
+                if name == b"origin":
+                    send.cross_origin = self._check_origin(scope)
+                    break
+            await self._pass(scope, receive, send)
+        except ForeignOrigin as refusal:
+            await self._refuse(refusal, scope, receive, send)
 
     async def _refuse(self, refusal: TocsinError, scope: Scope, receive: Receive, send: "_Guard") -> None:
         self._requests.refusals[refusal.code] += 1
@@ -121,8 +135,8 @@ class Edge:
         except HTTPException as error:
             await self._refuse(from_http_exception(error), scope, receive, send)
         except Exception:
-            # The path holds ids at most; queries, bodies and headers may hold more and stay out of the log.
-            _log.exception("request failed: %s %s", scope["method"], scope["path"])
+            # No path, which may hold what is a user's: the id leads from here to the access log.
+            _log.exception("request failed: %s %s", scope["method"], scope.get(ROUTE, "other"))
             if send.status:
                 raise
             await self._refuse(InternalError("the server failed on this request"), scope, receive, send)

@@ -17,6 +17,7 @@ from tocsin.application.preferences import Preferences
 from tocsin.application.presence import Presence
 from tocsin.application.streams import Streams
 from tocsin.application.templates import Templates
+from tocsin.application.tracing import Tracing
 from tocsin.application.web_push import WebPush
 
 
@@ -30,6 +31,7 @@ class Uses:
         allow_origin: ``(origin, scheme, host)``: may this page call? One rule for REST, polling and sockets.
         expose: Returns the metrics as text and its media type, as the ``Accept`` given wants them.
         metrics_access: Who may read them.
+        tracing: Follows requests; None: nothing is followed.
     """
 
     store: Store
@@ -52,3 +54,4 @@ class Uses:
     allow_origin: Callable[[str, str, str], bool]
     expose: Callable[[str], Awaitable[tuple[bytes, str]]]
     metrics_access: Literal["loopback", "token", "open", "off"]
+    tracing: Tracing | None = None

@@ -21,6 +21,7 @@ from tocsin.adapters.sql.transaction import NOTHING_FORESEEN, Foresee, Foreseen,
 from tocsin.adapters.sql.waiting import Waiting, ends
 from tocsin.adapters.sql.writing import Writing
 from tocsin.application.meters import SIZES, Histogram
+from tocsin.application.tracing import Origin, Tracing
 from tocsin.domain.errors import Overloaded, TocsinError
 from tocsin.domain.stream import StreamEvent
 
@@ -68,13 +69,15 @@ class CommitMeters:
 class _Job:
     """An accepted operation on its way: what to run, who waits, what came of it."""
 
-    __slots__ = ("error", "events", "foresee", "future", "operation", "result", "size")
+    __slots__ = ("error", "events", "foresee", "future", "operation", "origin", "result", "size")
 
     def __init__(self, operation: Operation[Any], future: asyncio.Future[Any], size: int, foresee: Foresee) -> None:
         self.operation = operation
         self.future = future
         self.size = size
         self.foresee = foresee
+        # Where in a trace it was asked for, and when.
+        self.origin: tuple[Origin, int] | None = None
         self.result: Any = None
         self.error: Exception | None = None
         self.events: Sequence[StreamEvent] = ()
@@ -96,6 +99,7 @@ class GroupCommit:
         on_commit: Called on the loop's thread; must not block.
         clock: Milliseconds since 1970.
         meters: Counts what is done.
+        tracing: Follows what is asked for; None: nothing is followed.
     """
 
     def __init__(
@@ -104,13 +108,16 @@ class GroupCommit:
         on_commit: Callable[[Sequence[StreamEvent]], None],
         clock: Callable[[], int],
         failpoints: Failpoints,
+        *,
         meters: CommitMeters | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._database = database
         self._on_commit = on_commit
         self._clock = clock
         self._failpoints = failpoints
         self._meters = meters or CommitMeters()
+        self._tracing = tracing
         self._intake: SimpleQueue[_Job | None] = SimpleQueue()
         self._callers = Waiting()
         self._meters.waiting = self._meters.waiting_bytes = 0
@@ -149,7 +156,10 @@ class GroupCommit:
         meters.waiting_bytes += size
         future: asyncio.Future[T] = self._loop.create_future()
         self._callers.add(future)
-        self._intake.put(_Job(operation, future, size, foresee))
+        job = _Job(operation, future, size, foresee)
+        if self._tracing is not None and (origin := self._tracing.origin()) is not None:
+            job.origin = origin, time.time_ns()
+        self._intake.put(job)
         return await future
 
     async def stop(self) -> None:
@@ -280,6 +290,10 @@ class GroupCommit:
     # On the loop's thread
 
     def _settle(self, taken: list[_Job]) -> None:
+        if self._tracing is not None:
+            for job in taken:
+                if job.origin is not None and job.error is None:
+                    self._tracing.committed(*job.origin, job.events, len(taken))
         events = [event for job in taken for event in job.events]
         if events:
             self._failpoints.reach("after_commit_before_emit")

@@ -25,6 +25,7 @@ from tocsin.adapters.sql.writing import Writing
 from tocsin.application.once import Once
 from tocsin.application.ports import Draft
 from tocsin.application.texts import Lang
+from tocsin.application.tracing import Tracing
 from tocsin.domain.device import Device, DeviceDraft, DeviceKind
 from tocsin.domain.errors import NotInitialized, TocsinError
 from tocsin.domain.message import Message, MessageDraft
@@ -69,6 +70,7 @@ class SqlStore(SqlInbox):
 
     Attributes:
         commits: Counts what is written.
+        tracing: Follows what is written, if it is set before ``start``.
     """
 
     epoch: str
@@ -80,6 +82,7 @@ class SqlStore(SqlInbox):
         self.epoch = ""
         self.on_commit = _nobody
         self.commits = CommitMeters()
+        self.tracing: Tracing | None = None
         self._writing: Writing | None = None
         not_started = _NotStarted()
         self._writer = cast("GroupCommit", not_started)
@@ -91,7 +94,9 @@ class SqlStore(SqlInbox):
         """Bring the schema up to date, then open the database."""
         writing = self._writing = await asyncio.to_thread(self._open_writer)
         failpoints = failpoint.from_environment()
-        self._writer = GroupCommit(writing, self._pass_on, self._clock, failpoints, self.commits)
+        self._writer = GroupCommit(
+            writing, self._pass_on, self._clock, failpoints, meters=self.commits, tracing=self.tracing
+        )
         self._readers = Readers(self._open_reader, self._refusal)
         self._heads = HeadReader(self._readers, self._read_heads)
         try:
