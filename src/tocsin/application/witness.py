@@ -116,9 +116,13 @@ class Witness:
         """
         mine = [(key, one) for key, one in self._sessions.items() if one.user_id == user_id]
         told = mine[-MAX_TOLD:][::-1]
+        acks: dict[str, list[tuple[int, int]]] = {key: [] for key, _ in told}
+        for key, acked, at in self._acks:
+            if key in acks:
+                acks[key].append((acked, at))
         return {
             "since": self._since,
-            "sessions": [self._session(key, one, seq, head) for key, one in told] if seq else [],
+            "sessions": [_session(key, one, acks[key], seq, head) for key, one in told] if seq else [],
             "left_out": len(mine) - len(told),
             "created": list(self._asked_for(notification_id)),
         }
@@ -127,22 +131,6 @@ class Witness:
         for known_id, at, by in self._authors:
             if known_id == notification_id:
                 yield {"at": at, "by": user_id_json(by.user_id), "scopes": sorted(by.scopes)}
-
-    def _session(self, session_id: str, one: Sighting, seq: int, head: int) -> dict[str, Any]:
-        acks = [(acked, at) for key, acked, at in self._acks if key == session_id]
-        how, at = _reached(one, seq, head)
-        return {
-            "id": session_id,
-            "came_at": one.came_at,
-            "cursor": one.cursor,
-            "how": how,
-            "at": at,
-            "resync": one.resync,
-            "left_at": None if one.left is None else one.left[0],
-            "left_reason": None if one.left is None else one.left[2],
-            "acked_at": next((at for acked, at in acks if acked >= seq), None),
-            "acks": bool(acks),
-        }
 
 
 def is_testimony(told: Any) -> bool:
@@ -168,6 +156,22 @@ def _is_asking(told: Any) -> bool:
         case {"at": int(), "by": int() | str(), "scopes": list(scopes)}:
             return all(isinstance(scope, str) for scope in scopes)
     return False
+
+
+def _session(session_id: str, one: Sighting, acks: Sequence[tuple[int, int]], seq: int, head: int) -> dict[str, Any]:
+    how, at = _reached(one, seq, head)
+    return {
+        "id": session_id,
+        "came_at": one.came_at,
+        "cursor": one.cursor,
+        "how": how,
+        "at": at,
+        "resync": one.resync,
+        "left_at": None if one.left is None else one.left[0],
+        "left_reason": None if one.left is None else one.left[2],
+        "acked_at": next((at for acked, at in acks if acked >= seq), None),
+        "acks": bool(acks),
+    }
 
 
 def _reached(one: Sighting, seq: int, head: int) -> tuple[str, int | None]:
