@@ -15,6 +15,8 @@ from tocsin.adapters.sql import open_store
 from tocsin.adapters.sql.chat_store import SqlChat
 from tocsin.adapters.sql.deliveries import SqlDeliveries
 from tocsin.adapters.sql.e2ee import SqlE2ee
+from tocsin.adapters.sql.erasures import SqlErasures
+from tocsin.adapters.sql.export import SqlExport
 from tocsin.adapters.sql.fan_out import SqlFanOut
 from tocsin.adapters.sql.migrate import SchemaError
 from tocsin.adapters.sql.preferences import SqlPreferences
@@ -24,6 +26,7 @@ from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
 from tocsin.application.devices import Devices
 from tocsin.application.e2ee import Encryption
+from tocsin.application.export import Exports
 from tocsin.application.fan_out import FanOut
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store
@@ -72,6 +75,8 @@ class Core(Coroutines):
         routes: All that push can be sent to.
         push: Sends to what a user registered: ``await core.push.send(...)``.
         streams: The log that every reader reads.
+        erasure_jobs: Users who are being erased.
+        exports: All that is kept of a user, as JSON.
 
     Raises:
         StartError: gevent or eventlet has patched this process, or Firebase's key can't be used.
@@ -104,6 +109,8 @@ class Core(Coroutines):
         self.routes: list[Route[Any]] = [*_fcm_routes(settings, self.store), web_push_route]
         self.push = Push(self.routes)
         self.streams = Streams(self.store)
+        self.erasure_jobs = SqlErasures(self.store)
+        self.exports = Exports(SqlExport(self.store))
 
     def _tell_preferences(self, user_id: UserId) -> None:
         self.bus.publish_ephemeral(user_id, "/notifications", "preferences_changed", {})

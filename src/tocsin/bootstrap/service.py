@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from tocsin import bridge
 from tocsin.adapters.jwt_tokens import JwtVerifier
+from tocsin.application.erasure import Erasures
 from tocsin.application.ports import TokenVerifier
 from tocsin.application.rate_limits import RateLimits
 from tocsin.application.relay import Relay
@@ -100,6 +101,7 @@ class Service(Core):
             Ladders(settings.push_ladder),
             is_online=self._is_online,
         )
+        self.erasures = Erasures(self.erasure_jobs, self.bus.wake, self._cut_erased)
         self.store.on_commit = self._pass_on
         self.rest = RestApp(
             Uses(
@@ -119,6 +121,8 @@ class Service(Core):
                 templates=self.templates,
                 channels=self.channels,
                 streams=self.streams,
+                erasures=self.erasures,
+                exports=self.exports,
                 is_accepting=lambda: self.is_accepting,
                 allow_origin=allow_origin,
             ),
@@ -189,12 +193,16 @@ class Service(Core):
         self.relay.start()
         self.fan_out.start()
         self.timekeeper.start()
+        self.erasures.start()
         self.is_accepting = True
 
     def _pass_on(self, events: Sequence[StreamEvent]) -> None:
         self.bus.publish(events)
         self.relay.on_events(events)
         self.timekeeper.on_events(events)
+
+    def _cut_erased(self, user_id: UserId) -> None:
+        self.realtime.cut(user_id, "erased")
 
     def _is_online(self, user_id: UserId) -> bool | None:
         return self.realtime.is_online(user_id) or self.presence.is_elsewhere(user_id)
@@ -220,6 +228,7 @@ class Service(Core):
         await self.realtime.stop()
         await self.fan_out.stop()
         await self.timekeeper.stop()
+        await self.erasures.stop()
         await self.relay.stop()
         await self.channel_route.sender.stop()
         # What is pushed would keep the bridge for a minute.

@@ -197,6 +197,10 @@ class Realtime:
         """Return whether a user holds a connection to this node."""
         return self._authenticator.is_connected(user_id)
 
+    def cut(self, user_id: UserId, reason: str) -> None:
+        """Close the user's connections to this node; who comes back resumes, or is told to fetch the state."""
+        self._authenticator.cut(user_id, reason)
+
     @property
     def stats(self) -> dict[str, int]:
         """Return counts since the start, and users and streams connected now."""

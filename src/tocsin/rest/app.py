@@ -26,6 +26,7 @@ from tocsin.rest import (
     streams,
     templates,
     trace,
+    users,
     web_push,
 )
 from tocsin.rest.edge import Edge
@@ -51,6 +52,7 @@ _API = (
     "/api/stream/",
     "/api/fcm/",
     "/api/webpush/",
+    "/api/users/",
     "/js/websocket.js",
     "/js/push.js",
     "/js/chat.js",
@@ -65,7 +67,7 @@ _API = (
 _API_BELOW = tuple(f"{path.rstrip('/')}/" for path in _API)
 _ROUTED = (
     *(notifications, preferences, templates, trace, jobs, channels, chat),
-    *(e2ee, events, streams, fcm, web_push, health),
+    *(e2ee, events, streams, fcm, web_push, users, health),
 )
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 

@@ -9,6 +9,8 @@ from tocsin.application.chat import Chat
 from tocsin.application.deliveries import DeliveryStore
 from tocsin.application.devices import Devices
 from tocsin.application.e2ee import Encryption
+from tocsin.application.erasure import Erasures
+from tocsin.application.export import Exports
 from tocsin.application.fan_out import FanOut
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store, TokenVerifier
@@ -45,5 +47,7 @@ class Uses:
     templates: Templates
     channels: Channels
     streams: Streams
+    erasures: Erasures
+    exports: Exports
     is_accepting: Callable[[], bool]
     allow_origin: Callable[[str, str, str], bool]
