@@ -58,6 +58,8 @@ class Settings(BaseSettings):
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
         workers: Processes that ``tocsin serve`` serves with; several need PostgreSQL and Redis.
+        tls_certificate: PEM file to serve TLS with, the chain included; None: plain HTTP, as behind a proxy.
+        tls_key: PEM file of its key; None: it is in the same file.
         jwt_secret: Secret of HS256 tokens, at least 32 bytes.
         jwt_public_key: Instead of the secret: a public key, as PEM text or the path of a PEM file.
         jwt_issuer: The ``iss`` that tokens must have; None: not looked at.
@@ -104,6 +106,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     workers: Annotated[int, Field(ge=1, le=256)] = 1
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
 
     jwt_secret: SecretStr | None = None
     jwt_public_key: str | None = None
@@ -284,6 +288,13 @@ class Settings(BaseSettings):
     def _check_together(self) -> Self:
         if self.jwt_secret and self.jwt_public_key:
             raise ValueError("TOCSIN_JWT_SECRET and TOCSIN_JWT_PUBLIC_KEY are both set: keep one")
+        if self.tls_key and not self.tls_certificate:
+            raise ValueError("TOCSIN_TLS_KEY is of no use without TOCSIN_TLS_CERTIFICATE")
+        if self.tls_certificate and self.workers > 1:
+            raise ValueError(
+                f"TOCSIN_WORKERS={self.workers}: several workers hand connections to each other, which TLS does not "
+                "allow: let a proxy end TLS and unset TOCSIN_TLS_CERTIFICATE, or set TOCSIN_WORKERS=1"
+            )
         missing = [
             *(["TOCSIN_DATABASE_URL=postgresql://…"] if self.database_url.startswith("sqlite") else []),
             *(["TOCSIN_REDIS_URL=redis://…"] if self.redis_url is None else []),

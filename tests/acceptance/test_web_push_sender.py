@@ -3,16 +3,11 @@
 import asyncio
 import ssl
 import time
-from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
+from tests.certificates import self_signed
 from tocsin.adapters import web_push
 from tocsin.adapters.push_endpoints import PushEndpoints
 from tocsin.adapters.sql.sqlite import SqliteStore
@@ -220,23 +215,6 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(open_sender, ser
 
     assert outcomes == [Outcome("retry", "no connection (ClientConnectorCertificateError)")]
     assert told == []
-
-
-def self_signed(folder):
-    key, name = (
-        ec.generate_private_key(ec.SECP256R1()),
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]),
-    )
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
-    path = folder / "localhost.pem"
-    path.write_bytes(pem)
-    return path
 
 
 async def test_what_is_shown_can_be_taken_back(open_sender, service):

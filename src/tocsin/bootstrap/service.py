@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from sqlalchemy.engine import make_url
@@ -35,6 +36,7 @@ from tocsin.rest.front import STATE_KEY, Front
 from tocsin.rest.lifespan import HostNotStarted, hosting
 from tocsin.rest.seat import Seat
 from tocsin.rest.serve import HttpServer, listen, raise_open_files_limit, url_of
+from tocsin.rest.tls import Certificate
 from tocsin.rest.uses import Uses
 from tocsin.settings import ANY_ORIGIN, Settings
 
@@ -274,18 +276,22 @@ class Service(Core):
             on_ready: Called with the URL once requests are answered.
 
         Raises:
-            StartError: The port is taken, the database can't be opened, the host can't start, or there
+            StartError: The port is taken, the database or the certificate can't be used, the host can't start, or there
                 should be several workers and this is none.
         """
         if isinstance(host, Front) and host.service is self:
             host = host.host
         state = {STATE_KEY: self}
+        certificate = self._certificate()
         listener = self._listen() if self.seat is None else self._listen_among(self.seat)
-        url = url_of(listener if self.seat is None else self.seat.listeners[self.seat.place])
+        url = url_of(
+            listener if self.seat is None else self.seat.listeners[self.seat.place],
+            "http" if certificate is None else "https",
+        )
         with listener:
             await self.start()
             try:
-                async with hosting(host, state):
+                async with hosting(host, state), nullcontext() if certificate is None else certificate.watched():
                     self._server = HttpServer(
                         self.app if host is None else self.asgi(Forwarded(host, self.engine.proxies)),
                         engine=self.engine,
@@ -293,6 +299,7 @@ class Service(Core):
                         on_ready=lambda: on_ready and on_ready(url),
                         state=state,
                         seat=self.seat,
+                        certificate=certificate,
                     )
                     self._server.should_exit = self._is_stop_asked
                     await self._server.serve(sockets=[listener])
@@ -300,6 +307,13 @@ class Service(Core):
                 raise StartError(f"the application did not start: {error}") from error
             finally:
                 await self.stop()
+
+    def _certificate(self) -> Certificate | None:
+        chain, key = self.settings.tls_certificate, self.settings.tls_key
+        try:
+            return None if chain is None else Certificate(chain, key)
+        except ValueError as error:
+            raise StartError(f"TOCSIN_TLS_CERTIFICATE: {error}") from error
 
     def _listen(self) -> socket.socket:
         settings = self.settings

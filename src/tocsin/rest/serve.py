@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 
 from tocsin.engine import SocketServer
 from tocsin.rest.seat import Seat
+from tocsin.rest.tls import Certificate
 
 _log = logging.getLogger(__name__)
 
@@ -43,11 +44,11 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket, scheme: str = "http") -> str:
     """Return the URL under which a browser on this machine finds the server."""
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 compared, not bound
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def raise_open_files_limit() -> None:
@@ -74,6 +75,7 @@ class HttpServer(uvicorn.Server):
         on_ready: Called once requests are answered and signals are taken.
         state: What the application's lifespan, which has run already, hands to its requests.
         seat: Of one of several processes, which accepts from the seat's sockets; None: it is alone.
+        certificate: What it serves TLS with; None: plain HTTP.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class HttpServer(uvicorn.Server):
         on_ready: Callable[[], None],
         state: dict[str, Any] | None = None,
         seat: Seat | None = None,
+        certificate: Certificate | None = None,
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -107,6 +110,7 @@ class HttpServer(uvicorn.Server):
         self._draining: asyncio.Future[None] | None = None
         self._engine = engine
         self._seat = seat
+        self._certificate = certificate
         # By place of the seat.
         self._accepting: dict[int, asyncio.Server] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -114,6 +118,8 @@ class HttpServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve, then tell so."""
         self.lifespan.state.update(self._state)
+        if self._certificate is not None:
+            self.config.ssl = self._certificate.context
         await super().startup(sockets)
         if self._seat is not None:
             assert self._engine.siblings is not None

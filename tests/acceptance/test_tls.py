@@ -1,0 +1,161 @@
+"""TLS by the server itself, in real processes: every door, a client that does not read, a renewed certificate."""
+
+import asyncio
+import shutil
+import ssl
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+import socketio
+from websockets.asyncio.client import connect
+
+from tests import processes
+from tests.acceptance.wire_socket import DEADLINE_S, WireSocket
+from tests.certificates import self_signed
+from tests.conftest import SECRET
+from tocsin import Settings
+from tocsin.adapters.jwt_tokens import issue_token
+from tocsin.domain.user_id import UserId
+from tocsin.rest.tls import Certificate
+
+SIZE, POSTS = 15_000, 1_000
+
+
+def token(scope=""):
+    settings = Settings(_env_file=None, jwt_secret=SECRET, jwt_public_key=None)
+    return issue_token(settings, UserId("7"), ttl_s=600, scope=scope)
+
+
+@asynccontextmanager
+async def serving(folder):
+    """A server with a certificate of its own; its URL by the name in it, and who trusts it."""
+    pem = self_signed(folder)
+    env = processes.environment(folder / "tocsin.db", TOCSIN_TLS_CERTIFICATE=str(pem))
+    async with processes.serving(folder, env) as (url, _):
+        assert url.startswith("https://127.0.0.1:")
+        yield url.replace("127.0.0.1", "localhost"), ssl.create_default_context(cafile=pem)
+
+
+@asynccontextmanager
+async def rest(url, trusting):
+    connector = aiohttp.TCPConnector(ssl=trusting)
+    headers = {"Authorization": f"Bearer {token('publish')}"}
+    async with aiohttp.ClientSession(url, connector=connector, headers=headers) as http:
+        yield http
+
+
+async def test_rest_polling_and_websockets(tmp_path):
+    """A stock client polls, upgrades and is told what a POST stored."""
+    async with serving(tmp_path) as (url, trusting), rest(url, trusting) as http:
+        heard = asyncio.Queue()
+        client = socketio.AsyncClient(
+            http_session=aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting)),
+            websocket_extra_options={"ssl": trusting},
+            reconnection=False,
+        )
+        client.on("notification", heard.put, namespace="/notifications")
+        await client.connect(url, auth={"token": token()}, namespaces=["/notifications"])
+        assert client.transport() == "websocket"
+        body = {"user_id": "7", "type": "order", "title": "안녕", "message": "over TLS"}
+        async with http.post("/api/notifications", json=body) as answer:
+            created = await answer.json()
+            assert answer.status == 201, created
+        async with asyncio.timeout(DEADLINE_S):
+            told = await heard.get()
+        await client.disconnect()
+        await client.eio.http.close()
+
+    assert (answer.status, told["id"], told["title"]) == (201, created["id"], "안녕")
+
+
+async def test_a_page_of_the_same_origin_may_connect(tmp_path):
+    """The server's own origin is its https one; the http one of the same name is another."""
+    async with serving(tmp_path) as (url, trusting), rest(url, trusting) as http:
+        statuses = []
+        for origin in (url, url.replace("https", "http")):
+            async with http.get("/socket.io/?EIO=4&transport=polling", headers={"Origin": origin}) as answer:
+                statuses.append(answer.status)
+
+    assert statuses == [200, 403]
+
+
+async def test_a_client_that_does_not_read_is_cut(tmp_path):
+    """Megabytes for one who takes nothing end his connection, not the server's memory or the others' service."""
+    async with serving(tmp_path) as (url, trusting), rest(url, trusting) as http:
+        address = url.replace("https", "wss") + "/socket.io/?EIO=4&transport=websocket"
+        options = {"ssl": trusting, "compression": None, "ping_interval": None, "max_size": None, "proxy": None}
+        async with connect(address, **options) as deaf, connect(address, **options) as other:
+            hearing = WireSocket(other)
+            await deaf.send(f'40/notifications,{{"token":"{token()}"}}')
+            await hearing.connect("/notifications", {"token": token()})
+            deaf.transport.pause_reading()
+            body = {"user_id": "7", "type": "order", "title": "t", "message": "m", "data": {"much": "m" * SIZE}}
+            for _ in range(POSTS):
+                async with http.post("/api/notifications", json=body) as answer:
+                    assert answer.status == 201, await answer.text()
+            seen = 0
+            while seen < POSTS:
+                await hearing.payload("/notifications", "notification")
+                seen += 1
+            hearing._reader.cancel()
+            # 16 MB can't be in the buffers between: the server has let go of it.
+            async with http.get("/healthz") as answer:
+                assert answer.status == 200
+            deaf.transport.resume_reading()
+            async with asyncio.timeout(DEADLINE_S):
+                taken = 0
+                try:
+                    while True:
+                        taken += len(await deaf.recv())
+                except Exception as error:  # noqa: BLE001 whichever way it ended
+                    ended = error
+
+    assert "ConnectionClosed" in type(ended).__name__
+    assert taken < POSTS * SIZE
+
+
+def test_a_renewed_certificate_is_taken(tmp_path):
+    """The next handshake gets the new one; half a pair changes nothing."""
+    pem = self_signed(tmp_path)
+    certificate = Certificate(pem)
+    renewed = tmp_path / "renewed"
+    renewed.mkdir()
+
+    pem.write_text("-----BEGIN CERTIFICATE-----\n")
+    certificate.look()
+    shutil.copy(self_signed(renewed), pem)
+    trusting = ssl.create_default_context(cafile=pem)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake(certificate.context, trusting)
+    certificate.look()
+    shake(certificate.context, trusting)
+
+
+def shake(ours, theirs):
+    """Do a handshake in memory."""
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = ours.wrap_bio(up, down, server_side=True)
+    client = theirs.wrap_bio(down, up, server_hostname="localhost")
+    for _ in range(5):
+        for end in (client, server):
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+async def test_a_certificate_that_can_not_be_used_is_told_in_one_line(tmp_path, content):
+    """At the start, with the setting's name."""
+    pem = tmp_path / "bad.pem"
+    if content is not None:
+        pem.write_text(content)
+    env = processes.environment(tmp_path / "tocsin.db", TOCSIN_TLS_CERTIFICATE=str(pem))
+    with pytest.raises(AssertionError) as failed:
+        async with processes.serving(tmp_path, env):
+            pass
+
+    (line,) = str(failed.value).splitlines()[:1]
+    assert "TOCSIN_TLS_CERTIFICATE" in line
+    assert "bad.pem" in line
