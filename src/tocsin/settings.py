@@ -41,6 +41,8 @@ _DEFAULT_PORT = {"http": ":80", "https": ":443"}
 class SettingsError(ValueError):
     """A setting has a value that can't work; the message is one line and names it."""
 
+    exit_status = 2
+
 
 def _guide_name(name: str, field: str) -> AliasChoices:
     return AliasChoices(name, field)

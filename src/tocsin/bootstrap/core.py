@@ -50,6 +50,8 @@ from tocsin.settings import Settings
 class StartError(Exception):
     """The service can't start; the message is one line and says how to mend it."""
 
+    exit_status = 1
+
 
 class Core(Coroutines):
     """
@@ -174,7 +176,7 @@ def _fcm_routes(settings: Settings, store: Store) -> list[Route[Device]]:
     ]
 
 
-async def open_started_store(database_url: str) -> Store:
+async def open_started_store(database_url: str) -> SqlStore:
     """
     Return the store alone, for a command that serves nobody.
 
