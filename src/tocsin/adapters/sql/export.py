@@ -163,7 +163,8 @@ class SqlExport:
 
 def _json(row: Row) -> Row:
     """Return a row as it is given out."""
-    return {name: _value(name, value) for name, value in row.items() if name not in _SECRET}
+    # A name of SQLAlchemy's is no plain string.
+    return {str(name): _value(name, value) for name, value in row.items() if name not in _SECRET}
 
 
 def _value(name: str, value: Any) -> Any:
