@@ -41,9 +41,12 @@ def look(url: str, token: str | None = None, idle_s: float = 0.0) -> Findings:
     yield from _health(site, answer)
     if answer.status != 200:
         return
-    yield from _headers(site)
-    if token is not None:
-        yield from _token(site, token)
+    try:
+        yield from _headers(site)
+        if token is not None:
+            yield from _token(site, token)
+    except NO_ANSWER as error:
+        yield problem("url", f"a request has no answer: {first_line(error)}", "look into the logs of proxy and server")
     yield from sockets.look(site, idle_s)
 
 
@@ -118,10 +121,16 @@ def _headers(site: Site) -> Findings:
         yield problem(
             "url", f"GET /js/websocket.js answers {script.status}", "let the proxy pass it, or build the bundles"
         )
-    # No token, so nothing comes of it whatever is in it.
-    big = site.ask("POST", "/api/events", b" " * _BIG, {"Content-Type": "application/json"})
-    if big.status == 413:
+    if not _takes_big(site):
         yield warning("proxy", f"a body of {_BIG:,} bytes is refused", "client_max_body_size 1m or more, in nginx")
+
+
+def _takes_big(site: Site) -> bool:
+    # Without a token nothing comes of it, whatever is in it.
+    try:
+        return site.ask("POST", "/api/events", b" " * _BIG, {"Content-Type": "application/json"}).status != 413
+    except NO_ANSWER:
+        return False  # it hangs up instead
 
 
 def _token(site: Site, token: str) -> Findings:
