@@ -155,9 +155,13 @@ def main() -> None:
         "--connections", type=int, nargs="+", default=[100, 1_000, 10_000], help="in all, of each table"
     )
     parser.add_argument("--stack", type=int, choices=range(len(STACKS)), nargs="+", help="of the three, from 0")
+    parser.add_argument("--nodes", type=int, default=2, help="of the last stack: many sockets need many processes")
     given = parser.parse_args()
     generator.compile_all()
-    stacks = STACKS if given.stack is None else [STACKS[number] for number in given.stack]
+    several = Stack(f"{given.nodes} nodes, PostgreSQL + Valkey", nodes=given.nodes)
+    stacks = [*STACKS[:2], several]
+    if given.stack is not None:
+        stacks = [stacks[number] for number in given.stack]
     for connections in given.connections:
         found = [measure(stack, connections) for stack in stacks]
         print(f"\n| {connections:,} connections | " + " | ".join(stack.title for stack in stacks) + " |")

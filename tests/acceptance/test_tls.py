@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import ssl
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 import pytest
@@ -20,6 +20,11 @@ from tocsin.domain.user_id import UserId
 from tocsin.rest.tls import Certificate
 
 SIZE, POSTS = 15_000, 1_000
+
+UPGRADE = (
+    b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 
 def token(scope=""):
@@ -67,6 +72,37 @@ async def test_rest_polling_and_websockets(tmp_path):
         await client.eio.http.close()
 
     assert (answer.status, told["id"], told["title"]) == (201, created["id"], "안녕")
+
+
+async def test_a_request_in_one_segment_with_the_end_of_the_handshake(tmp_path):
+    """What TLS itself has still to write then does not count as a client that takes nothing."""
+    async with serving(tmp_path) as (url, trusting):
+        arriving, leaving = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = trusting.wrap_bio(arriving, leaving, server_hostname="localhost")
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+
+        async def until(step):
+            async with asyncio.timeout(DEADLINE_S):
+                while True:
+                    with suppress(ssl.SSLWantReadError):
+                        return step()
+                    writer.write(leaving.read())
+                    arriving.write(await reader.read(65_536))
+
+        await until(client.do_handshake)
+        connect = f'40/notifications,{{"token":"{token()}"}}'.encode()
+        client.write(UPGRADE)
+        seen = b""
+        writer.write(leaving.read())
+        while b'"sid"' not in seen:
+            seen += await until(lambda: client.read(65_536))
+        client.write(b"\x81\xfe" + len(connect).to_bytes(2) + bytes(4) + connect)
+        writer.write(leaving.read())
+        while b"synced" not in seen:
+            seen += await until(lambda: client.read(65_536))
+        writer.close()
+
+    assert seen.startswith(b"HTTP/1.1 101 ")
 
 
 async def test_a_page_of_the_same_origin_may_connect(tmp_path):

@@ -104,8 +104,9 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
             # With a limit of 0 the loop writes to the kernel at once, and pause_writing
             # tells exactly when the kernel takes no more. TLS has records to fill first.
             transport.set_write_buffer_limits(high=0)
-        if transport.get_write_buffer_size():
-            # Left from an HTTP answer; its own protocol was told, and nobody will be told again.
+        if transport.get_write_buffer_size() > transport.get_write_buffer_limits()[1]:
+            # Left from an HTTP answer; its own protocol was told, and nobody will be told again. Less than
+            # that, as TLS leaves behind its handshake, is no pause: nobody would be told of its end.
             self.pause_writing()
         self._connections.add(self)
         if self._is_probe:

@@ -94,6 +94,10 @@ class FakeTcp:
     def set_write_buffer_limits(self, high=None, low=None):
         self.high = high
 
+    def get_write_buffer_limits(self):
+        high = 65_536 if self.high is None else self.high
+        return high // 4, high
+
     def get_write_buffer_size(self):
         return self._buffered
 
