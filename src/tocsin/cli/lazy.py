@@ -29,6 +29,15 @@ class LazyGroup(TyperGroup):
     COMMANDS: ClassVar[dict[str, Command]]
     _is_listing = False
 
+    @property
+    def commands(self) -> Any:
+        """Return all, imported now: for who looks through them, as a generator of pages does."""
+        return {name: load(command.home, name) for name, command in self.COMMANDS.items()}
+
+    @commands.setter
+    def commands(self, _: Any) -> None:
+        """Leave them as they are: Typer sets those that were added to it, of which there are none."""
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 click's
         """Return the names."""
         return [*self.COMMANDS]
