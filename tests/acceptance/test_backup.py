@@ -46,7 +46,8 @@ def tocsin(folder, url, *arguments):
 
 
 async def last_cursor(server):
-    async with connected(server.url, NS, server.mint("ann")) as socket:
+    epoch = server.service.store.epoch
+    async with connected(server.url, NS, server.mint("ann"), epoch=epoch, last_seq=0) as socket:
         return await socket.payload(NS, "synced")
 
 
