@@ -100,6 +100,11 @@ class Settings(BaseSettings):
         limit_user_devices: Devices for push that one user may have registered, and as many browsers.
         limit_address_connections: Connections one remote address may hold at a time; 0: no limit.
         drain_s: Seconds over which clients are sent away when the server stops.
+        metrics: Who may read ``/metrics`` without a token of the scope ``admin``: readers on this machine
+            (``loopback``), nobody (``token``), everybody (``open``); ``off``: there are none.
+        access_log: ``on`` logs a line for each answered request of the API.
+        otlp_url: Collector that gets traces over OTLP/HTTP, as ``http://127.0.0.1:4318``; None: there are none.
+        trace_share: Share of the requests that are followed, 0 to 1; a caller that is followed decides itself.
         log_format: ``console`` for people, ``json`` for machines.
         log_level: Least level that is logged.
     """
@@ -161,6 +166,10 @@ class Settings(BaseSettings):
 
     # delivery.md gives clients 0 to 10 s to go, and the exit 30 s in all.
     drain_s: Annotated[float, Field(ge=0, le=20)] = 10.0
+    metrics: Literal["loopback", "token", "open", "off"] = "loopback"
+    access_log: Literal["off", "on"] = "off"
+    otlp_url: Annotated[str | None, Field(pattern=r"^https?://[^\s/?#@]+(?:/[^\s?#]*)?$")] = None
+    trace_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -36,10 +36,12 @@ from tocsin.application.push import Push, Route
 from tocsin.application.streams import Streams
 from tocsin.application.templates import Templates
 from tocsin.application.texts import Lang
+from tocsin.application.tracing import Tracing
 from tocsin.application.typing import Typing
 from tocsin.bootstrap.channels import open_channels
 from tocsin.bootstrap.coroutines import Coroutines
 from tocsin.bootstrap.patched_threads import find_patcher
+from tocsin.bootstrap.tracing import open_tracing
 from tocsin.bootstrap.web_push import open_web_push
 from tocsin.domain.device import Device
 from tocsin.domain.errors import TocsinError
@@ -79,6 +81,7 @@ class Core(Coroutines):
         streams: The log that every reader reads.
         erasure_jobs: Users who are being erased.
         exports: All that is kept of a user, as JSON.
+        tracing: Follows events to their devices; None: traces are off.
 
     Raises:
         StartError: gevent or eventlet has patched this process, or Firebase's key can't be used.
@@ -91,8 +94,10 @@ class Core(Coroutines):
                 "monkey-patching out, and under gunicorn use sync or gthread workers"
             )
         self.settings = settings
+        self.tracing = open_tracing(settings)
         self.store = _open_store(settings.database_url, settings.lang)
-        self.bus = _open_bus(settings, self.store)
+        self.store.tracing = self.tracing
+        self.bus = _open_bus(settings, self.store, self.tracing)
         self.store.on_commit = self.bus.publish
         self.notifications = Notifications(self.store)
         chats = SqlChat(self.store)
@@ -135,9 +140,11 @@ class Core(Coroutines):
         await self.streams.stop()
         await self.store.stop()
         await self.bus.stop()
+        if self.tracing is not None:
+            await self.tracing.stop()
 
 
-def _open_bus(settings: Settings, store: Store) -> Bus:
+def _open_bus(settings: Settings, store: Store, tracing: Tracing | None) -> Bus:
     if settings.redis_url is None:
         return LocalBus()
     try:
@@ -150,6 +157,7 @@ def _open_bus(settings: Settings, store: Store) -> Bus:
             settings.redis_url.get_secret_value(),
             epoch=lambda: store.epoch,
             key=None if key is None else key.get_secret_value(),
+            tracing=tracing,
         )
     except ValueError as error:
         raise StartError(f"TOCSIN_REDIS_URL {error}") from error

@@ -87,7 +87,9 @@ class Socket:
         Raises:
             TypeError: An argument has no JSON form.
         """
-        return self.send(encode_event(self.ns.name, event, args), ephemeral)
+        is_sent = self.send(encode_event(self.ns.name, event, args), ephemeral)
+        self.ns.sent += is_sent
+        return is_sent
 
     def send(self, packet: EncodedPacket, ephemeral: bool = False) -> bool:
         """Send a packet that may be shared with other sockets; see ``emit``."""

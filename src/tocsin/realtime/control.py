@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from tocsin.application.streams import Streams
+from tocsin.application.tracing import Tracing
 from tocsin.domain.events import NAMESPACES
 from tocsin.domain.timestamp import iso
 from tocsin.engine import Socket
@@ -34,12 +35,22 @@ class Reauth(Arguments):
     token: str
 
 
-def register(events: ClientEvents, streams: Streams, resumer: Resumer, authenticator: Authenticator) -> None:
+def register(
+    events: ClientEvents,
+    streams: Streams,
+    resumer: Resumer,
+    authenticator: Authenticator,
+    tracing: Tracing | None = None,
+) -> None:
     """Let every namespace that has a stream take the control events."""
 
     def ack(socket: Socket, given: Ack) -> Result:
         stream: LiveStream = socket.data
-        streams.ack(stream.key, min(given.seq, stream.head))
+        seq = min(given.seq, stream.head)
+        stream.acked = max(stream.acked, seq)
+        streams.ack(stream.key, seq)
+        if tracing is not None:
+            tracing.acked(stream.key, seq)
         return None
 
     def replay(socket: Socket, given: Replay) -> Result:

@@ -9,6 +9,7 @@ the namespaces, and in ``host_events`` where the host decides.
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from tocsin.application.presence import Presence
 from tocsin.application.rate_limits import RateLimits
 from tocsin.application.shared_limits import SharedLimits
 from tocsin.application.streams import Streams
+from tocsin.application.tracing import Tracing
 from tocsin.application.typing import Typing
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.events import HOST_TAKES, NAMESPACES, check_host_event, check_namespace
@@ -27,6 +29,7 @@ from tocsin.domain.rate import Rate
 from tocsin.domain.stream import StreamEvent, StreamKey
 from tocsin.domain.user_id import UserId
 from tocsin.engine import Connection, ConnectRefused, Socket, SocketServer, TimerWheel
+from tocsin.engine.current import named
 from tocsin.engine.limits import Pace
 from tocsin.engine.namespace import Handler, Namespace
 from tocsin.realtime import chat as chat_events
@@ -62,6 +65,10 @@ class Realtime:
         host_threads: Sync handlers of the host that run at a time.
         user_connections: Connections that one user may hold at a time.
         sweep_s: Seconds between looks for what other processes committed.
+        tracing: Follows events to their acks; None: nothing is followed.
+
+    Attributes:
+        connect_refusals: CONNECTs that were refused since the start, by code.
     """
 
     def __init__(
@@ -81,12 +88,14 @@ class Realtime:
         host_threads: int,
         user_connections: int = USER_CONNECTIONS,
         sweep_s: float = SWEEP_S,
+        tracing: Tracing | None = None,
     ) -> None:
         self._engine = engine
+        self.connect_refusals: Counter[str] = Counter()
         self._wheel = TimerWheel()
         self._limits = limits
         self._shared = SharedLimits(limits, bus)
-        self._events = ClientEvents(engine, limits)
+        self._events = ClientEvents(engine, limits, tracing)
         self._host = HostEvents(host_threads)
         self._forgetting: asyncio.TimerHandle | None = None
         self._telling = Pace(TOLD_PER_S, TOLD_AT_ONCE)
@@ -97,7 +106,7 @@ class Realtime:
         self._authenticator = Authenticator(
             tokens, self._wheel, user_connections=user_connections, on_came=self._on_came, on_left=self._on_left
         )
-        self._live = LiveStreams(engine, store, sweep_s=sweep_s)
+        self._live = LiveStreams(engine, store, sweep_s=sweep_s, tracing=tracing)
         self._resumer = Resumer(self._live, store, bus.heard)
         self._bus = bus
         bus.subscribe(self._on_events, self._on_ephemeral, self._on_wake, self._on_gap)
@@ -106,7 +115,7 @@ class Realtime:
             engine.on_ready(namespace)(self._on_ready)
             engine.on_disconnect(namespace)(self._on_disconnect)
         engine.on_connection_closed(self._on_connection_closed)
-        control.register(self._events, streams, self._resumer, self._authenticator)
+        control.register(self._events, streams, self._resumer, self._authenticator, tracing)
         notification_events.register(self._events, notifications)
         chat_events.register(self._events, chat, typing)
         presence_events.register(self._events, presence)
@@ -208,9 +217,28 @@ class Realtime:
             "users": self._authenticator.users,
             "streams": len(self._live),
             "replays": self._resumer.replays,
-            "resyncs": self._resumer.resyncs + self._live.resyncs,
+            "resyncs": self.resyncs.total(),
             "repairs": self._live.repairs,
         }
+
+    @property
+    def resyncs(self) -> Counter[str]:
+        """Return how often clients were told to fetch anew since the start, by reason."""
+        return self._resumer.resyncs + self._live.resyncs
+
+    @property
+    def replayed(self) -> Counter[str]:
+        """Return how many events were sent from the log to who came back, by namespace."""
+        return self._resumer.replayed
+
+    @property
+    def event_refusals(self) -> Counter[str]:
+        """Return how many client events were refused since the start, by code."""
+        return self._events.refusals
+
+    def lags(self) -> dict[str, tuple[int, int, int]]:
+        """Return how far acks are behind; see ``LiveStreams.lags``."""
+        return self._live.lags()
 
     def _on_connect(self, socket: Socket, auth: dict[str, Any]) -> None:
         try:
@@ -272,12 +300,19 @@ class Realtime:
         self._authenticator.on_connection_closed(connection)
 
     def _refused(self, socket: Socket, refusal: TocsinError) -> ConnectRefused:
+        self.connect_refusals[refusal.code] += 1
         told = self._telling.spend(self._told, time.monotonic())
         if told < 0.0:
             self._untold += 1
         else:
             # The guide's reader looks for the word; the detail of a refusal never holds the token.
             more = f", {self._untold} more were before" if self._untold else ""
-            log.info("websocket: a client was refused on %s: %s%s", socket.namespace, refusal.detail, more)
+            log.info(
+                "websocket: a client was refused on %s: %s%s",
+                socket.namespace,
+                refusal.detail,
+                more,
+                extra=named(socket.connection),
+            )
             self._told, self._untold = told, 0
         return ConnectRefused(refusal.detail, data=refusal.problem())

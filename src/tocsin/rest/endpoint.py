@@ -30,6 +30,7 @@ from starlette.types import Receive, Scope, Send
 from tocsin.domain.errors import Invalid, PayloadTooBig, TocsinError
 from tocsin.engine import TimerWheel
 from tocsin.rest.problems import Malformed, RequestTimeout, UnsupportedMediaType, problem_response
+from tocsin.rest.requests import ROUTE
 
 MAX_BODY = 1_000_000
 BODY_DEADLINE_S = 30
@@ -75,11 +76,13 @@ class Endpoint(APIRoute):
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             request = Incoming(scope)
+            scope[ROUTE] = path
             try:
                 request.content = await read_body(scope, receive)
                 arguments = {name: read(request) for name, read in readers}
                 response = await endpoint(**arguments)
             except TocsinError as error:
+                scope["app"].requests.refusals[error.code] += 1
                 response = problem_response(error)
             except ClientDisconnect:
                 return

@@ -1,7 +1,8 @@
 """What the routes call: use-cases and ports, handed over by ``bootstrap``."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from tocsin.application.activity import Activity
 from tocsin.application.channels import Channels
@@ -18,6 +19,7 @@ from tocsin.application.preferences import Preferences
 from tocsin.application.presence import Presence
 from tocsin.application.streams import Streams
 from tocsin.application.templates import Templates
+from tocsin.application.tracing import Tracing
 from tocsin.application.web_push import WebPush
 
 
@@ -29,6 +31,9 @@ class Uses:
     Attributes:
         is_accepting: False from the first moment of a drain.
         allow_origin: ``(origin, scheme, host)``: may this page call? One rule for REST, polling and sockets.
+        expose: Returns the metrics as text and its media type, as the ``Accept`` given wants them.
+        metrics_access: Who may read them.
+        tracing: Follows requests; None: nothing is followed.
     """
 
     store: Store
@@ -51,3 +56,6 @@ class Uses:
     exports: Exports
     is_accepting: Callable[[], bool]
     allow_origin: Callable[[str, str, str], bool]
+    expose: Callable[[str], Awaitable[tuple[bytes, str]]]
+    metrics_access: Literal["loopback", "token", "open", "off"]
+    tracing: Tracing | None = None
