@@ -1,10 +1,15 @@
 """What is kept of a user, over REST: given out whole to whom it belongs, erased for good."""
 
+import json
+import subprocess
+import sys
+
 import orjson
 import pytest
 
 from tests.acceptance.wire_socket import connected, eventually
 from tests.contract.conftest import everything
+from tests.processes import environment
 
 NOTIFICATION = {"type": "t", "title": "A title", "message": "Some words"}
 
@@ -140,3 +145,56 @@ def test_a_large_export_is_whole(shared_server):
         one["title"] for one in export["notifications"]
     }
     assert 600 == len(export["notifications"])
+
+
+# The command line
+
+
+def tocsin(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, "-c", "from tocsin.cli import main; main()", *arguments],
+        env=environment(folder / "0.db"),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+async def test_the_command_erases_beside_a_running_server(server, tmp_path):
+    """The server hears of it, cuts the user's sockets and takes the last look."""
+    for number in range(3):
+        publish(server, "alice-7f3a", title=str(number))
+    server.service.erasure_jobs._settle_ms = 0
+    async with connected(server.url, "/notifications", server.mint("alice-7f3a")) as socket:
+        done = tocsin(tmp_path, "erase", "alice-7f3a", "--yes")
+        await socket.closed.wait()
+
+    assert 0 == done.returncode, done.stderr
+    assert "erased" in done.stdout
+    assert 0 == server.http.get("/api/notifications/stats", headers=server.bearer("alice-7f3a")).json()["total"]
+
+
+def test_the_command_asks_first(server, tmp_path):
+    """Without an answer nothing is erased."""
+    publish(server, "ann")
+    done = tocsin(tmp_path, "erase", "ann")
+
+    assert 1 == done.returncode
+    assert 404 == erasure(server, "ann").status_code
+    assert 1 == server.http.get("/api/notifications/stats", headers=server.bearer("ann")).json()["total"]
+
+
+def test_the_command_exports_to_a_new_private_file(server, tmp_path):
+    """What is there is not written over."""
+    publish(server, "ann", title="hers")
+    first, again = (tocsin(tmp_path, "export", "ann", "--out", "ann.json") for _ in range(2))
+    shown = tocsin(tmp_path, "export", "ann")
+    file = tmp_path / "ann.json"
+
+    assert 0 == first.returncode, first.stderr
+    assert ["hers"] == [one["title"] for one in json.loads(file.read_text())["notifications"]]
+    assert 0o600 == file.stat().st_mode & 0o777
+    assert 2 == again.returncode
+    assert json.loads(file.read_text())["notifications"] == json.loads(shown.stdout)["notifications"]

@@ -26,7 +26,10 @@ class Commands(LazyGroup):
         "export": Command("tocsin.cli.users:export", "Write everything that is kept of a user as JSON."),
         "erase": Command("tocsin.cli.users:erase", "Erase everything that is kept of a user."),
         "doctor": Command("tocsin.cli.doctor.command:doctor", "Look for what is wrong, and say what to do about it."),
-        "prove": Command("tocsin.cli.prove.command:prove", "Break servers under load; print what was lost."),
+        "prove": Command(
+            "tocsin.cli.prove.command:prove",
+            "Break servers of its own under load; print what was lost, doubled, misordered.",
+        ),
         "db": Command("tocsin.cli.database:database", "Upkeep of the database."),
     }
 
