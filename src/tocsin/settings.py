@@ -330,6 +330,12 @@ class Settings(BaseSettings):
         return self
 
 
+def variable_of(field: str) -> str:
+    """Return the variable of the environment that sets a field."""
+    alias = Settings.model_fields[field].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"TOCSIN_{field.upper()}"
+
+
 def is_loopback_fake(host: str) -> bool:
     """Return whether an entry of ``webpush_hosts`` names a fake push service on loopback."""
     return _LOOPBACK_FAKE.fullmatch(host) is not None and int(host.rpartition(":")[2]) <= 65_535
@@ -350,10 +356,7 @@ def _told(error: ValidationError) -> SettingsError:
     lines, fields = [], []
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         field = str(problem["loc"][0]) if problem["loc"] else ""
-        name = field if field.isupper() else f"TOCSIN_{field.upper()}"
-        alias = getattr(Settings.model_fields.get(field), "validation_alias", None)
-        if isinstance(alias, AliasChoices):
-            name = str(alias.choices[0])
+        name = variable_of(field) if field in Settings.model_fields else field
         message = problem["msg"].removeprefix("Value error, ").replace("Input should", "should")
         lines.append(f"{name} {message}" if field else message)
         fields += [field if field in Settings.model_fields else _field_of(field)] if field else []
