@@ -20,6 +20,7 @@ from tocsin.adapters.sql.export import SqlExport
 from tocsin.adapters.sql.fan_out import SqlFanOut
 from tocsin.adapters.sql.migrate import SchemaError
 from tocsin.adapters.sql.preferences import SqlPreferences
+from tocsin.adapters.sql.revocations import SqlRevocations
 from tocsin.adapters.sql.store import SqlStore
 from tocsin.adapters.sql.words import SqlTemplates
 from tocsin.application.activity import Activity
@@ -81,6 +82,7 @@ class Core(Coroutines):
         streams: The log that every reader reads.
         erasure_jobs: Users who are being erased.
         exports: All that is kept of a user, as JSON.
+        kept_revocations: Which tokens count no more.
         tracing: Follows events to their devices; None: traces are off.
 
     Raises:
@@ -118,6 +120,7 @@ class Core(Coroutines):
         self.streams = Streams(self.store)
         self.erasure_jobs = SqlErasures(self.store)
         self.exports = Exports(SqlExport(self.store))
+        self.kept_revocations = SqlRevocations(self.store)
 
     def _tell_preferences(self, user_id: UserId) -> None:
         self.bus.publish_ephemeral(user_id, "/notifications", "preferences_changed", {})

@@ -13,12 +13,14 @@ from sqlalchemy.engine import make_url
 from starlette.types import ASGIApp
 
 from tocsin import bridge
+from tocsin.adapters.jwks import KeySet
 from tocsin.adapters.jwt_tokens import JwtVerifier
 from tocsin.application.erasure import Erasures
 from tocsin.application.ports import TokenVerifier
 from tocsin.application.rate_limits import RateLimits
 from tocsin.application.relay import Relay
 from tocsin.application.retention import Retention
+from tocsin.application.revocations import Revocations
 from tocsin.application.timekeeper import Timekeeper
 from tocsin.bootstrap.core import Core, StartError, loop_factory
 from tocsin.bootstrap.listening import open_listener
@@ -36,6 +38,7 @@ from tocsin.rest.app import RestApp
 from tocsin.rest.forwarded import Forwarded
 from tocsin.rest.front import STATE_KEY, Front
 from tocsin.rest.lifespan import HostNotStarted, hosting
+from tocsin.rest.limits import RequestLimits
 from tocsin.rest.seat import Seat
 from tocsin.rest.serve import HttpServer, raise_open_files_limit, url_of
 from tocsin.rest.tls import Certificate
@@ -62,6 +65,7 @@ class Service(Core):
     Attributes:
         engine: The Socket.IO server, for host handlers and counters.
         rest: The FastAPI application, for more routes.
+        revocations: Ends tokens before their time: ``await service.revocations.revoke_user(user_id)``.
         metrics: The numbers of the server: ``service.metrics.read()``.
         app: The ASGI application, for any server; under uvicorn ``ws=service.engine.websocket_protocol``
             makes WebSockets cheaper.
@@ -73,7 +77,12 @@ class Service(Core):
 
     def __init__(self, settings: Settings, tokens: TokenVerifier | None = None) -> None:
         super().__init__(settings)
-        self.tokens = JwtVerifier.from_settings(settings) if tokens is None else tokens
+        self._key_set: KeySet | None = None
+        if tokens is None:
+            tokens = verifier = JwtVerifier.from_settings(settings)
+            self._key_set = verifier.key_set
+        self.revocations = Revocations(tokens, self.kept_revocations, self.bus)
+        self.tokens: TokenVerifier = self.revocations
         self.retention = Retention(self.store)
         self.timekeeper = Timekeeper(self.store)
         self.notifications.on_scheduled = self.timekeeper.look
@@ -85,9 +94,10 @@ class Service(Core):
             allow_origin=allow_origin,
             trusted_proxies=settings.trusted_proxies,
         )
+        limits = RateLimits(parse_rate(settings.limit_user_events), is_shared=settings.redis_url is not None)
         self.realtime = Realtime(
             self.engine,
-            tokens=self.tokens,
+            revocations=self.revocations,
             store=self.store,
             bus=self.bus,
             notifications=self.notifications,
@@ -96,7 +106,7 @@ class Service(Core):
             presence=self.presence,
             activity=self.activity,
             streams=self.streams,
-            limits=RateLimits(parse_rate(settings.limit_user_events), is_shared=settings.redis_url is not None),
+            limits=limits,
             host_threads=settings.host_threads,
             user_connections=settings.limit_user_connections,
             tracing=self.tracing,
@@ -108,7 +118,7 @@ class Service(Core):
             is_online=self._is_online,
             tracing=self.tracing,
         )
-        self.erasures = Erasures(self.erasure_jobs, self.bus.wake, self._cut_erased)
+        self.erasures = Erasures(self.erasure_jobs, self.bus.wake, lambda user: self.realtime.close(user, "erased"))
         self.store.on_commit = self._pass_on
         self.rest = RestApp(
             Uses(
@@ -130,6 +140,8 @@ class Service(Core):
                 streams=self.streams,
                 erasures=self.erasures,
                 exports=self.exports,
+                revocations=self.revocations,
+                limits=RequestLimits.from_settings(settings, limits, self.engine.proxies),
                 is_accepting=lambda: self.is_accepting,
                 allow_origin=allow_origin,
                 expose=lambda accept: self.metrics.expose(accept),  # noqa: PLW0108 there are none yet
@@ -194,6 +206,9 @@ class Service(Core):
                 "name your own origins in production"
             )
         self.retention.start()
+        if self._key_set is not None:
+            self._key_set.start()
+        await self.revocations.start()
         await self.realtime.start()
         if bridge.find() is not None:
             _log.warning(
@@ -215,9 +230,6 @@ class Service(Core):
         self.bus.publish(events)
         self.relay.on_events(events)
         self.timekeeper.on_events(events)
-
-    def _cut_erased(self, user_id: UserId) -> None:
-        self.realtime.cut(user_id, "erased")
 
     def _is_online(self, user_id: UserId) -> bool | None:
         return self.realtime.is_online(user_id) or self.presence.is_elsewhere(user_id)
@@ -254,6 +266,9 @@ class Service(Core):
             await self._bridge.close()
             bridge.detach(self._bridge)
         await self.retention.stop()
+        await self.revocations.stop()
+        if self._key_set is not None:
+            await self._key_set.stop()
         await super().stop()
 
     def asgi(self, host: ASGIApp | None = None) -> Front:

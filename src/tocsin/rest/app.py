@@ -25,6 +25,7 @@ from tocsin.rest import (
     metrics,
     notifications,
     preferences,
+    sessions,
     streams,
     templates,
     trace,
@@ -53,6 +54,7 @@ _API = (
     "/api/templates",
     "/api/chat/",
     "/api/e2ee/",
+    "/api/sessions/",
     "/api/stream/",
     "/api/fcm/",
     "/api/webpush/",
@@ -72,7 +74,7 @@ _API = (
 _API_BELOW = tuple(f"{path.rstrip('/')}/" for path in _API)
 _ROUTED = (
     *(notifications, preferences, templates, trace, jobs, channels, chat),
-    *(e2ee, events, streams, fcm, web_push, users, health, metrics),
+    *(e2ee, events, sessions, streams, fcm, web_push, users, health, metrics),
 )
 _PAGES = ("/", "/docs", "/openapi.json")
 _FILES = ("/js/", "/docs/")

@@ -27,6 +27,7 @@ from tocsin.adapters.sql.schema import (
     life,
     message,
     notification,
+    revocation,
     scheduled,
     template,
     vapid_key,
@@ -35,8 +36,8 @@ from tocsin.adapters.sql.schema import (
 from tocsin.adapters.sql.transaction import Transaction
 from tocsin.domain.erasure import Erasure, is_user, scrubbed
 
-# What is nobody's; the row of an erasure goes with its end.
-KEPT = frozenset({life, vapid_key, template, version, erasure})
+# What is nobody's. The row of an erasure goes with its end, one of a revocation when the tokens have expired.
+KEPT = frozenset({life, vapid_key, template, version, erasure, revocation})
 
 Row = dict[str, Any]
 Change = Callable[[Transaction, Erasure, Row], int]
