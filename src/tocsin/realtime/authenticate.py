@@ -161,6 +161,11 @@ class Authenticator:
             raise RateLimited(f"this user has {len(held)} connections, which is the most allowed")
         unattended.close("unattended")
 
+    def close(self, user_id: UserId, reason: str) -> None:
+        """Close every connection of a user; they come back by themselves where their tokens let them."""
+        for connection in [*self._connections.get(user_id, ())]:
+            connection.close(reason)
+
     def reauthenticate(self, connection: Connection, token: object) -> Identity:
         """
         Let the connection live as long as a newer token of its user.
