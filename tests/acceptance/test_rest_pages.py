@@ -173,6 +173,7 @@ def test_the_openapi_document_describes_every_route(shared_server):
         ("DELETE", "/api/e2ee/devices/{device_id}"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
+        ("GET", "/metrics"),
     }
     for path, item in document["paths"].items():
         for operation in item.values():
