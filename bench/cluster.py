@@ -22,14 +22,13 @@ import psycopg
 
 from bench import generator
 from bench.generator import Answer, Generator
-from bench.parts import postgres, valkey
+from bench.parts import Part, postgres, valkey
 from bench.rounds import SECRET
 from bench.servers import AVAILABLE, BUILD, PEERS, Server, running
 
 TOCSIN = next(peer for peer in PEERS if peer.key == "tocsin")
 POSTS = 4_000
 RATES = (200, 1_000)
-REST_CONNECTIONS = 16
 BULKS = 20
 DEADLINE_S = 120.0
 WINDOW = 500
@@ -59,6 +58,13 @@ class Running:
     servers: list[Server]
     loads: list[Generator]
     database: str
+    parts: dict[str, Part]
+
+    def cpu_s(self) -> dict[str, float]:
+        """Return the CPU seconds that each has used so far."""
+        return {"nodes": sum(server.cpu_s() for server in self.servers)} | {
+            name: part.cpu_s() for name, part in self.parts.items()
+        }
 
     def all(self, command: Callable[[Generator], Answer]) -> list[Answer]:
         """Give the command to all loads at once."""
@@ -84,10 +90,13 @@ def running_stack(stack: Stack, connections: int) -> Iterator[Running]:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory(dir=BUILD)))
         database = f"sqlite:///{folder / 'bench.db'}"
         settings = {"TOCSIN_DATABASE_URL": database}
+        beside: dict[str, Part] = {}
         if stack.has_postgres:
-            database = settings["TOCSIN_DATABASE_URL"] = parts.enter_context(postgres())
+            beside["PostgreSQL"] = parts.enter_context(postgres())
+            database = settings["TOCSIN_DATABASE_URL"] = beside["PostgreSQL"].url
         if stack.nodes > 1:
-            settings["TOCSIN_REDIS_URL"] = parts.enter_context(valkey(folder))
+            beside["Valkey"] = parts.enter_context(valkey(folder))
+            settings["TOCSIN_REDIS_URL"] = beside["Valkey"].url
         servers, loads = [], []
         for number in range(stack.nodes):
             home = folder / str(number)
@@ -104,11 +113,11 @@ def running_stack(stack: Stack, connections: int) -> Iterator[Running]:
                 on=AVAILABLE,
             )
             loads.append(parts.enter_context(load))
-        yield Running(servers, loads, database)
+        yield Running(servers, loads, database, beside)
 
 
-def measure(stack: Stack, connections: int) -> dict[str, float]:
-    """Return the figures of one stack with so many connections in all."""
+def measure(stack: Stack, connections: int, posters: int) -> dict[str, float]:
+    """Return the figures of one stack with so many connections in all, each node asked by so many back ends."""
     each = connections // stack.nodes
     with running_stack(stack, connections) as now:
         before_kib = sum(server.rss_kib() for server in now.servers)
@@ -116,15 +125,19 @@ def measure(stack: Stack, connections: int) -> dict[str, float]:
         time.sleep(1)
         found["KiB a connection"] = (sum(server.rss_kib() for server in now.servers) - before_kib) / connections
         share = POSTS // stack.nodes
-        now.all(lambda load: load.publish(REST_CONNECTIONS, share // 4, 0, DEADLINE_S))
-        posted = now.all(lambda load: load.publish(REST_CONNECTIONS, share, 0, DEADLINE_S))
+        now.all(lambda load: load.publish(posters, share // 4, 0, DEADLINE_S))
+        before = now.cpu_s()
+        posted = now.all(lambda load: load.publish(posters, share, 0, DEADLINE_S))
+        used = now.cpu_s()
         found["POST → socket /s"] = rate(posted, "arrivals")
+        for name in ("nodes", "PostgreSQL", "Valkey"):
+            found[f"µs of CPU a POST, {name}"] = 1e6 * (used.get(name, 0) - before.get(name, 0)) / POSTS
         fan = min(generator.BULK, each)
         bulk = now.all(lambda load: load.publish_bulk(4, max(1, BULKS // stack.nodes), fan, DEADLINE_S))
         found[f"{generator.BULK} users a POST, /s"] = rate(bulk, "arrivals")
         for per_s in RATES:
             count, mine = per_s * 3 // stack.nodes, per_s / stack.nodes
-            timed = now.all(lambda load, c=count, r=mine: load.publish(REST_CONNECTIONS, c, r, DEADLINE_S))  # type: ignore[misc]
+            timed = now.all(lambda load, c=count, r=mine: load.publish(posters, c, r, DEADLINE_S))  # type: ignore[misc]
             found[f"p50 ms at {per_s:,}/s"] = max(answer.p50_ms for answer in timed)
             found[f"p99 ms at {per_s:,}/s"] = max(answer.p99_ms for answer in timed)
             complain(timed, f"{per_s} a second")
@@ -156,6 +169,7 @@ def main() -> None:
     )
     parser.add_argument("--stack", type=int, choices=range(len(STACKS)), nargs="+", help="of the three, from 0")
     parser.add_argument("--nodes", type=int, default=2, help="of the last stack: many sockets need many processes")
+    parser.add_argument("--posters", type=int, default=16, help="HTTP connections that POST to each node")
     given = parser.parse_args()
     generator.compile_all()
     several = Stack(f"{given.nodes} nodes, PostgreSQL + Valkey", nodes=given.nodes)
@@ -163,7 +177,7 @@ def main() -> None:
     if given.stack is not None:
         stacks = [stacks[number] for number in given.stack]
     for connections in given.connections:
-        found = [measure(stack, connections) for stack in stacks]
+        found = [measure(stack, connections, given.posters) for stack in stacks]
         print(f"\n| {connections:,} connections | " + " | ".join(stack.title for stack in stacks) + " |")
         print("|---|" + "--:|" * len(stacks))
         for name in found[0]:

@@ -120,8 +120,8 @@ def main() -> None:
     columns: dict[str, dict[str, float]] = {}
     for events in parser.parse_args().events:
         users = max(10, events // EACH)
-        with tempfile.TemporaryDirectory() as folder, postgres() as server_url:
-            for name, url in (("SQLite", f"sqlite:///{Path(folder) / 'bench.db'}"), ("PostgreSQL", server_url)):
+        with tempfile.TemporaryDirectory() as folder, postgres() as server:
+            for name, url in (("SQLite", f"sqlite:///{Path(folder) / 'bench.db'}"), ("PostgreSQL", server.url)):
                 size = fill(url, events, users)
                 found = uvloop.run(measure(open_store(url), users, events // users))
                 columns[f"{name}, {events:,}"] = {"bytes an event": size / events, **found}

@@ -18,6 +18,7 @@ from tocsin.adapters.sql.e2ee import SqlE2ee
 from tocsin.adapters.sql.fan_out import SqlFanOut
 from tocsin.adapters.sql.migrate import SchemaError
 from tocsin.adapters.sql.preferences import SqlPreferences
+from tocsin.adapters.sql.revocations import SqlRevocations
 from tocsin.adapters.sql.store import SqlStore
 from tocsin.adapters.sql.words import SqlTemplates
 from tocsin.application.activity import Activity
@@ -74,6 +75,7 @@ class Core(Coroutines):
         routes: All that push can be sent to.
         push: Sends to what a user registered: ``await core.push.send(...)``.
         streams: The log that every reader reads.
+        kept_revocations: Which tokens count no more.
         tracing: Follows events to their devices; None: traces are off.
 
     Raises:
@@ -109,6 +111,7 @@ class Core(Coroutines):
         self.routes: list[Route[Any]] = [*_fcm_routes(settings, self.store), web_push_route]
         self.push = Push(self.routes)
         self.streams = Streams(self.store)
+        self.kept_revocations = SqlRevocations(self.store)
 
     def _tell_preferences(self, user_id: UserId) -> None:
         self.bus.publish_ephemeral(user_id, "/notifications", "preferences_changed", {})

@@ -13,11 +13,13 @@ from sqlalchemy.engine import make_url
 from starlette.types import ASGIApp
 
 from tocsin import bridge
+from tocsin.adapters.jwks import KeySet
 from tocsin.adapters.jwt_tokens import JwtVerifier
 from tocsin.application.ports import TokenVerifier
 from tocsin.application.rate_limits import RateLimits
 from tocsin.application.relay import Relay
 from tocsin.application.retention import Retention
+from tocsin.application.revocations import Revocations
 from tocsin.application.timekeeper import Timekeeper
 from tocsin.bootstrap.core import Core, StartError, loop_factory
 from tocsin.bootstrap.listening import open_listener
@@ -35,6 +37,7 @@ from tocsin.rest.app import RestApp
 from tocsin.rest.forwarded import Forwarded
 from tocsin.rest.front import STATE_KEY, Front
 from tocsin.rest.lifespan import HostNotStarted, hosting
+from tocsin.rest.limits import RequestLimits
 from tocsin.rest.seat import Seat
 from tocsin.rest.serve import HttpServer, raise_open_files_limit, url_of
 from tocsin.rest.tls import Certificate
@@ -61,6 +64,7 @@ class Service(Core):
     Attributes:
         engine: The Socket.IO server, for host handlers and counters.
         rest: The FastAPI application, for more routes.
+        revocations: Ends tokens before their time: ``await service.revocations.revoke_user(user_id)``.
         metrics: The numbers of the server: ``service.metrics.read()``.
         app: The ASGI application, for any server; under uvicorn ``ws=service.engine.websocket_protocol``
             makes WebSockets cheaper.
@@ -72,7 +76,12 @@ class Service(Core):
 
     def __init__(self, settings: Settings, tokens: TokenVerifier | None = None) -> None:
         super().__init__(settings)
-        self.tokens = JwtVerifier.from_settings(settings) if tokens is None else tokens
+        self._key_set: KeySet | None = None
+        if tokens is None:
+            tokens = verifier = JwtVerifier.from_settings(settings)
+            self._key_set = verifier.key_set
+        self.revocations = Revocations(tokens, self.kept_revocations, self.bus)
+        self.tokens: TokenVerifier = self.revocations
         self.retention = Retention(self.store)
         self.timekeeper = Timekeeper(self.store)
         self.notifications.on_scheduled = self.timekeeper.look
@@ -84,9 +93,10 @@ class Service(Core):
             allow_origin=allow_origin,
             trusted_proxies=settings.trusted_proxies,
         )
+        limits = RateLimits(parse_rate(settings.limit_user_events), is_shared=settings.redis_url is not None)
         self.realtime = Realtime(
             self.engine,
-            tokens=self.tokens,
+            revocations=self.revocations,
             store=self.store,
             bus=self.bus,
             notifications=self.notifications,
@@ -95,7 +105,7 @@ class Service(Core):
             presence=self.presence,
             activity=self.activity,
             streams=self.streams,
-            limits=RateLimits(parse_rate(settings.limit_user_events), is_shared=settings.redis_url is not None),
+            limits=limits,
             host_threads=settings.host_threads,
             user_connections=settings.limit_user_connections,
             tracing=self.tracing,
@@ -126,6 +136,8 @@ class Service(Core):
                 templates=self.templates,
                 channels=self.channels,
                 streams=self.streams,
+                revocations=self.revocations,
+                limits=RequestLimits.from_settings(settings, limits, self.engine.proxies),
                 is_accepting=lambda: self.is_accepting,
                 allow_origin=allow_origin,
                 expose=lambda accept: self.metrics.expose(accept),  # noqa: PLW0108 there are none yet
@@ -133,6 +145,7 @@ class Service(Core):
                 tracing=self.tracing,
             ),
             self.engine.proxies,
+            self.realtime.asyncapi,
         )
         self._committed: Counter[str] = Counter()
         self.metrics = open_metrics(self, self._committed)
@@ -189,6 +202,9 @@ class Service(Core):
                 "name your own origins in production"
             )
         self.retention.start()
+        if self._key_set is not None:
+            self._key_set.start()
+        await self.revocations.start()
         await self.realtime.start()
         if bridge.find() is not None:
             _log.warning(
@@ -244,6 +260,9 @@ class Service(Core):
             await self._bridge.close()
             bridge.detach(self._bridge)
         await self.retention.stop()
+        await self.revocations.stop()
+        if self._key_set is not None:
+            await self._key_set.stop()
         await super().stop()
 
     def asgi(self, host: ASGIApp | None = None) -> Front:

@@ -129,6 +129,9 @@ class Socket:
             async with asyncio.timeout(timeout_s):
                 return await future
         finally:
+            if future.done() and not future.cancelled():
+                # Who was cut while this was sent, or timed out just then, has told it otherwise.
+                future.exception()
             acks.pop(id_, None)
             if not acks:
                 self._acks = None

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from tocsin.application.streams import Streams
 from tocsin.application.tracing import Tracing
+from tocsin.domain.errors import KeyUnknown
 from tocsin.domain.events import NAMESPACES
 from tocsin.domain.timestamp import iso
 from tocsin.engine import Socket
@@ -67,8 +68,12 @@ def register(
 def register_reauth(events: ClientEvents, namespace: str, authenticator: Authenticator) -> None:
     """Let a namespace, with a stream or without, take a newer token."""
 
-    def reauth(socket: Socket, given: Reauth) -> Result:
-        identity = authenticator.reauthenticate(socket.connection, given.token)
+    async def reauth(socket: Socket, given: Reauth) -> Result:
+        try:
+            identity = authenticator.reauthenticate(socket.connection, given.token)
+        except KeyUnknown as unknown:
+            await unknown.look()
+            identity = authenticator.reauthenticate(socket.connection, given.token)
         return {"expires_at": iso(int(identity.expires_at * 1000))}
 
-    events.take(namespace, "reauth", Reauth, reauth)
+    events.take_async(namespace, "reauth", Reauth, reauth)

@@ -10,20 +10,22 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
 from tocsin.application.notifications import Notifications
-from tocsin.application.ports import Bus, Store, TokenVerifier
+from tocsin.application.ports import Bus, Store
 from tocsin.application.presence import Presence
 from tocsin.application.rate_limits import RateLimits
+from tocsin.application.revocations import Revocations
 from tocsin.application.shared_limits import SharedLimits
 from tocsin.application.streams import Streams
 from tocsin.application.tracing import Tracing
 from tocsin.application.typing import Typing
-from tocsin.domain.errors import TocsinError
+from tocsin.domain.errors import KeyUnknown, TocsinError
 from tocsin.domain.events import HOST_TAKES, NAMESPACES, check_host_event, check_namespace
 from tocsin.domain.rate import Rate
 from tocsin.domain.stream import StreamEvent, StreamKey
@@ -36,6 +38,7 @@ from tocsin.realtime import chat as chat_events
 from tocsin.realtime import control, sns
 from tocsin.realtime import notifications as notification_events
 from tocsin.realtime import presence as presence_events
+from tocsin.realtime.asyncapi import asyncapi_document
 from tocsin.realtime.authenticate import USER_CONNECTIONS, Authenticator
 from tocsin.realtime.client_events import ClientEvents, Result, identity_of
 from tocsin.realtime.drain import ANSWERS_S, DRAIN_S, drain
@@ -47,6 +50,9 @@ FORGET_IDLE_S = 60.0
 # Whoever has no token decides how many refusals there are: the log tells of a few.
 TOLD_PER_S = 1.0
 TOLD_AT_ONCE = 50
+
+Later = Callable[[], Awaitable[None]]
+Enter = Callable[[Socket, dict[str, Any]], None]
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +67,7 @@ class Realtime:
     their user and follow no stream. Belongs to the event loop's thread.
 
     Args:
+        revocations: Verifies tokens, and tells which count no more.
         limits: How often a user may send each client event.
         host_threads: Sync handlers of the host that run at a time.
         user_connections: Connections that one user may hold at a time.
@@ -75,7 +82,7 @@ class Realtime:
         self,
         engine: SocketServer,
         *,
-        tokens: TokenVerifier,
+        revocations: Revocations,
         store: Store,
         bus: Bus,
         notifications: Notifications,
@@ -104,8 +111,10 @@ class Realtime:
         self._typing = typing
         self._presence = presence
         self._authenticator = Authenticator(
-            tokens, self._wheel, user_connections=user_connections, on_came=self._on_came, on_left=self._on_left
+            revocations, self._wheel, user_connections=user_connections, on_came=self._on_came, on_left=self._on_left
         )
+        self._revocations = revocations
+        revocations.on_revoked = self._authenticator.cut
         self._live = LiveStreams(engine, store, sweep_s=sweep_s, tracing=tracing)
         self._resumer = Resumer(self._live, store, bus.heard)
         self._bus = bus
@@ -120,6 +129,10 @@ class Realtime:
         chat_events.register(self._events, chat, typing)
         presence_events.register(self._events, presence)
         sns.register(self._events, activity, self._host)
+
+    def asyncapi(self) -> dict[str, Any]:
+        """Return the AsyncAPI document of the namespaces; those of the host are not in it."""
+        return asyncapi_document(self._events.models)
 
     # The host's own
 
@@ -236,20 +249,35 @@ class Realtime:
         """Return how far acks are behind; see ``LiveStreams.lags``."""
         return self._live.lags()
 
-    def _on_connect(self, socket: Socket, auth: dict[str, Any]) -> None:
-        try:
-            cursor = parse_cursor(auth)
-            self._authenticator.authenticate(socket.connection, auth.get("token"))
-        except TocsinError as refusal:
-            raise self._refused(socket, refusal) from None
+    def _on_connect(self, socket: Socket, auth: dict[str, Any]) -> Later | None:
+        return self._let_in(self._enter, socket, auth)
+
+    def _enter(self, socket: Socket, auth: dict[str, Any]) -> None:
+        cursor = parse_cursor(auth)
+        self._authenticator.authenticate(socket.connection, auth.get("token"))
         socket.data = cursor
 
-    def _on_host_connect(self, socket: Socket, auth: dict[str, Any]) -> None:
+    def _on_host_connect(self, socket: Socket, auth: dict[str, Any]) -> Later | None:
+        return self._let_in(self._enter_host, socket, auth)
+
+    def _enter_host(self, socket: Socket, auth: dict[str, Any]) -> None:
+        socket.join(self._authenticator.authenticate(socket.connection, auth.get("token")))
+
+    def _let_in(self, enter: Enter, socket: Socket, auth: dict[str, Any]) -> Later | None:
         try:
-            user_id = self._authenticator.authenticate(socket.connection, auth.get("token"))
+            enter(socket, auth)
+        except KeyUnknown as unknown:
+            return partial(self._let_in_later, unknown, enter, socket, auth)
         except TocsinError as refusal:
             raise self._refused(socket, refusal) from None
-        socket.join(user_id)
+        return None
+
+    async def _let_in_later(self, unknown: KeyUnknown, enter: Enter, socket: Socket, auth: dict[str, Any]) -> None:
+        await unknown.look()
+        try:
+            enter(socket, auth)
+        except TocsinError as refusal:
+            raise self._refused(socket, refusal) from None
 
     def _on_ready(self, socket: Socket) -> None:
         cursor: Cursor | None = socket.data
@@ -274,7 +302,11 @@ class Realtime:
         self._presence.on_gap()
 
     def _on_ephemeral(self, user_id: UserId | None, namespace: str, event: str, payload: Any) -> None:
-        if not (self._presence.on_ephemeral(namespace, payload) or self._shared.on_ephemeral(namespace, payload)):
+        if not (
+            self._presence.on_ephemeral(namespace, payload)
+            or self._shared.on_ephemeral(namespace, payload)
+            or self._revocations.on_ephemeral(namespace)
+        ):
             self._live.on_ephemeral(user_id, namespace, event, payload)
 
     def _on_came(self, user_id: UserId) -> None:

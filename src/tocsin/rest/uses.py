@@ -15,10 +15,12 @@ from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store, TokenVerifier
 from tocsin.application.preferences import Preferences
 from tocsin.application.presence import Presence
+from tocsin.application.revocations import Revocations
 from tocsin.application.streams import Streams
 from tocsin.application.templates import Templates
 from tocsin.application.tracing import Tracing
 from tocsin.application.web_push import WebPush
+from tocsin.rest.limits import RequestLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,8 @@ class Uses:
     templates: Templates
     channels: Channels
     streams: Streams
+    limits: RequestLimits
+    revocations: Revocations
     is_accepting: Callable[[], bool]
     allow_origin: Callable[[str, str, str], bool]
     expose: Callable[[str], Awaitable[tuple[bytes, str]]]
