@@ -52,4 +52,4 @@ def test_nothing_undocumented_happens(shared_server, tmp_path, scope):
     report = finished.stdout + finished.stderr
 
     assert finished.returncode == 0, report
-    assert "Tested: 55" in report
+    assert "Tested: 56" in report
