@@ -21,13 +21,15 @@ from tocsin.application.relay import Relay
 from tocsin.application.retention import Retention
 from tocsin.application.revocations import Revocations
 from tocsin.application.timekeeper import Timekeeper
-from tocsin.bootstrap.core import Core, StartError, loop_factory
+from tocsin.bootstrap.core import Core, StartError, loop_factory, open_insight
+from tocsin.bootstrap.figures import figures
 from tocsin.bootstrap.listening import open_listener
 from tocsin.bootstrap.metrics import open_metrics
 from tocsin.bridge import Bridge
 from tocsin.domain.ladder import Ladders
 from tocsin.domain.rate import parse_rate
 from tocsin.domain.stream import StreamEvent
+from tocsin.domain.timestamp import now_ms
 from tocsin.domain.user_id import UserId
 from tocsin.engine import Limits, SocketServer
 from tocsin.engine.origins import allow_list
@@ -94,6 +96,8 @@ class Service(Core):
             trusted_proxies=settings.trusted_proxies,
         )
         limits = RateLimits(parse_rate(settings.limit_user_events), is_shared=settings.redis_url is not None)
+        self.insight = open_insight(self)
+        started_at = now_ms()
         self.realtime = Realtime(
             self.engine,
             revocations=self.revocations,
@@ -108,8 +112,12 @@ class Service(Core):
             limits=limits,
             host_threads=settings.host_threads,
             user_connections=settings.limit_user_connections,
+            witness=self.insight.witness,
+            nodes=self.insight.nodes,
             tracing=self.tracing,
         )
+        self.insight.watch(self.realtime)
+        self.insight.nodes.answer("figures", lambda _: figures(self.metrics.read, self.realtime, started_at))
         self.relay = Relay(
             self.deliveries,
             [*self.routes, self.channel_route],
@@ -130,7 +138,7 @@ class Service(Core):
                 presence=self.presence,
                 devices=self.devices,
                 web_push=self.web_push,
-                deliveries=self.deliveries,
+                insight=self.insight,
                 fan_out=self.fan_out,
                 preferences=self.preferences,
                 templates=self.templates,

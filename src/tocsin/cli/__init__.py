@@ -17,6 +17,7 @@ from tocsin.cli.prove.stack import CannotProve
 from tocsin.cli.send import send
 from tocsin.cli.serve import serve
 from tocsin.cli.token import token
+from tocsin.cli.trace import trace
 from tocsin.domain.errors import TocsinError
 from tocsin.settings import SettingsError
 
@@ -27,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (serve, demo, token, send, prune, prove):
+for command in (serve, demo, token, send, trace, prune, prove):
     app.command()(command)
 app.add_typer(database)
 

@@ -15,6 +15,7 @@ from tocsin import __version__
 from tocsin.engine import TimerWheel
 from tocsin.engine.proxies import TrustedProxies
 from tocsin.rest import (
+    admin,
     channels,
     chat,
     e2ee,
@@ -57,6 +58,7 @@ _API = (
     "/api/stream/",
     "/api/fcm/",
     "/api/webpush/",
+    "/api/admin/",
     "/js/websocket.js",
     "/js/push.js",
     "/js/chat.js",
@@ -65,6 +67,7 @@ _API = (
     "/js/e2ee.js",
     "/js/e2ee.wasm",
     "/tocsin-sw.js",
+    "/tocsin/admin",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -72,7 +75,7 @@ _API = (
 _API_BELOW = tuple(f"{path.rstrip('/')}/" for path in _API)
 _ROUTED = (
     *(notifications, preferences, templates, trace, jobs, channels, chat),
-    *(e2ee, events, sessions, streams, fcm, web_push, health, metrics),
+    *(e2ee, events, sessions, streams, fcm, web_push, admin, health, metrics),
 )
 _PAGES = ("/", "/docs", "/openapi.json")
 _FILES = ("/js/", "/docs/")
