@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Self
 
-LIMIT_S = 60
-READY_S = 40
+LIMIT_S = 120
+READY_S = 90
 # What a server says when it answers; a shell of bash ignores keys for what it puts into the background.
 _READY = r"https?://|ready\.|Listening at"
 # What goes on until it is stopped; the next line is typed elsewhere.
@@ -18,7 +18,7 @@ _SERVES = re.compile(
 )
 _STEP = """
 set -aeo pipefail
-serving() {{ setsid env --default-signal=INT,QUIT "$@" >"$SERVING" 2>&1 & echo $! >"$SERVING.pid"; }}
+serving() {{ setsid env --default-signal=INT,QUIT "$@" >>"$SERVING" 2>&1 & echo $! >"$SERVING.pid"; cat "$SERVING.pid" >>"$SERVING.pids"; }}
 curl() {{ command curl --fail-with-body "$@"; }}
 {code}
 pwd >{state}.cwd
@@ -97,8 +97,8 @@ class Terminals:
                 check=False,
             )
         finally:
-            if (pid := log.with_name(f"{log.name}.pid")).exists():
-                self._serving.append((terminal, int(pid.read_text())))
+            if (pids := log.with_name(f"{log.name}.pids")).exists():
+                self._serving += [(terminal, int(pid)) for pid in pids.read_text().split()]
         if done.returncode:
             told = log.read_text() if log.exists() else ""
             raise Failed(f"{code}\n{done.stdout[-2000:]}{done.stderr[-2000:]}{told[-3000:]}")
