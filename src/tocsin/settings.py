@@ -35,6 +35,7 @@ _LOOPBACK_FAKE = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\]):[1-9][0-9]{0,4}
 _VAPID_SUBJECT = re.compile(r"mailto:[^\s@:]+@[^\s@:]+|https://[^\s/]+\S*")
 
 _FCM_URL = re.compile(r"(?:https://[^\s/?#@]+|http://(?:localhost|127\.[0-9.]+|\[::1\])(?::[0-9]{1,5})?)(?:/[^\s?#]*)?")
+_JWKS_URL = re.compile(r"(?:https://[^\s/?#@]+|http://(?:localhost|127\.[0-9.]+|\[::1\])(?::[0-9]{1,5})?)(?:/[!-~]*)?")
 _DEFAULT_PORT = {"http": ":80", "https": ":443"}
 
 
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
         tls_key: PEM file of its key; None: it is in the same file.
         jwt_secret: Secret of HS256 tokens, at least 32 bytes.
         jwt_public_key: Instead of the secret: a public key, as PEM text or the path of a PEM file.
+        jwks_url: Instead of both: where the issuer of the tokens publishes its keys; needs ``jwt_issuer``.
         jwt_issuer: The ``iss`` that tokens must have; None: not looked at.
         jwt_audience: An ``aud`` that tokens must have; None: tokens with an audience are refused.
         redis_url: A Redis or Valkey server, Cluster or Sentinels, that wakes the nodes; None: they
@@ -83,9 +85,17 @@ class Settings(BaseSettings):
             ``127.0.0.1:PORT`` names a fake on loopback.
         limit_user_connections: Sockets one user may hold at a time.
         limit_user_events: Events of each kind that one user's clients may send, as ``10 per minute``.
+        limit_user_requests: REST requests of one user.
+        limit_publisher_requests: REST requests of one subject with the scope ``publish``, on each worker.
+        limit_address_requests: REST requests of one remote address, but for those of publishers.
         limit_user_devices: Devices for push that one user may have registered, and as many browsers.
         limit_address_connections: Connections one remote address may hold at a time; 0: no limit.
         drain_s: Seconds over which clients are sent away when the server stops.
+        metrics: Who may read ``/metrics`` without a token of the scope ``admin``: readers on this machine
+            (``loopback``), nobody (``token``), everybody (``open``); ``off``: there are none.
+        access_log: ``on`` logs a line for each answered request of the API.
+        otlp_url: Collector that gets traces over OTLP/HTTP, as ``http://127.0.0.1:4318``; None: there are none.
+        trace_share: Share of the requests that are followed, 0 to 1; a caller that is followed decides itself.
         log_format: ``console`` for people, ``json`` for machines.
         log_level: Least level that is logged.
     """
@@ -111,6 +121,7 @@ class Settings(BaseSettings):
 
     jwt_secret: SecretStr | None = None
     jwt_public_key: str | None = None
+    jwks_url: str | None = None
     jwt_issuer: str | None = None
     jwt_audience: str | None = None
 
@@ -142,15 +153,27 @@ class Settings(BaseSettings):
 
     limit_user_connections: Annotated[int, Field(ge=1)] = 20
     limit_user_events: str = "6000 per minute"
+    limit_user_requests: str = "3000 per minute"
+    limit_publisher_requests: str = "600000 per minute"
     limit_user_devices: Annotated[int, Field(ge=1)] = 20
     limit_address_connections: Annotated[int, Field(ge=0)] = 1_000
+    limit_address_requests: str = "12000 per minute"
 
     # delivery.md gives clients 0 to 10 s to go, and the exit 30 s in all.
     drain_s: Annotated[float, Field(ge=0, le=20)] = 10.0
+    metrics: Literal["loopback", "token", "open", "off"] = "loopback"
+    access_log: Literal["off", "on"] = "off"
+    otlp_url: Annotated[str | None, Field(pattern=r"^https?://[^\s/?#@]+(?:/[^\s?#]*)?$")] = None
+    trace_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     _SECRET: ClassVar[frozenset[str]] = frozenset({"jwt_secret", "jwt_public_key"})
+
+    @property
+    def has_token_key(self) -> bool:
+        """Return whether tokens can be verified."""
+        return bool(self.jwt_secret or self.jwt_public_key or self.jwks_url)
 
     def __init__(self, **values: Any) -> None:
         unknown = sorted(values.keys() - type(self).model_fields.keys() - {"_env_file"})
@@ -216,7 +239,7 @@ class Settings(BaseSettings):
             raise ValueError(f"needs at least {MIN_SECRET_BYTES} bytes; `openssl rand -hex 32` makes one")
         return key
 
-    @field_validator("limit_user_events")
+    @field_validator("limit_user_events", "limit_user_requests", "limit_publisher_requests", "limit_address_requests")
     @classmethod
     def _check_rate(cls, rate: str) -> str:
         try:
@@ -284,10 +307,22 @@ class Settings(BaseSettings):
         except (OSError, ValueError):
             raise ValueError("is neither PEM text nor the path of a readable PEM file") from None
 
+    @field_validator("jwks_url")
+    @classmethod
+    def _check_jwks_url(cls, url: str | None) -> str | None:
+        # Whoever can answer in its place makes tokens for anybody.
+        if url is not None and not _JWKS_URL.fullmatch(url):
+            raise ValueError("must look like https://id.example.com/jwks.json (http:// only on this machine)")
+        return url
+
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        if self.jwt_secret and self.jwt_public_key:
-            raise ValueError("TOCSIN_JWT_SECRET and TOCSIN_JWT_PUBLIC_KEY are both set: keep one")
+        keys = [name for name in ("jwt_secret", "jwt_public_key", "jwks_url") if getattr(self, name)]
+        if len(keys) > 1:
+            raise ValueError(f"{' and '.join(f'TOCSIN_{name.upper()}' for name in keys)} are both set: keep one")
+        if self.jwks_url and not self.jwt_issuer:
+            # Large providers sign for all their customers with one set of keys.
+            raise ValueError("TOCSIN_JWKS_URL needs TOCSIN_JWT_ISSUER: the `iss` of the tokens that are meant for you")
         if self.tls_key and not self.tls_certificate:
             raise ValueError("TOCSIN_TLS_KEY is of no use without TOCSIN_TLS_CERTIFICATE")
         if self.tls_certificate and self.workers > 1:

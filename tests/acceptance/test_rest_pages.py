@@ -127,6 +127,7 @@ def test_the_openapi_document_describes_every_route(shared_server):
         ("PUT", "/api/notifications/{notification_id}/read"),
         ("DELETE", "/api/notifications/{notification_id}"),
         ("POST", "/api/events"),
+        ("POST", "/api/sessions/revoke"),
         ("GET", "/api/stream/{namespace}"),
         ("POST", "/api/fcm/register-device"),
         ("POST", "/api/fcm/unregister-device"),

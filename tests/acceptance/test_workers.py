@@ -221,3 +221,20 @@ async def test_a_signal_drains_all_and_each_client_comes_back_elsewhere(env, tmp
 
         assert 0 == await stopped
         assert "" == process.errors.read_text()
+
+
+async def test_a_scrape_tells_of_all_workers(node):
+    """Whichever it meets; each has series of its own, and what they are asked adds up."""
+    async with AsyncExitStack() as stack:
+        for number in range(12):
+            await stack.enter_async_context(connected(node.url, NS, token(f"scraped-{number}")))
+        for _ in range(4):
+            async with httpx.AsyncClient(base_url=node.url, trust_env=False) as http:
+                text = (await http.get("/metrics")).text
+            users = dict(re.findall(r'^tocsin_users\{worker="(\d+)"\} (\S+)$', text, re.MULTILINE))
+            assert 3 == len(users)
+            assert 12 <= sum(map(float, users.values()))
+            accepting = re.findall(r'^tocsin_accepting\{worker="\d+"\} (\S+)$', text, re.MULTILINE)
+            assert ["1.0"] * 3 == accepting
+            assert 3 == len(re.findall(r'^tocsin_bus_connected\{worker="\d+"\} 1.0$', text, re.MULTILINE))
+            assert 3 == len(re.findall(r'^process_resident_memory_bytes\{worker="\d+"\}', text, re.MULTILINE))

@@ -29,12 +29,14 @@ class WireSocket:
     Attributes:
         events: By namespace, what the server emitted and nobody has taken yet.
         closed: Set when the transport has closed.
+        sid: The Engine.IO session id, known once a CONNECT has been answered.
     """
 
     def __init__(self, websocket: ClientConnection) -> None:
         self.websocket = websocket
         self.events: dict[str, asyncio.Queue[tuple[str, Any]]] = {}
         self.closed = asyncio.Event()
+        self.sid = ""
         self._ids = itertools.count()
         self._connects: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._acks: dict[int, asyncio.Future[list[Any]]] = {}
@@ -98,6 +100,7 @@ class WireSocket:
 
     def _take(self, packet: str) -> None:
         if packet[0] == "0":
+            self.sid = orjson.loads(packet[1:])["sid"]
             return
         if packet == "2":
             self._reply = asyncio.create_task(self.websocket.send("3"))

@@ -6,6 +6,7 @@ What comes of it is a ``Settlement``; who records it, and when, is the relay's.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any, get_args
 from tocsin.application.deliveries import Due, Settlement
 from tocsin.application.escalation import Step
 from tocsin.application.push import Route, Target
+from tocsin.application.tracing import Tracing
 from tocsin.domain.delivery import Attempt, Ending
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.jitter import jitter
@@ -76,6 +78,7 @@ class Dispatch:
 
     Args:
         routes: What can be sent to.
+        tracing: Is told what was sent; None: nothing is followed.
         clock: Milliseconds since 1970.
         jitter: Picks a number between two.
     """
@@ -84,9 +87,11 @@ class Dispatch:
         self,
         routes: Sequence[Route[Any]],
         *,
+        tracing: Tracing | None = None,
         clock: Callable[[], int] = now_ms,
         jitter: Callable[[float, float], float] = jitter,
     ) -> None:
+        self._tracing = tracing
         self._routes = {route.channel: route for route in routes}
         self._clock = clock
         self._jitter = jitter
@@ -146,7 +151,11 @@ class Dispatch:
 
     async def _send(self, route: Route[Any], work: _Work, message: PushMessage, pending: Sequence[Any]) -> None:
         held = work.due.delivery
-        for target, outcome in zip(pending, await route.sender.send(message, pending), strict=True):
+        begun_at = time.time_ns()
+        outcomes = await route.send(message, pending)
+        if self._tracing is not None:
+            self._tracing.pushed(held.notification_id, route.channel, begun_at, [one.kind for one in outcomes])
+        for target, outcome in zip(pending, outcomes, strict=True):
             kind: str = outcome.kind
             if kind == "gone":
                 with suppress(TocsinError):  # the next one will be told the same

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, TypeVar
 
 from tocsin.application.inbox_store import InboxStore
+from tocsin.application.meters import Histogram
 from tocsin.application.once import Once
 from tocsin.domain.device import Device, DeviceDraft, DeviceKind
 from tocsin.domain.message import Message, MessageDraft
@@ -180,6 +181,14 @@ class Bus(Protocol):
     @property
     def is_connected(self) -> bool:
         """Return whether the other nodes are reached now, and heard."""
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """Return counts since the start, and states of now as 0 or 1; empty where there are no other nodes."""
+
+    @property
+    def echoes(self) -> Histogram | None:
+        """Return how many seconds a message took to come back to this node; None where there are no other nodes."""
 
     @property
     def is_deaf(self) -> bool:

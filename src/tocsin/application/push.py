@@ -9,13 +9,14 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar, get_args
 
 import orjson
 
 from tocsin.application.drafts import copy_json
+from tocsin.application.meters import Histogram
 from tocsin.application.ports import PushSender
 from tocsin.domain.errors import Invalid, PayloadTooBig, TocsinError
 from tocsin.domain.jitter import jitter
@@ -46,6 +47,22 @@ class Target(Protocol):
 T = TypeVar("T", bound=Target)
 
 
+class RouteMeters:
+    """
+    What providers answered.
+
+    Attributes:
+        results: Targets by what the answer for them was (``Outcome.kind``).
+        seconds: How long the answers for one call took.
+    """
+
+    __slots__ = ("results", "seconds")
+
+    def __init__(self) -> None:
+        self.results: Counter[str] = Counter()
+        self.seconds = Histogram()
+
+
 @dataclass(frozen=True, slots=True)
 class Route(Generic[T]):
     """
@@ -59,6 +76,7 @@ class Route(Generic[T]):
         label: What may be told of one, in a trace.
         find_in: Returns those of a user for what is in a category, where that makes a difference.
         retract: Takes back what was shown, by the tags of messages; None: it can't be.
+        meters: Count what ``send`` brought.
     """
 
     sender: PushSender[T]
@@ -68,6 +86,15 @@ class Route(Generic[T]):
     label: Callable[[T], str] = attrgetter("id")
     find_in: Callable[[UserId, str | None], Awaitable[list[T]]] | None = None
     retract: Callable[[Sequence[str], Sequence[T]], Awaitable[list[Outcome]]] | None = None
+    meters: RouteMeters = field(default_factory=RouteMeters, compare=False, repr=False)
+
+    async def send(self, message: PushMessage, targets: Sequence[T]) -> list[Outcome]:
+        """Send to targets; see ``PushSender.send``."""
+        begun_at = time.perf_counter()
+        outcomes = await self.sender.send(message, targets)
+        self.meters.seconds.observe(time.perf_counter() - begun_at)
+        self.meters.results.update([outcome.kind for outcome in outcomes])
+        return outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +174,7 @@ class Push:
             counts["failed"] += len(targets)
             return
         ends_at = self._clock() + PATIENCE_S
-        first = await route.sender.send(message, targets)
+        first = await route.send(message, targets)
         retries = [
             self._try_again(route, user_id, message, _Tried(target, outcome), ends_at)
             for target, outcome in zip(targets, first, strict=True)
@@ -179,7 +206,7 @@ class Push:
             found = [one for one in await route.find(user_id) if one.id == tried.target.id]
             if not found:
                 return _Tried(tried.target, Outcome("gone"), is_skipped=True)
-            (outcome,) = await route.sender.send(message, found)
+            (outcome,) = await route.send(message, found)
             tried = _Tried(found[0], outcome)
         return tried
 

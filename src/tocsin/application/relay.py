@@ -10,6 +10,7 @@ take for the same message. What is to be done is decided by ``escalation``.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -18,6 +19,7 @@ from tocsin.application.deliveries import DeliveryStore, Due, Settlement
 from tocsin.application.dispatch import Dispatch
 from tocsin.application.escalation import Step, next_step
 from tocsin.application.push import Route
+from tocsin.application.tracing import Tracing
 from tocsin.domain.delivery import Delivery
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.jitter import jitter
@@ -55,8 +57,13 @@ class Relay:
         routes: What can be sent to.
         ladders: Which channels are climbed when.
         is_online: Whether a user has a socket; None: nobody knows.
+        tracing: Is told what was sent; None: nothing is followed.
         clock: Milliseconds since 1970.
         jitter: Picks a number between two.
+
+    Attributes:
+        attempts: What was recorded since the start, by channel and outcome.
+        late_s: How long ago what was claimed last had become due.
     """
 
     def __init__(
@@ -66,11 +73,12 @@ class Relay:
         ladders: Ladders,
         *,
         is_online: Callable[[UserId], bool | None] = lambda _: None,
+        tracing: Tracing | None = None,
         clock: Callable[[], int] = now_ms,
         jitter: Callable[[float, float], float] = jitter,
     ) -> None:
         self._store = store
-        self._dispatch = Dispatch(routes, clock=clock, jitter=jitter)
+        self._dispatch = Dispatch(routes, tracing=tracing, clock=clock, jitter=jitter)
         self._ladders = ladders
         self._is_online = is_online
         self._clock = clock
@@ -82,6 +90,13 @@ class Relay:
         self._unrecorded: list[Settlement] = []
         self._recorder: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self.attempts: Counter[tuple[str, str]] = Counter()
+        self.late_s = 0.0
+
+    @property
+    def under_way(self) -> int:
+        """Return how many deliveries this process holds."""
+        return len(self._held)
 
     def start(self) -> None:
         """Begin to look for what is due."""
@@ -139,7 +154,9 @@ class Relay:
             self._room.clear()
             await self._room.wait()
         due_at = await self._store.next_due()
-        if due_at is None or due_at > self._clock():
+        now = self._clock()
+        self.late_s = 0.0 if due_at is None else max(0, now - due_at) / 1_000
+        if due_at is None or due_at > now:
             return 0
         claimed = await self._store.claim(CLAIM, HOLD_MS)
         for due in claimed:
@@ -178,6 +195,7 @@ class Relay:
 
     def _record(self, settlement: Settlement) -> None:
         self._unrecorded.append(settlement)
+        self.attempts.update([(one.channel, one.outcome) for one in settlement.attempts])
         if self._recorder is None:
             self._recorder = asyncio.create_task(self._record_all(), name="tocsin-relay-record")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 
 from tocsin.application.ports import Store
@@ -19,6 +20,10 @@ class Retention:
 
     Streams keep 7 days or 1,000 events, expired notifications go, idempotency
     keys stay 24 hours, what devices have sealed for each other 90 days.
+
+    Attributes:
+        dropped: Rows that went since the start, by table.
+        failures: Rounds that failed.
     """
 
     def __init__(self, store: Store, *, interval_s: float = INTERVAL_S, clock: Callable[[], int] = now_ms) -> None:
@@ -26,10 +31,14 @@ class Retention:
         self._interval_s = interval_s
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
+        self.dropped: Counter[str] = Counter()
+        self.failures = 0
 
     async def prune(self) -> dict[str, int]:
         """Drop what is due now; return the rows dropped by table."""
-        return await self._store.prune(self._clock())
+        dropped = await self._store.prune(self._clock())
+        self.dropped.update(dropped)
+        return dropped
 
     def start(self) -> None:
         """Prune now and at every interval."""
@@ -50,8 +59,10 @@ class Retention:
                 if any(dropped.values()):
                     _log.info("retention dropped %s", dropped)
             except TocsinError as error:
+                self.failures += 1
                 _log.warning("retention waits: %s", error)
             except Exception:  # noqa: BLE001 logged
                 # A fault here must not end the upkeep of the whole life.
+                self.failures += 1
                 _log.exception("retention failed")
             await asyncio.sleep(self._interval_s)

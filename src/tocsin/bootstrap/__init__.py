@@ -5,8 +5,9 @@ The only place that knows which adapter stands behind which port.
 """
 
 from tocsin.bootstrap.core import Core, StartError, explained, open_started_store
+from tocsin.bootstrap.listening import cant_listen
 from tocsin.bootstrap.publish import bridge_here, publish_with, settings_here
-from tocsin.bootstrap.service import Service, build, cant_listen
+from tocsin.bootstrap.service import Service, build
 
 __all__ = [
     "Core",

@@ -18,6 +18,7 @@ from tocsin.adapters.sql.e2ee import SqlE2ee
 from tocsin.adapters.sql.fan_out import SqlFanOut
 from tocsin.adapters.sql.migrate import SchemaError
 from tocsin.adapters.sql.preferences import SqlPreferences
+from tocsin.adapters.sql.revocations import SqlRevocations
 from tocsin.adapters.sql.store import SqlStore
 from tocsin.adapters.sql.words import SqlTemplates
 from tocsin.application.activity import Activity
@@ -33,10 +34,12 @@ from tocsin.application.push import Push, Route
 from tocsin.application.streams import Streams
 from tocsin.application.templates import Templates
 from tocsin.application.texts import Lang
+from tocsin.application.tracing import Tracing
 from tocsin.application.typing import Typing
 from tocsin.bootstrap.channels import open_channels
 from tocsin.bootstrap.coroutines import Coroutines
 from tocsin.bootstrap.patched_threads import find_patcher
+from tocsin.bootstrap.tracing import open_tracing
 from tocsin.bootstrap.web_push import open_web_push
 from tocsin.domain.device import Device
 from tocsin.domain.errors import TocsinError
@@ -72,6 +75,8 @@ class Core(Coroutines):
         routes: All that push can be sent to.
         push: Sends to what a user registered: ``await core.push.send(...)``.
         streams: The log that every reader reads.
+        kept_revocations: Which tokens count no more.
+        tracing: Follows events to their devices; None: traces are off.
 
     Raises:
         StartError: gevent or eventlet has patched this process, or Firebase's key can't be used.
@@ -84,8 +89,10 @@ class Core(Coroutines):
                 "monkey-patching out, and under gunicorn use sync or gthread workers"
             )
         self.settings = settings
+        self.tracing = open_tracing(settings)
         self.store = _open_store(settings.database_url, settings.lang)
-        self.bus = _open_bus(settings, self.store)
+        self.store.tracing = self.tracing
+        self.bus = _open_bus(settings, self.store, self.tracing)
         self.store.on_commit = self.bus.publish
         self.notifications = Notifications(self.store)
         chats = SqlChat(self.store)
@@ -104,6 +111,7 @@ class Core(Coroutines):
         self.routes: list[Route[Any]] = [*_fcm_routes(settings, self.store), web_push_route]
         self.push = Push(self.routes)
         self.streams = Streams(self.store)
+        self.kept_revocations = SqlRevocations(self.store)
 
     def _tell_preferences(self, user_id: UserId) -> None:
         self.bus.publish_ephemeral(user_id, "/notifications", "preferences_changed", {})
@@ -126,9 +134,11 @@ class Core(Coroutines):
         await self.streams.stop()
         await self.store.stop()
         await self.bus.stop()
+        if self.tracing is not None:
+            await self.tracing.stop()
 
 
-def _open_bus(settings: Settings, store: Store) -> Bus:
+def _open_bus(settings: Settings, store: Store, tracing: Tracing | None) -> Bus:
     if settings.redis_url is None:
         return LocalBus()
     try:
@@ -141,6 +151,7 @@ def _open_bus(settings: Settings, store: Store) -> Bus:
             settings.redis_url.get_secret_value(),
             epoch=lambda: store.epoch,
             key=None if key is None else key.get_secret_value(),
+            tracing=tracing,
         )
     except ValueError as error:
         raise StartError(f"TOCSIN_REDIS_URL {error}") from error

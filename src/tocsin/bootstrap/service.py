@@ -3,8 +3,8 @@
 import asyncio
 import gc
 import logging
-import os
 import socket
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, TypeVar
@@ -13,13 +13,17 @@ from sqlalchemy.engine import make_url
 from starlette.types import ASGIApp
 
 from tocsin import bridge
+from tocsin.adapters.jwks import KeySet
 from tocsin.adapters.jwt_tokens import JwtVerifier
 from tocsin.application.ports import TokenVerifier
 from tocsin.application.rate_limits import RateLimits
 from tocsin.application.relay import Relay
 from tocsin.application.retention import Retention
+from tocsin.application.revocations import Revocations
 from tocsin.application.timekeeper import Timekeeper
 from tocsin.bootstrap.core import Core, StartError, loop_factory
+from tocsin.bootstrap.listening import open_listener
+from tocsin.bootstrap.metrics import open_metrics
 from tocsin.bridge import Bridge
 from tocsin.domain.ladder import Ladders
 from tocsin.domain.rate import parse_rate
@@ -33,8 +37,9 @@ from tocsin.rest.app import RestApp
 from tocsin.rest.forwarded import Forwarded
 from tocsin.rest.front import STATE_KEY, Front
 from tocsin.rest.lifespan import HostNotStarted, hosting
+from tocsin.rest.limits import RequestLimits
 from tocsin.rest.seat import Seat
-from tocsin.rest.serve import HttpServer, listen, raise_open_files_limit, url_of
+from tocsin.rest.serve import HttpServer, raise_open_files_limit, url_of
 from tocsin.rest.tls import Certificate
 from tocsin.rest.uses import Uses
 from tocsin.settings import ANY_ORIGIN, Settings
@@ -59,6 +64,8 @@ class Service(Core):
     Attributes:
         engine: The Socket.IO server, for host handlers and counters.
         rest: The FastAPI application, for more routes.
+        revocations: Ends tokens before their time: ``await service.revocations.revoke_user(user_id)``.
+        metrics: The numbers of the server: ``service.metrics.read()``.
         app: The ASGI application, for any server; under uvicorn ``ws=service.engine.websocket_protocol``
             makes WebSockets cheaper.
         seat: Of one of several processes on a port, which ``tocsin serve`` supervises; None: it is alone.
@@ -69,7 +76,12 @@ class Service(Core):
 
     def __init__(self, settings: Settings, tokens: TokenVerifier | None = None) -> None:
         super().__init__(settings)
-        self.tokens = JwtVerifier.from_settings(settings) if tokens is None else tokens
+        self._key_set: KeySet | None = None
+        if tokens is None:
+            tokens = verifier = JwtVerifier.from_settings(settings)
+            self._key_set = verifier.key_set
+        self.revocations = Revocations(tokens, self.kept_revocations, self.bus)
+        self.tokens: TokenVerifier = self.revocations
         self.retention = Retention(self.store)
         self.timekeeper = Timekeeper(self.store)
         self.notifications.on_scheduled = self.timekeeper.look
@@ -81,9 +93,10 @@ class Service(Core):
             allow_origin=allow_origin,
             trusted_proxies=settings.trusted_proxies,
         )
+        limits = RateLimits(parse_rate(settings.limit_user_events), is_shared=settings.redis_url is not None)
         self.realtime = Realtime(
             self.engine,
-            tokens=self.tokens,
+            revocations=self.revocations,
             store=self.store,
             bus=self.bus,
             notifications=self.notifications,
@@ -92,15 +105,17 @@ class Service(Core):
             presence=self.presence,
             activity=self.activity,
             streams=self.streams,
-            limits=RateLimits(parse_rate(settings.limit_user_events), is_shared=settings.redis_url is not None),
+            limits=limits,
             host_threads=settings.host_threads,
             user_connections=settings.limit_user_connections,
+            tracing=self.tracing,
         )
         self.relay = Relay(
             self.deliveries,
             [*self.routes, self.channel_route],
             Ladders(settings.push_ladder),
             is_online=self._is_online,
+            tracing=self.tracing,
         )
         self.store.on_commit = self._pass_on
         self.rest = RestApp(
@@ -121,12 +136,19 @@ class Service(Core):
                 templates=self.templates,
                 channels=self.channels,
                 streams=self.streams,
+                revocations=self.revocations,
+                limits=RequestLimits.from_settings(settings, limits, self.engine.proxies),
                 is_accepting=lambda: self.is_accepting,
                 allow_origin=allow_origin,
+                expose=lambda accept: self.metrics.expose(accept),  # noqa: PLW0108 there are none yet
+                metrics_access=settings.metrics,
+                tracing=self.tracing,
             ),
             self.engine.proxies,
             self.realtime.asyncapi,
         )
+        self._committed: Counter[str] = Counter()
+        self.metrics = open_metrics(self, self._committed)
         self.app = self.asgi()
         self.is_accepting = False
         self.seat: Seat | None = None
@@ -180,6 +202,9 @@ class Service(Core):
                 "name your own origins in production"
             )
         self.retention.start()
+        if self._key_set is not None:
+            self._key_set.start()
+        await self.revocations.start()
         await self.realtime.start()
         if bridge.find() is not None:
             _log.warning(
@@ -192,9 +217,11 @@ class Service(Core):
         self.relay.start()
         self.fan_out.start()
         self.timekeeper.start()
+        await self.metrics.start(None if self.seat is None else (self.seat.folder, self.seat.number))
         self.is_accepting = True
 
     def _pass_on(self, events: Sequence[StreamEvent]) -> None:
+        self._committed.update([event.namespace for event in events])
         self.bus.publish(events)
         self.relay.on_events(events)
         self.timekeeper.on_events(events)
@@ -218,6 +245,7 @@ class Service(Core):
     async def stop(self) -> None:
         """Commit what was accepted and close; ``start`` may follow in a new Service only."""
         self.is_accepting = False
+        await self.metrics.stop()
         await self.engine.close()
         self.rest.wheel.stop()
         await self.realtime.stop()
@@ -232,6 +260,9 @@ class Service(Core):
             await self._bridge.close()
             bridge.detach(self._bridge)
         await self.retention.stop()
+        await self.revocations.stop()
+        if self._key_set is not None:
+            await self._key_set.stop()
         await super().stop()
 
     def asgi(self, host: ASGIApp | None = None) -> Front:
@@ -275,7 +306,7 @@ class Service(Core):
             host = host.host
         state = {STATE_KEY: self}
         certificate = self._certificate()
-        listener = self._listen() if self.seat is None else self._listen_among(self.seat)
+        listener = open_listener(self.settings) if self.seat is None else self._listen_among(self.seat)
         url = url_of(
             listener if self.seat is None else self.seat.listeners[self.seat.place],
             "http" if certificate is None else "https",
@@ -306,15 +337,6 @@ class Service(Core):
             return None if chain is None else Certificate(chain, key)
         except ValueError as error:
             raise StartError(f"TOCSIN_TLS_CERTIFICATE: {error}") from error
-
-    def _listen(self) -> socket.socket:
-        settings = self.settings
-        if settings.workers > 1:
-            raise StartError("TOCSIN_WORKERS is for `tocsin serve module:app`: this process can be one worker only")
-        try:
-            return listen(settings.host, settings.port)
-        except OSError as error:
-            raise cant_listen(settings, error) from error
 
     def _listen_among(self, seat: Seat) -> socket.socket:
         self.engine.siblings = Siblings(seat.folder, seat.number)
@@ -366,16 +388,3 @@ def build(settings: Settings | None = None, **overrides: Any) -> Service:
     if overrides:
         settings = Settings(**({name: getattr(settings, name) for name in Settings.model_fields} | overrides))
     return Service(settings)
-
-
-def cant_listen(settings: Settings, error: OSError) -> StartError:
-    """Return what to tell of an address at which this process can't listen."""
-    return StartError(
-        f"can't listen on {settings.host}:{settings.port} ({_reason(error)}): "
-        "set TOCSIN_HOST and TOCSIN_PORT to an address that is free"
-    )
-
-
-def _reason(error: OSError) -> str:
-    # Python adds the address to the text of an errno; a failed name look-up has a text of its own.
-    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)

@@ -141,6 +141,11 @@ class AsgiTransport:
         """The server has not taken yet what waits for this client."""
         return self._writer is not None
 
+    @property
+    def queued(self) -> int:
+        """Bytes that the server has not taken."""
+        return 0 if self._outbox is None else self._outbox.size
+
     def send(self, packet: EncodedPacket, ephemeral: bool = False) -> bool:
         """Send when this loop turn ends, in order; False when dropped or closed."""
         if self._is_closing:

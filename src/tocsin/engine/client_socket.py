@@ -87,7 +87,9 @@ class Socket:
         Raises:
             TypeError: An argument has no JSON form.
         """
-        return self.send(encode_event(self.ns.name, event, args), ephemeral)
+        is_sent = self.send(encode_event(self.ns.name, event, args), ephemeral)
+        self.ns.sent += is_sent
+        return is_sent
 
     def send(self, packet: EncodedPacket, ephemeral: bool = False) -> bool:
         """Send a packet that may be shared with other sockets; see ``emit``."""
@@ -127,6 +129,9 @@ class Socket:
             async with asyncio.timeout(timeout_s):
                 return await future
         finally:
+            if future.done() and not future.cancelled():
+                # Who was cut while this was sent, or timed out just then, has told it otherwise.
+                future.exception()
             acks.pop(id_, None)
             if not acks:
                 self._acks = None

@@ -8,13 +8,17 @@ format lives in ``packets.py``, registration in ``namespace.py``.
 import logging
 import re
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from tocsin.engine.client_socket import CLIENT_DISCONNECT, Socket
-from tocsin.engine.namespace import ConnectRefused, EventRefused, Handler, Namespace
+from tocsin.engine.current import named
+from tocsin.engine.handling import call, problem_of
+from tocsin.engine.namespace import ConnectRefused, Handler, Namespace
 from tocsin.engine.packets import (
     MAX_DEPTH,
     BinaryAssembler,
@@ -141,6 +145,7 @@ class Connection(Session):
         elif self._takes_binary(packet):
             self._event(packet, self._server.limits.max_payload)
         elif (socket := self._find(packet.namespace)) is not None:
+            self._server.count("refused:binary")
             self._answer(socket, packet.id, NO_BINARY)
 
     def ended(self, reason: str) -> None:
@@ -149,7 +154,7 @@ class Connection(Session):
         for socket in self._sockets:
             self.leave(socket, reason)
         for handler in self._server.closed_handlers:
-            self._call(handler, self, reason)
+            call(self, handler, self, reason)
 
     def leave(self, socket: Socket, reason: str) -> None:
         """Take a socket off its namespace and tell the application, once."""
@@ -162,7 +167,7 @@ class Connection(Session):
         if was_connected:
             ns.sockets.pop(socket, None)
             if ns.disconnect is not None:
-                self._call(ns.disconnect, socket, reason)
+                call(self, ns.disconnect, socket, reason)
 
     # CONNECT.
 
@@ -174,6 +179,7 @@ class Connection(Session):
             self.close(OVER_LIMIT)
             return
         if ns is None:
+            server.count("refused:unknown_namespace")
             self.transport.send(encode_connect_error(packet.namespace, "Invalid namespace"))
             return
         if self._find(ns.name) is not None:
@@ -189,20 +195,25 @@ class Connection(Session):
         if handler is None:
             self._accept(ns, socket)
         elif handler.is_async or self._unstarted:
-            self._start(self._run_connect(ns, handler, socket, auth))
+            self._start(self._run_connect(ns, partial(handler.function, socket, auth), socket))
         else:
             try:
-                handler.function(socket, auth)
+                rest = handler.function(socket, auth)
             except Exception as error:  # noqa: BLE001 — _refuse logs what is not a refusal
                 self._refuse(ns, socket, error)
             else:
-                self._accept(ns, socket)
+                if callable(rest):
+                    self._start(self._run_connect(ns, rest, socket))
+                else:
+                    self._accept(ns, socket)
 
-    async def _run_connect(self, ns: Namespace, handler: Handler, socket: Socket, auth: dict[str, Any]) -> None:
+    async def _run_connect(self, ns: Namespace, connect: Callable[[], Any], socket: Socket) -> None:
         self._unstarted -= 1
         try:
-            result = handler.function(socket, auth)
-            if handler.is_async:
+            result = connect()
+            if callable(result):
+                result = result()
+            if isawaitable(result):
                 await result
         except Exception as error:  # noqa: BLE001 — _refuse logs what is not a refusal
             self._refuse(ns, socket, error)
@@ -215,14 +226,14 @@ class Connection(Session):
         if socket.left is not None:
             # Gone while its handler was connecting it: what that set up must be undone.
             if ns.disconnect is not None:
-                self._call(ns.disconnect, socket, socket.left)
+                call(self, ns.disconnect, socket, socket.left)
             return
         self.confirm()
         ns.sockets[socket] = None
         self.transport.send(encode_connect(ns.name, socket.id))
         socket.begin()
         if ns.ready is not None and socket.connected:
-            self._call(ns.ready, socket)
+            call(self, ns.ready, socket)
 
     def _refuse(self, ns: Namespace, socket: Socket, error: Exception) -> None:
         is_there = socket.left is None
@@ -231,7 +242,7 @@ class Connection(Session):
             self._server.count("refused:connect")
             packet = encode_connect_error(ns.name, error.message, error.data)
         else:
-            logger.error("The connect handler of %s failed", ns.name, exc_info=error)
+            logger.error("The connect handler of %s failed", ns.name, exc_info=error, extra=named(self))
             packet = encode_connect_error(ns.name, "Internal error", INTERNAL)
         if is_there and not self.closed:
             self.transport.send(packet)
@@ -250,12 +261,15 @@ class Connection(Session):
         name, *args = packet.data
         handler = socket.ns.events.get(name)
         if handler is None:
+            self._server.count("refused:unknown_event")
             self._answer(socket, packet.id, UNKNOWN_EVENT)
         else:
             self._handle(handler, socket, args, packet.id, size)
 
     def _handle(self, handler: Handler, socket: Socket, args: list[Any], id_: int | None, size: int) -> None:
+        socket.ns.received += 1
         if not handler.min_args <= len(args) <= handler.max_args:
+            self._server.count("refused:arguments")
             self._answer(socket, id_, INVALID)
         elif handler.is_async or self._unstarted:
             # Behind one that has not started yet even a sync handler has to wait its turn.
@@ -263,8 +277,8 @@ class Connection(Session):
         else:
             try:
                 result = handler.function(socket, *args)
-            except Exception as error:  # noqa: BLE001 — _failed logs what is not a refusal
-                result = self._failed(socket, error)
+            except Exception as error:  # noqa: BLE001 — problem_of logs what is not a refusal
+                result = problem_of(socket, error)
             if id_ is not None:
                 self._answer(socket, id_, result)
 
@@ -275,18 +289,11 @@ class Connection(Session):
                 result = handler.function(socket, *args)
                 if handler.is_async:
                     result = await result
-            except Exception as error:  # noqa: BLE001 — _failed logs what is not a refusal
-                result = self._failed(socket, error)
+            except Exception as error:  # noqa: BLE001 — problem_of logs what is not a refusal
+                result = problem_of(socket, error)
             self._answer(socket, id_, result)
         finally:
             self._finished(size)
-
-    def _failed(self, socket: Socket, error: Exception) -> dict[str, Any]:
-        if isinstance(error, EventRefused):
-            return error.problem
-        # The name of the event is the client's; the traceback says which handler it was.
-        logger.error("An event handler of %s failed", socket.namespace, exc_info=error)
-        return INTERNAL
 
     def _answer(self, socket: Socket, id_: int | None, result: Any) -> None:
         if id_ is None or not socket.connected:
@@ -295,7 +302,9 @@ class Connection(Session):
         try:
             packet = encode_ack(socket.ns.name, id_, args)
         except TypeError:
-            logger.exception("An event handler of %s returned what has no JSON form", socket.namespace)
+            logger.exception(
+                "An event handler of %s returned what has no JSON form", socket.namespace, extra=named(self)
+            )
             packet = encode_ack(socket.namespace, id_, (INTERNAL,))
         self.transport.send(packet)
 
@@ -354,22 +363,6 @@ class Connection(Session):
                 return socket
         return None
 
-    def _call(self, handler: Handler, *args: Any) -> None:
-        """Call a handler whose result nobody waits for."""
-        if handler.is_async:
-            self._server.spawn(self._run_quietly(handler, args))
-            return
-        try:
-            handler.function(*args)
-        except Exception:
-            logger.exception("A handler failed")
-
-    async def _run_quietly(self, handler: Handler, args: tuple[Any, ...]) -> None:
-        try:
-            await handler.function(*args)
-        except Exception:
-            logger.exception("A handler failed")
-
     @property
     def _is_full(self) -> bool:
         limits = self._server.limits
@@ -379,7 +372,7 @@ class Connection(Session):
         self._unstarted += 1
         self.in_flight += 1
         self._in_hand += size
-        self._server.spawn(work)
+        self._server.spawn(work, self)
         if self._is_full:
             self.transport.pause_reading()
 

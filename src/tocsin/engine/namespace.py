@@ -82,9 +82,22 @@ class Namespace:
         sockets: Connected ones, in order of connection.
         events: Handlers by event name.
         event_prefix: What an event of it starts with on the wire, up to the id.
+        received: Events that its handlers were given, since the start.
+        sent: Events that were emitted and a transport took, one a socket, since the start.
     """
 
-    __slots__ = ("connect", "disconnect", "event_prefix", "events", "name", "ready", "rooms", "sockets")
+    __slots__ = (
+        "connect",
+        "disconnect",
+        "event_prefix",
+        "events",
+        "name",
+        "ready",
+        "received",
+        "rooms",
+        "sent",
+        "sockets",
+    )
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -95,3 +108,5 @@ class Namespace:
         self.events: dict[str, Handler] = {}
         self.sockets: dict[Socket, None] = {}
         self.rooms: Rooms[Socket] = Rooms()
+        self.received = 0
+        self.sent = 0

@@ -62,6 +62,11 @@ class PollingTransport:
         """Something waits for the next GET."""
         return bool(self._outbox)
 
+    @property
+    def queued(self) -> int:
+        """Bytes that wait for the next GET."""
+        return self._outbox.size
+
     def send(self, packet: EncodedPacket, ephemeral: bool = False) -> bool:
         """Keep for the next GET, or answer the one that waits when this loop turn ends."""
         if self._farewell is not None:

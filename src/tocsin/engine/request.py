@@ -6,6 +6,7 @@ which comes from ASGI. What an accepted request leads to lives in
 ``engine_server.py``.
 """
 
+import re
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -46,6 +47,11 @@ BAD_METHOD: Final = 2
 BAD_REQUEST: Final = 3
 FORBIDDEN: Final = 4
 UNSUPPORTED_VERSION: Final = 5
+
+# A line feed or NUL inside of a field would be its end to some other parser, and another field to it.
+_HEAD: Final = re.compile(
+    rb"[A-Z]+ [!-~]+ HTTP/1\.1\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n"
+)
 
 
 @dataclass(slots=True)
@@ -92,20 +98,18 @@ def parse_head(data: bytes, peer: str, scheme: str) -> Request:
     Raises:
         Refused: It is not one.
     """
-    lines = data.decode("latin-1").split("\r\n")
-    start = lines[0].split(" ")
-    if len(start) != 3 or start[2] != "HTTP/1.1" or lines[-1] or lines[-2] or len(lines) < 3:
+    if _HEAD.fullmatch(data) is None:
         raise Refused(400, BAD_REQUEST, "Bad request", "bad_request")
+    start, *lines = data.decode("latin-1").split("\r\n")
+    method, target, _ = start.split(" ")
     headers: dict[str, str] = {}
-    for line in lines[1:-2]:
-        name, colon, value = line.partition(":")
-        if not colon or not name or name[-1] in " \t" or name[0] in " \t":
-            raise Refused(400, BAD_REQUEST, "Bad request", "bad_request")
+    for line in lines[:-2]:
+        name, _, value = line.partition(":")
         name = name.lower()
         value = value.strip(" \t")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    path, _, query = start[1].partition("?")
-    return Request(start[0], path, parse_query(query), headers, peer, scheme)
+    path, _, query = target.partition("?")
+    return Request(method, path, parse_query(query), headers, peer, scheme)
 
 
 def parse_scope(scope: Scope) -> Request:
@@ -145,7 +149,8 @@ def check_websocket(request: Request) -> bytes:
         request.method != "GET"
         or headers.get("upgrade", "").lower() != "websocket"
         or "upgrade" not in headers.get("connection", "").lower()
-        or "host" not in headers
+        # Two of them, joined, have a space (RFC 9112, section 3.2: refused).
+        or " " in headers.get("host", " ")
         or "content-length" in headers
         or "transfer-encoding" in headers
     ):

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 from tocsin.engine.client_socket import Socket
 from tocsin.engine.connection import Connection
+from tocsin.engine.current import CONNECTION
 from tocsin.engine.engine_server import EngineServer
 from tocsin.engine.limits import Limits, Pace
 from tocsin.engine.namespace import Handler, Namespace
@@ -98,6 +99,7 @@ class SocketServer(EngineServer):
         Register ``(socket, auth: dict)``, which decides whether a client may connect.
 
         It may keep things in ``socket.data``, join rooms, and raise ``ConnectRefused``.
+        A sync one that can't decide at once returns an async function, which decides in its place.
         When it returns and the client has gone meanwhile, ``on_disconnect`` follows.
         """
 
@@ -224,10 +226,12 @@ class SocketServer(EngineServer):
             for socket in tuple(members):
                 if socket is not skip and socket.send(packet, ephemeral):
                     reached += 1
+            ns.sent += reached
             return reached
         for socket in tuple(members):
             if socket is not skip and socket.defer(packet, ephemeral):
                 reached += 1
+        ns.sent += reached
         return reached
 
     @property
@@ -242,9 +246,11 @@ class SocketServer(EngineServer):
         self._ack_id += 1
         return self._ack_id
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run an async handler; ``finish_handlers`` waits for it."""
+    def spawn(self, work: Coroutine[Any, Any, None], connection: Connection) -> None:
+        """Run an async handler for a connection, which its context names; ``finish_handlers`` waits for it."""
+        token = CONNECTION.set(connection)
         task = self.loop.create_task(work)
+        CONNECTION.reset(token)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

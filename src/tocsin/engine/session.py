@@ -63,12 +63,17 @@ class Transport(Protocol):
     def is_stalled(self) -> bool:
         """Something waits that the client has not taken; ``Session.taken`` tells when it has."""
 
+    @property
+    def queued(self) -> int:
+        """Bytes that wait because the client does not take them now."""
+
 
 class _Gone:
     """The transport of a session that has none any more."""
 
     name: ClassVar[str] = "websocket"
     is_stalled = False
+    queued = 0
 
     def send(self, packet: EncodedPacket, ephemeral: bool = False) -> bool:  # noqa: ARG002 — nothing is sent
         return False

@@ -197,6 +197,11 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
         """The kernel takes nothing more for this client now."""
         return self._outbox is not None
 
+    @property
+    def queued(self) -> int:
+        """Bytes that the kernel has not taken."""
+        return 0 if self._outbox is None else self._outbox.size + self._tcp.get_write_buffer_size()
+
     def send(self, packet: EncodedPacket, ephemeral: bool = False) -> bool:
         """Send at once when nothing waits, else in order; False when dropped or closed."""
         server = self._server

@@ -5,12 +5,14 @@ Which events a namespace takes is told by the module of the namespace; what
 fails otherwise, and events that nobody takes, the engine answers.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tocsin.application.rate_limits import RateLimits
+from tocsin.application.tracing import Tracing
 from tocsin.domain.errors import Invalid, TocsinError
 from tocsin.engine import EventRefused, Socket, SocketServer
 from tocsin.realtime.authenticate import Identity
@@ -74,14 +76,18 @@ class ClientEvents:
     Args:
         server: The engine that the events come from.
         limits: Rates of the events; one that is refused for its rate is not looked at.
+        tracing: Follows what waits for a commit; None: nothing is followed.
 
     Attributes:
+        refusals: Events that were refused since the start, by code.
         models: What each event takes, by namespace and name.
     """
 
-    def __init__(self, server: SocketServer, limits: RateLimits) -> None:
+    def __init__(self, server: SocketServer, limits: RateLimits, tracing: Tracing | None = None) -> None:
         self._server = server
         self._limits = limits
+        self._tracing = tracing
+        self.refusals: Counter[str] = Counter()
         self.models: dict[tuple[str, str], type[Arguments]] = {}
 
     def take(self, namespace: str, event: str, model: type[ArgumentsT], use: Use[ArgumentsT]) -> None:
@@ -94,6 +100,7 @@ class ClientEvents:
                 limit.spend(socket.connection.data.user_id)
                 return {"ok": True, **(use(socket, parse_arguments(model, args)) or {})}
             except TocsinError as error:
+                self.refusals[error.code] += 1
                 raise refusal_of(error) from None
 
         self._server.on(event, namespace=namespace)(handle)
@@ -114,8 +121,12 @@ class ClientEvents:
         async def handle(socket: Socket, *args: Any) -> Result:
             try:
                 limit.spend(socket.connection.data.user_id)
-                return await use(socket, args)
+                if self._tracing is None:
+                    return await use(socket, args)
+                with self._tracing.client_event(namespace, event):
+                    return await use(socket, args)
             except TocsinError as error:
+                self.refusals[error.code] += 1
                 raise refusal_of(error) from None
 
         self._server.on(event, namespace=namespace)(handle)

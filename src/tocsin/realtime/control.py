@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from tocsin.application.streams import Streams
+from tocsin.application.tracing import Tracing
+from tocsin.domain.errors import KeyUnknown
 from tocsin.domain.events import NAMESPACES
 from tocsin.domain.timestamp import iso
 from tocsin.engine import Socket
@@ -34,12 +36,22 @@ class Reauth(Arguments):
     token: str
 
 
-def register(events: ClientEvents, streams: Streams, resumer: Resumer, authenticator: Authenticator) -> None:
+def register(
+    events: ClientEvents,
+    streams: Streams,
+    resumer: Resumer,
+    authenticator: Authenticator,
+    tracing: Tracing | None = None,
+) -> None:
     """Let every namespace that has a stream take the control events."""
 
     def ack(socket: Socket, given: Ack) -> Result:
         stream: LiveStream = socket.data
-        streams.ack(stream.key, min(given.seq, stream.head))
+        seq = min(given.seq, stream.head)
+        stream.acked = max(stream.acked, seq)
+        streams.ack(stream.key, seq)
+        if tracing is not None:
+            tracing.acked(stream.key, seq)
         return None
 
     def replay(socket: Socket, given: Replay) -> Result:
@@ -56,8 +68,12 @@ def register(events: ClientEvents, streams: Streams, resumer: Resumer, authentic
 def register_reauth(events: ClientEvents, namespace: str, authenticator: Authenticator) -> None:
     """Let a namespace, with a stream or without, take a newer token."""
 
-    def reauth(socket: Socket, given: Reauth) -> Result:
-        identity = authenticator.reauthenticate(socket.connection, given.token)
+    async def reauth(socket: Socket, given: Reauth) -> Result:
+        try:
+            identity = authenticator.reauthenticate(socket.connection, given.token)
+        except KeyUnknown as unknown:
+            await unknown.look()
+            identity = authenticator.reauthenticate(socket.connection, given.token)
         return {"expires_at": iso(int(identity.expires_at * 1000))}
 
-    events.take(namespace, "reauth", Reauth, reauth)
+    events.take_async(namespace, "reauth", Reauth, reauth)

@@ -9,24 +9,29 @@ the namespaces, and in ``host_events`` where the host decides.
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
 from tocsin.application.notifications import Notifications
-from tocsin.application.ports import Bus, Store, TokenVerifier
+from tocsin.application.ports import Bus, Store
 from tocsin.application.presence import Presence
 from tocsin.application.rate_limits import RateLimits
+from tocsin.application.revocations import Revocations
 from tocsin.application.shared_limits import SharedLimits
 from tocsin.application.streams import Streams
+from tocsin.application.tracing import Tracing
 from tocsin.application.typing import Typing
-from tocsin.domain.errors import TocsinError
+from tocsin.domain.errors import KeyUnknown, TocsinError
 from tocsin.domain.events import HOST_TAKES, NAMESPACES, check_host_event, check_namespace
 from tocsin.domain.rate import Rate
 from tocsin.domain.stream import StreamEvent, StreamKey
 from tocsin.domain.user_id import UserId
 from tocsin.engine import Connection, ConnectRefused, Socket, SocketServer, TimerWheel
+from tocsin.engine.current import named
 from tocsin.engine.limits import Pace
 from tocsin.engine.namespace import Handler, Namespace
 from tocsin.realtime import chat as chat_events
@@ -46,6 +51,9 @@ FORGET_IDLE_S = 60.0
 TOLD_PER_S = 1.0
 TOLD_AT_ONCE = 50
 
+Later = Callable[[], Awaitable[None]]
+Enter = Callable[[Socket, dict[str, Any]], None]
+
 log = logging.getLogger(__name__)
 
 
@@ -59,17 +67,22 @@ class Realtime:
     their user and follow no stream. Belongs to the event loop's thread.
 
     Args:
+        revocations: Verifies tokens, and tells which count no more.
         limits: How often a user may send each client event.
         host_threads: Sync handlers of the host that run at a time.
         user_connections: Connections that one user may hold at a time.
         sweep_s: Seconds between looks for what other processes committed.
+        tracing: Follows events to their acks; None: nothing is followed.
+
+    Attributes:
+        connect_refusals: CONNECTs that were refused since the start, by code.
     """
 
     def __init__(
         self,
         engine: SocketServer,
         *,
-        tokens: TokenVerifier,
+        revocations: Revocations,
         store: Store,
         bus: Bus,
         notifications: Notifications,
@@ -82,12 +95,14 @@ class Realtime:
         host_threads: int,
         user_connections: int = USER_CONNECTIONS,
         sweep_s: float = SWEEP_S,
+        tracing: Tracing | None = None,
     ) -> None:
         self._engine = engine
+        self.connect_refusals: Counter[str] = Counter()
         self._wheel = TimerWheel()
         self._limits = limits
         self._shared = SharedLimits(limits, bus)
-        self._events = ClientEvents(engine, limits)
+        self._events = ClientEvents(engine, limits, tracing)
         self._host = HostEvents(host_threads)
         self._forgetting: asyncio.TimerHandle | None = None
         self._telling = Pace(TOLD_PER_S, TOLD_AT_ONCE)
@@ -96,9 +111,11 @@ class Realtime:
         self._typing = typing
         self._presence = presence
         self._authenticator = Authenticator(
-            tokens, self._wheel, user_connections=user_connections, on_came=self._on_came, on_left=self._on_left
+            revocations, self._wheel, user_connections=user_connections, on_came=self._on_came, on_left=self._on_left
         )
-        self._live = LiveStreams(engine, store, sweep_s=sweep_s)
+        self._revocations = revocations
+        revocations.on_revoked = self._authenticator.cut
+        self._live = LiveStreams(engine, store, sweep_s=sweep_s, tracing=tracing)
         self._resumer = Resumer(self._live, store, bus.heard)
         self._bus = bus
         bus.subscribe(self._on_events, self._on_ephemeral, self._on_wake, self._on_gap)
@@ -107,7 +124,7 @@ class Realtime:
             engine.on_ready(namespace)(self._on_ready)
             engine.on_disconnect(namespace)(self._on_disconnect)
         engine.on_connection_closed(self._on_connection_closed)
-        control.register(self._events, streams, self._resumer, self._authenticator)
+        control.register(self._events, streams, self._resumer, self._authenticator, tracing)
         notification_events.register(self._events, notifications)
         chat_events.register(self._events, chat, typing)
         presence_events.register(self._events, presence)
@@ -209,24 +226,58 @@ class Realtime:
             "users": self._authenticator.users,
             "streams": len(self._live),
             "replays": self._resumer.replays,
-            "resyncs": self._resumer.resyncs + self._live.resyncs,
+            "resyncs": self.resyncs.total(),
             "repairs": self._live.repairs,
         }
 
-    def _on_connect(self, socket: Socket, auth: dict[str, Any]) -> None:
-        try:
-            cursor = parse_cursor(auth)
-            self._authenticator.authenticate(socket.connection, auth.get("token"))
-        except TocsinError as refusal:
-            raise self._refused(socket, refusal) from None
+    @property
+    def resyncs(self) -> Counter[str]:
+        """Return how often clients were told to fetch anew since the start, by reason."""
+        return self._resumer.resyncs + self._live.resyncs
+
+    @property
+    def replayed(self) -> Counter[str]:
+        """Return how many events were sent from the log to who came back, by namespace."""
+        return self._resumer.replayed
+
+    @property
+    def event_refusals(self) -> Counter[str]:
+        """Return how many client events were refused since the start, by code."""
+        return self._events.refusals
+
+    def lags(self) -> dict[str, tuple[int, int, int]]:
+        """Return how far acks are behind; see ``LiveStreams.lags``."""
+        return self._live.lags()
+
+    def _on_connect(self, socket: Socket, auth: dict[str, Any]) -> Later | None:
+        return self._let_in(self._enter, socket, auth)
+
+    def _enter(self, socket: Socket, auth: dict[str, Any]) -> None:
+        cursor = parse_cursor(auth)
+        self._authenticator.authenticate(socket.connection, auth.get("token"))
         socket.data = cursor
 
-    def _on_host_connect(self, socket: Socket, auth: dict[str, Any]) -> None:
+    def _on_host_connect(self, socket: Socket, auth: dict[str, Any]) -> Later | None:
+        return self._let_in(self._enter_host, socket, auth)
+
+    def _enter_host(self, socket: Socket, auth: dict[str, Any]) -> None:
+        socket.join(self._authenticator.authenticate(socket.connection, auth.get("token")))
+
+    def _let_in(self, enter: Enter, socket: Socket, auth: dict[str, Any]) -> Later | None:
         try:
-            user_id = self._authenticator.authenticate(socket.connection, auth.get("token"))
+            enter(socket, auth)
+        except KeyUnknown as unknown:
+            return partial(self._let_in_later, unknown, enter, socket, auth)
         except TocsinError as refusal:
             raise self._refused(socket, refusal) from None
-        socket.join(user_id)
+        return None
+
+    async def _let_in_later(self, unknown: KeyUnknown, enter: Enter, socket: Socket, auth: dict[str, Any]) -> None:
+        await unknown.look()
+        try:
+            enter(socket, auth)
+        except TocsinError as refusal:
+            raise self._refused(socket, refusal) from None
 
     def _on_ready(self, socket: Socket) -> None:
         cursor: Cursor | None = socket.data
@@ -251,7 +302,11 @@ class Realtime:
         self._presence.on_gap()
 
     def _on_ephemeral(self, user_id: UserId | None, namespace: str, event: str, payload: Any) -> None:
-        if not (self._presence.on_ephemeral(namespace, payload) or self._shared.on_ephemeral(namespace, payload)):
+        if not (
+            self._presence.on_ephemeral(namespace, payload)
+            or self._shared.on_ephemeral(namespace, payload)
+            or self._revocations.on_ephemeral(namespace)
+        ):
             self._live.on_ephemeral(user_id, namespace, event, payload)
 
     def _on_came(self, user_id: UserId) -> None:
@@ -273,12 +328,19 @@ class Realtime:
         self._authenticator.on_connection_closed(connection)
 
     def _refused(self, socket: Socket, refusal: TocsinError) -> ConnectRefused:
+        self.connect_refusals[refusal.code] += 1
         told = self._telling.spend(self._told, time.monotonic())
         if told < 0.0:
             self._untold += 1
         else:
             # The guide's reader looks for the word; the detail of a refusal never holds the token.
             more = f", {self._untold} more were before" if self._untold else ""
-            log.info("websocket: a client was refused on %s: %s%s", socket.namespace, refusal.detail, more)
+            log.info(
+                "websocket: a client was refused on %s: %s%s",
+                socket.namespace,
+                refusal.detail,
+                more,
+                extra=named(socket.connection),
+            )
             self._told, self._untold = told, 0
         return ConnectRefused(refusal.detail, data=refusal.problem())

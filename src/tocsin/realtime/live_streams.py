@@ -11,13 +11,14 @@ single socket comes up to the head of its stream is ``resume``'s concern.
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 from tocsin.application.ports import Store
+from tocsin.application.tracing import Tracing
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.events import NAMESPACES
 from tocsin.domain.jitter import jitter
@@ -48,9 +49,11 @@ class LiveStream:
         recent: The last events up to the head, kept only while a socket catches up.
         wanted: How far the ordered read has to go; the read runs while it is above the head.
         has_news: The stream was told of since the ordered read last looked into the log.
+        acked: The highest seq that a client here said it has; 0 until one did.
     """
 
     __slots__ = (
+        "acked",
         "catching_up",
         "first_live",
         "has_news",
@@ -75,6 +78,7 @@ class LiveStream:
         self.recent_bytes = 0
         self.wanted = 0
         self.has_news = False
+        self.acked = 0
         self.repair: asyncio.Task[None] | None = None
 
     @property
@@ -120,17 +124,20 @@ class LiveStreams:
     socket.
     """
 
-    def __init__(self, server: SocketServer, store: Store, *, sweep_s: float = SWEEP_S) -> None:
+    def __init__(
+        self, server: SocketServer, store: Store, *, sweep_s: float = SWEEP_S, tracing: Tracing | None = None
+    ) -> None:
         self._server = server
         self._store = store
         self._sweep_s = sweep_s
+        self.tracing = tracing
         self._by_namespace: dict[str, dict[UserId, LiveStream]] = {namespace: {} for namespace in NAMESPACES}
         self._sweeper: asyncio.Task[None] | None = None
         self._is_sweep_due = False
         self._hurry = asyncio.Event()
         self.epoch = ""
         self.repairs = 0
-        self.resyncs = 0
+        self.resyncs: Counter[str] = Counter()
 
     # Who follows what
 
@@ -175,6 +182,18 @@ class LiveStreams:
 
     def __len__(self) -> int:
         return sum(map(len, self._by_namespace.values()))
+
+    def lags(self) -> dict[str, tuple[int, int, int]]:
+        """
+        Return by namespace how many streams there are, and by how many events acks are behind: in all, and at most.
+
+        Streams whose clients never acked since they came count as not behind: stock clients do not ack.
+        """
+        found = {}
+        for namespace, streams in self._by_namespace.items():
+            behind = [max(stream.head - stream.acked, 0) for stream in streams.values() if stream.acked]
+            found[namespace] = (len(streams), sum(behind), max(behind, default=0))
+        return found
 
     def __iter__(self) -> Iterator[LiveStream]:
         for streams in self._by_namespace.values():
@@ -235,7 +254,10 @@ class LiveStreams:
         stream.head = event.seq
         stream.is_head_known = True
         if stream.has_room:
-            self._server.send(packet, stream.key.namespace, stream.key.user_id)
+            begun_at = 0 if self.tracing is None else time.time_ns()
+            sockets = self._server.send(packet, stream.key.namespace, stream.key.user_id)
+            if self.tracing is not None:
+                self.tracing.emitted(event, begun_at, sockets, is_live=True)
 
     # The log, where a wake-up was lost
 
@@ -277,7 +299,7 @@ class LiveStreams:
             stream.wanted = 0
 
     def _resync_room(self, stream: LiveStream, reason: str, seq: int) -> None:
-        self.resyncs += 1
+        self.resyncs[reason] += 1
         stream.skip_to(seq)
         payload = {"reason": reason, "epoch": self.epoch, "seq": seq}
         self._server.emit("resync", payload, namespace=stream.key.namespace, room=stream.key.user_id)

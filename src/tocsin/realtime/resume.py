@@ -12,6 +12,8 @@ the rest from the recent events and joins the room, in one turn of the loop.
 import asyncio
 import logging
 import re
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -98,6 +100,11 @@ class Resumer:
         live: The streams that the sockets follow.
         store: The log.
         heard: Returns once what other nodes publish to these users arrives here; see ``Bus.heard``.
+
+    Attributes:
+        replays: Sockets that were behind and were sent the log, since the start.
+        replayed: Events that were sent again, by namespace.
+        resyncs: Sockets that could not be resumed, by reason.
     """
 
     def __init__(self, live: LiveStreams, store: Store, heard: Heard) -> None:
@@ -110,7 +117,8 @@ class Resumer:
         self._replays: set[asyncio.Task[None]] = set()
         self._reads = asyncio.Semaphore(REPLAYS_AT_ONCE)
         self.replays = 0
-        self.resyncs = 0
+        self.replayed: Counter[str] = Counter()
+        self.resyncs: Counter[str] = Counter()
 
     def begin(self, socket: Socket, user_id: UserId, cursor: Cursor | None) -> LiveStream:
         """
@@ -209,7 +217,7 @@ class Resumer:
         reason = resync_reason(epoch, last_seq, head, self._live.epoch)
         if reason is None:
             return False
-        self.resyncs += 1
+        self.resyncs[reason] += 1
         catch_up.after = head.seq
         catch_up.socket.emit("resync", {"reason": reason, "epoch": self._live.epoch, "seq": head.seq})
         return True
@@ -231,6 +239,7 @@ class Resumer:
                 return False
             for packet in packets:
                 socket.send(packet)
+            self.replayed[stream.key.namespace] += stream.head - catch_up.after
         self._live.settle(socket, stream)
         socket.emit("synced", {"epoch": self._live.epoch, "seq": stream.head})
         self._badges.tell(socket, stream.key)
@@ -274,7 +283,11 @@ class Resumer:
                 # No event may carry an epoch that its client was not told of.
                 return
             packet = self._live.packet(event)
+            begun_at = 0 if self._live.tracing is None else time.time_ns()
             catch_up.socket.send(packet)
+            if self._live.tracing is not None:
+                self._live.tracing.emitted(event, begun_at, 1, is_live=False)
+            self.replayed[event.namespace] += 1
             catch_up.after = event.seq
             unsent += len(packet.text)
             if unsent >= SEND_BYTES:

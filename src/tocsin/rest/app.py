@@ -22,8 +22,10 @@ from tocsin.rest import (
     fcm,
     health,
     jobs,
+    metrics,
     notifications,
     preferences,
+    sessions,
     streams,
     templates,
     trace,
@@ -33,6 +35,7 @@ from tocsin.rest.documented import complete
 from tocsin.rest.edge import Edge
 from tocsin.rest.endpoint import Endpoint
 from tocsin.rest.models import ProblemView
+from tocsin.rest.requests import ROUTE, Requests
 from tocsin.rest.static_files import add_static_files
 from tocsin.rest.uses import Uses
 
@@ -50,6 +53,7 @@ _API = (
     "/api/templates",
     "/api/chat/",
     "/api/e2ee/",
+    "/api/sessions/",
     "/api/stream/",
     "/api/fcm/",
     "/api/webpush/",
@@ -63,12 +67,15 @@ _API = (
     "/tocsin-sw.js",
     "/healthz",
     "/readyz",
+    "/metrics",
 )
 _API_BELOW = tuple(f"{path.rstrip('/')}/" for path in _API)
 _ROUTED = (
     *(notifications, preferences, templates, trace, jobs, channels, chat),
-    *(e2ee, events, streams, fcm, web_push, health),
+    *(e2ee, events, sessions, streams, fcm, web_push, health, metrics),
 )
+_PAGES = ("/", "/docs", "/openapi.json")
+_FILES = ("/js/", "/docs/")
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
@@ -85,6 +92,8 @@ class RestApp(FastAPI):
 
     Attributes:
         wheel: Waits for the bodies that dribble in.
+        proxies: Whose forwarding headers are believed.
+        requests: Counts what was answered.
     """
 
     def __init__(self, uses: Uses, proxies: TrustedProxies, asyncapi: Callable[[], dict[str, Any]]) -> None:
@@ -99,7 +108,17 @@ class RestApp(FastAPI):
         )
         self.state.uses = uses
         self.wheel = TimerWheel()
-        self._edge = Edge(self._route, uses.allow_origin, proxies, self._methods_of)
+        self.proxies = proxies
+        self.requests = Requests()
+        self._has_metrics = uses.metrics_access != "off"
+        self._edge = Edge(
+            self._route,
+            uses.allow_origin,
+            proxies,
+            self._methods_of,
+            requests=self.requests,
+            tracing=uses.tracing,
+        )
         # FastAPI's include_router would run the routes through its own solving of dependencies.
         routes = [route for module in _ROUTED for route in module.router.routes]
         self.router.routes.extend(routes)
@@ -124,10 +143,20 @@ class RestApp(FastAPI):
 
     def is_api(self, path: str) -> bool:
         """Return whether a path is ours when a host application has all others."""
-        return is_api_path(path)
+        return is_api_path(path) and (path != "/metrics" or self._has_metrics)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._exact.get((scope["method"], scope["path"]), self.router)(scope, receive, send)
+        path = scope["path"]
+        found = self._exact.get((scope["method"], path))
+        if found is not None:
+            scope[ROUTE] = path
+            await found(scope, receive, send)
+            return
+        if path in _API or path in _PAGES:
+            scope[ROUTE] = path
+        elif path.startswith(_FILES):
+            scope[ROUTE] = f"/{path.split('/')[1]}/{{file}}"
+        await self.router(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI 3.1 document."""

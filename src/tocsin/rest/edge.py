@@ -7,6 +7,7 @@ the last answer when something failed. Tokens are not looked at here.
 """
 
 import logging
+import time
 from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,6 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tocsin.application.tracing import Tracing
+from tocsin.domain.errors import TocsinError
 from tocsin.engine.origins import AllowOrigin, same_origin
 from tocsin.engine.proxies import TrustedProxies
 from tocsin.rest.problems import (
@@ -23,16 +26,18 @@ from tocsin.rest.problems import (
     from_http_exception,
     problem_response,
 )
+from tocsin.rest.requests import REQUEST_ID, ROUTE, Requests, request_id
 
 _log = logging.getLogger(__name__)
 
-_NOTHING = b"default-src 'none'; frame-ancestors 'none'"
+# What default-src does not cover: forms, the base of links, who may frame it.
+_NOTHING = b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _PREFLIGHT = {
     "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
-    "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key",
+    "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, Traceparent, X-Request-ID",
     "access-control-max-age": "600",
 }
-_EXPOSED = "Retry-After, WWW-Authenticate"
+_EXPOSED = "RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-ID"
 
 
 class Edge:
@@ -47,6 +52,8 @@ class Edge:
         allow_origin: The allow-list, shared with polling and WebSocket.
         proxies: Whose ``X-Forwarded-Proto`` and ``-Host`` are believed.
         allowed_methods: The methods that a path has, for the answer to a wrong one.
+        requests: Counts what was answered.
+        tracing: Follows what is asked; None: nothing is followed.
     """
 
     def __init__(
@@ -55,27 +62,52 @@ class Edge:
         allow_origin: AllowOrigin,
         proxies: TrustedProxies,
         allowed_methods: Callable[[Scope], list[str]],
+        *,
+        requests: Requests,
+        tracing: Tracing | None = None,
     ) -> None:
         self._app = app
         self._allow_origin = allow_origin
         self._proxies = proxies
         self._allowed_methods = allowed_methods
+        self._requests = requests
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        cross_origin = None
-        for name, _ in scope["headers"]:
-            if name == b"origin":
-                try:
-                    cross_origin = self._check_origin(scope)
-                except ForeignOrigin as refusal:
-                    await problem_response(refusal)(scope, receive, _Guard(send, None))
-                    return
-                break
-        await self._pass(scope, receive, _Guard(send, cross_origin))
+        begun_at = time.perf_counter()
+        id_ = request_id(scope)
+        REQUEST_ID.set(id_)
+        guard = _Guard(send, id_)
+        try:
+            if self._tracing is None:
+                await self._answer(scope, receive, guard)
+            else:
+                with self._tracing.request(scope["method"], scope["headers"]) as ended:
+                    await self._answer(scope, receive, guard)
+                    ended(scope.get(ROUTE, "other"), guard.status)
+        finally:
+            self._requests.end(scope, guard.status, time.perf_counter() - begun_at)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: "_Guard") -> None:
+        try:
+            for name, _ in scope["headers"]:
+                if name == b"origin":
+                    send.cross_origin = self._check_origin(scope)
+                    break
+            await self._pass(scope, receive, send)
+        except ForeignOrigin as refusal:
+            await self._refuse(refusal, scope, receive, send)
+
+    async def _refuse(self, refusal: TocsinError, scope: Scope, receive: Receive, send: "_Guard") -> None:
+        self._requests.refusals[refusal.code] += 1
+        response = problem_response(refusal)
+        if isinstance(refusal, MethodNotAllowed):
+            response.headers["allow"] = ", ".join(self._allowed_methods(scope))
+        await response(scope, receive, send)
 
     def _check_origin(self, scope: Scope) -> str | None:
         """Return the origin that is foreign and allowed, None for our own; raise ForeignOrigin."""
@@ -97,38 +129,37 @@ class Edge:
             return
         if "\0" in scope["path"]:
             # No id has one, and PostgreSQL can't be asked for it: a transaction with others would fail.
-            await problem_response(from_http_exception(HTTPException(404)))(scope, receive, send)
+            await self._refuse(from_http_exception(HTTPException(404)), scope, receive, send)
             return
         try:
             await self._app(scope, receive, send)
         except HTTPException as error:
-            problem = from_http_exception(error)
-            response = problem_response(problem)
-            if isinstance(problem, MethodNotAllowed):
-                response.headers["allow"] = ", ".join(self._allowed_methods(scope))
-            await response(scope, receive, send)
+            await self._refuse(from_http_exception(error), scope, receive, send)
         except Exception:
-            # The path holds ids at most; queries, bodies and headers may hold more and stay out of the log.
-            _log.exception("request failed: %s %s", scope["method"], scope["path"])
-            if send.has_started:
+            # No path, which may hold what is a user's: the id leads from here to the access log.
+            _log.exception("request failed: %s %s", scope["method"], scope.get(ROUTE, "other"))
+            if send.status:
                 raise
-            await problem_response(InternalError("the server failed on this request"))(scope, receive, send)
+            await self._refuse(InternalError("the server failed on this request"), scope, receive, send)
 
 
 class _Guard:
     """The way out: adds the headers that each answer has."""
 
-    __slots__ = ("_send", "cross_origin", "has_started")
+    __slots__ = ("_id", "_send", "cross_origin", "status")
 
-    def __init__(self, send: Send, cross_origin: str | None) -> None:
+    def __init__(self, send: Send, id_: str) -> None:
         self._send = send
-        self.cross_origin = cross_origin
-        self.has_started = False
+        self._id = id_.encode()
+        self.cross_origin: str | None = None
+        # 0 until it has started.
+        self.status = 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.has_started = True
+            self.status = message["status"]
             headers = message["headers"]
+            headers.append((b"x-request-id", self._id))
             headers.append((b"x-content-type-options", b"nosniff"))
             headers.append((b"referrer-policy", b"no-referrer"))
             if all(name != b"content-security-policy" for name, _ in headers):

@@ -1,7 +1,8 @@
 """What the routes call: use-cases and ports, handed over by ``bootstrap``."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from tocsin.application.activity import Activity
 from tocsin.application.channels import Channels
@@ -14,9 +15,12 @@ from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store, TokenVerifier
 from tocsin.application.preferences import Preferences
 from tocsin.application.presence import Presence
+from tocsin.application.revocations import Revocations
 from tocsin.application.streams import Streams
 from tocsin.application.templates import Templates
+from tocsin.application.tracing import Tracing
 from tocsin.application.web_push import WebPush
+from tocsin.rest.limits import RequestLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +31,9 @@ class Uses:
     Attributes:
         is_accepting: False from the first moment of a drain.
         allow_origin: ``(origin, scheme, host)``: may this page call? One rule for REST, polling and sockets.
+        expose: Returns the metrics as text and its media type, as the ``Accept`` given wants them.
+        metrics_access: Who may read them.
+        tracing: Follows requests; None: nothing is followed.
     """
 
     store: Store
@@ -45,5 +52,10 @@ class Uses:
     templates: Templates
     channels: Channels
     streams: Streams
+    limits: RequestLimits
+    revocations: Revocations
     is_accepting: Callable[[], bool]
     allow_origin: Callable[[str, str, str], bool]
+    expose: Callable[[str], Awaitable[tuple[bytes, str]]]
+    metrics_access: Literal["loopback", "token", "open", "off"]
+    tracing: Tracing | None = None

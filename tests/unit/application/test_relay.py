@@ -219,3 +219,29 @@ async def test_preferences_that_can_not_be_read_hold_nobody_back(store, open_rel
 
     assert [(made, "t-1")] == sender.sent
     assert "can't be read" in caplog.text
+
+
+async def test_what_providers_answered_is_told_to_the_tracing(store, sender, clock, deliveries):
+    """By notification and channel, one answer a target; what is not due is nobody's."""
+    told = []
+
+    class Recorder:
+        def pushed(self, notification_id, channel, begun_at, results):
+            told.append((notification_id, channel, begun_at > 0, results))
+
+    route = Route(sender, store.list_devices, store.drop_device, retract=sender.retract)
+    relay = Relay(deliveries, [route], Ladders("high: fcm 0s"), clock=clock, tracing=Recorder())
+    made = await create(store)
+    await work(relay)
+
+    assert [(made, "fcm", True, ["sent"])] == told
+
+
+async def test_what_comes_of_deliveries_is_counted(store, open_relay, sender):
+    """By channel and outcome, and what the provider answered by its route."""
+    await create(store)
+    relay = open_relay()
+    await work(relay)
+
+    assert {("fcm", "sent"): 1} == {step: n for step, n in relay.attempts.items() if step[0] == "fcm"}
+    assert 0 == relay.under_way

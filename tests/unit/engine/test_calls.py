@@ -1,6 +1,7 @@
 """Acks the other way round, and binary attachments."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -80,6 +81,25 @@ async def test_a_call_ends_with_its_client(server):
         await call
     with pytest.raises(ConnectionError, match="gone"):
         await socket.call("ask")
+
+
+async def test_a_call_that_cuts_a_slow_client_leaves_no_error_behind():
+    """It raises as if the client had been gone, and asyncio has nothing to complain of."""
+    complaints = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    server = SocketServer(limits=Limits(queue_packets=1))
+    server.add_namespace("/")
+    client = await connected(server)
+    client.tcp.is_full = True
+    client.socket.emit("fills the kernel's buffer")
+    await settle()
+    client.socket.emit("fills the queue")
+    with pytest.raises(ConnectionError, match="gone"):
+        await client.socket.call("ask")
+    gc.collect()
+
+    assert client.connection.closed
+    assert [] == complaints
 
 
 async def test_a_call_does_not_wait_for_ever(server):

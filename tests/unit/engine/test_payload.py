@@ -41,6 +41,8 @@ def test_splits_text_and_binary():
         b"bAQID BA==",
         b"bAQIDBA=",
         b"bAQIDBA==AQ==",
+        b"bAQID==",
+        b"bAQIDBB==",
         b"b!",
         b"b-_-_",
         b"\xef\xbb\xbf4a",

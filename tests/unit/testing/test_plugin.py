@@ -65,7 +65,8 @@ def test_an_application_is_served(pytester):
             assert other.heard("order_updated") == []
 
         def test_a_handler_answers(tocsin_client):
-            assert tocsin_client(7).emit("/sns", "publish_start", {"post_id": 3, "platforms": []}) == {"ok": True, "queued": 3, "by": 7}
+            answer = tocsin_client(7).emit("/sns", "publish_start", {"post_id": 3, "platforms": []})
+            assert answer == {"ok": True, "queued": 3, "by": 7}
 
         def test_functions_publish_to_the_server(tocsin_client):
             mina = tocsin_client(7)

@@ -24,7 +24,9 @@ from tocsin.adapters.bus_redis.link import RedisLink
 from tocsin.adapters.bus_redis.outbox import Waiting
 from tocsin.adapters.bus_redis.places import open_places
 from tocsin.adapters.bus_redis.routes import Routes
+from tocsin.application.meters import Histogram
 from tocsin.application.ports import OnEphemeral, OnEvents, OnGap, OnWake
+from tocsin.application.tracing import Tracing
 from tocsin.domain.stream import StreamEvent, StreamKey
 from tocsin.domain.user_id import UserId
 
@@ -63,11 +65,13 @@ class RedisBus:
         ValueError: The URL can't be read.
     """
 
-    def __init__(self, url: str, *, epoch: Callable[[], str], key: str | None = None) -> None:
+    def __init__(
+        self, url: str, *, epoch: Callable[[], str], key: str | None = None, tracing: Tracing | None = None
+    ) -> None:
         node = token_hex(8)
         places = open_places(url)
         self._local = LocalBus()
-        self._envelopes = Envelopes(node, epoch, key)
+        self._envelopes = Envelopes(node, epoch, key, tracing)
         self._complaints = Complaints()
         self._link = RedisLink(places.connecting.secrets)
         self._routes = Routes(
@@ -100,6 +104,11 @@ class RedisBus:
             "deaf": self._routes.deafnesses,
             **{f"dropped_{reason}": count for reason, count in self.dropped.items()},
         }
+
+    @property
+    def echoes(self) -> Histogram:
+        """Seconds that a message of this node takes to come back through Redis, measured every few seconds."""
+        return self._routes.echoes
 
     # The port
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from tocsin.application.tracing import Tracing
 from tocsin.domain.errors import Invalid
 from tocsin.domain.events import CONTROL_EVENTS, find_event_type
 from tocsin.domain.stream import StreamEvent, StreamKey
@@ -30,6 +31,9 @@ MAX_NAME = 128
 MAX_INTEGER = 2**53 - 1
 
 _SIGNATURE_LENGTH = 64
+_EVENT_FIELDS = len(StreamEvent._fields)
+# W3C Trace Context, of version 00.
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _EVENT_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
@@ -77,9 +81,13 @@ class Envelopes:
         node: Name of this node, unlike that of any other.
         epoch: Returns the epoch of the node's database.
         key: Signs messages with HMAC-SHA256, the same on all nodes; None: they are not signed.
+        tracing: Says where an event is in its trace, and is told so of those that come; None: nobody asks.
     """
 
-    def __init__(self, node: str, epoch: Callable[[], str], key: str | None = None) -> None:
+    def __init__(
+        self, node: str, epoch: Callable[[], str], key: str | None = None, tracing: Tracing | None = None
+    ) -> None:
+        self._tracing = tracing
         self._node = node
         self._epoch = epoch
         self._key = None if key is None else key.encode()
@@ -96,11 +104,19 @@ class Envelopes:
             # As nearly all are, where users are spread over many channels.
             item = _within_bounds(items[0])
             if item is not None:
-                yield self._message(_kind_of(item), [_write(item)[0]])
+                yield self._message(_kind_of(item), [self._write(item)[0]])
             return
         bounded = (small for item in items if (small := _within_bounds(item)) is not None)
         for kind, run in groupby(bounded, _kind_of):
-            yield from self._messages(kind, map(_write, run))
+            yield from self._messages(kind, map(self._write, run))
+
+    def _write(self, item: Item) -> tuple[list[Any], int]:
+        fields, size = _write(item)
+        if self._tracing is not None and isinstance(item, StreamEvent):
+            traceparent = self._tracing.carry(item)
+            if traceparent is not None:
+                fields.append(traceparent)
+        return fields, size
 
     def _messages(self, kind: str, written: Iterable[tuple[list[Any], int]]) -> Iterator[bytes]:
         items: list[list[Any]] = []
@@ -150,12 +166,23 @@ class Envelopes:
                     raise Refused("malformed")
             case _:
                 raise Refused("malformed")
-        read = _READERS[kind]
+        read = self._read_event if kind == "events" else _READERS[kind]
         try:
             told = [read(*item) for item in items]
         except (TypeError, ValueError, Invalid):
             raise Refused("malformed") from None
         return told if epoch == self._epoch() else _keys(told)
+
+    def _read_event(self, *fields: object) -> StreamEvent:
+        *known, last = fields
+        if len(known) < _EVENT_FIELDS:
+            return _read_event(*fields)
+        if not isinstance(last, str) or not _TRACEPARENT.fullmatch(last):
+            raise ValueError
+        event = _read_event(*known)
+        if self._tracing is not None:
+            self._tracing.carried(event, last)
+        return event
 
     def _checked(self, message: bytes) -> bytes:
         if len(message) > MAX_MESSAGE_BYTES:

@@ -6,6 +6,7 @@ subscription that was lost on the way, or one to another server than the one it 
 """
 
 import asyncio
+import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
@@ -16,6 +17,7 @@ from redis.exceptions import MovedError, ResponseError
 
 from tocsin.adapters.bus_redis.link import ANSWER_S, Again, RedisLink, answer, disconnected, together
 from tocsin.adapters.bus_redis.outbox import PING_S, is_unknown_command
+from tocsin.application.meters import Histogram
 from tocsin.domain.jitter import jitter
 
 CANARY_S = 5.0
@@ -38,6 +40,7 @@ class Inbox:
         on_gap: Called when something may have been missed: the subscription is new, or a channel of it late.
         on_moved: Called with a channel that the server does not bring any more, or never did.
         on_deaf: Called with the inbox when its canary is lost (True), and when one comes back (False).
+        echoes: Gets the seconds that each canary took.
 
     Attributes:
         is_up: All channels that were wanted when the connection began are subscribed.
@@ -54,6 +57,7 @@ class Inbox:
         on_gap: Callable[[], None],
         on_moved: Callable[[str], None],
         on_deaf: Callable[["Inbox", bool], None],
+        echoes: Histogram,
     ) -> None:
         self.name = name
         self._link = link
@@ -64,6 +68,8 @@ class Inbox:
         self._on_gap = on_gap
         self._on_moved = on_moved
         self._on_deaf = on_deaf
+        self._echoes = echoes
+        self._sent_at = 0.0
         self._wanted: set[str] = set()
         self._heard: set[str] = set()
         # A confirmation of these is a gap: somebody could not wait for it.
@@ -179,6 +185,7 @@ class Inbox:
         while True:
             self._awaited = token_hex(16).encode()
             self._is_back.clear()
+            self._sent_at = time.perf_counter()
             if await self._carry(self._canary, self._awaited):
                 is_back = await self._comes_back()
                 self._on_deaf(self, not is_back)
@@ -228,6 +235,7 @@ class Inbox:
                 if channel != self._canary.encode():
                     self._on_message(message)
                 elif message == self._awaited:
+                    self._echoes.observe(time.perf_counter() - self._sent_at)
                     self._is_back.set()
             case [b"subscribe" | b"ssubscribe", bytes(channel), _]:
                 self._confirm(True, channel.decode())

@@ -17,6 +17,7 @@ from tocsin.adapters.bus_redis.inbox import Inbox
 from tocsin.adapters.bus_redis.link import ANSWER_S, RedisLink, disconnected
 from tocsin.adapters.bus_redis.outbox import Outbox, Waiting
 from tocsin.adapters.bus_redis.places import Place, Places
+from tocsin.application.meters import Histogram
 from tocsin.domain.jitter import jitter
 
 LOOK_S = 10.0
@@ -44,6 +45,7 @@ class Routes:
     Attributes:
         deaf: The inboxes that do not hear their canary, by name.
         deafnesses: How often that began.
+        echoes: Seconds that a message of this node takes to come back to it.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Routes:
         self._is_gap_due = False
         self._deaf_since = 0.0
         self._published_before = 0
+        self.echoes = Histogram()
         self.deaf: set[str] = set()
         self.deafnesses = 0
         link.on_lost = self._on_lost
@@ -215,6 +218,7 @@ class Routes:
                 on_gap=self._gap_soon,
                 on_moved=self._on_moved_channel,
                 on_deaf=self._on_deaf,
+                echoes=self.echoes,
             )
             self._keep(inbox.name, place, inbox.receive)
 

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -19,6 +20,8 @@ from tocsin.adapters.failpoint import Failpoints
 from tocsin.adapters.sql.transaction import NOTHING_FORESEEN, Foresee, Foreseen, Transaction
 from tocsin.adapters.sql.waiting import Waiting, ends
 from tocsin.adapters.sql.writing import Writing
+from tocsin.application.meters import SIZES, Histogram
+from tocsin.application.tracing import Origin, Tracing
 from tocsin.domain.errors import Overloaded, TocsinError
 from tocsin.domain.stream import StreamEvent
 
@@ -43,16 +46,38 @@ _SWITCH_INTERVAL_S = 0.0001
 _log = logging.getLogger(__name__)
 
 
+class CommitMeters:
+    """
+    What a writer has done, over all its lives.
+
+    Attributes:
+        sizes: Operations that shared a transaction.
+        seconds: From the first operation of a transaction to the end of its commit.
+        again: Transactions that failed, whose operations were then tried one by one or refused.
+        waiting: Operations that wait now.
+        waiting_bytes: What they hold, about.
+    """
+
+    def __init__(self) -> None:
+        self.sizes = Histogram(SIZES)
+        self.seconds = Histogram()
+        self.again = 0
+        self.waiting = 0
+        self.waiting_bytes = 0
+
+
 class _Job:
     """An accepted operation on its way: what to run, who waits, what came of it."""
 
-    __slots__ = ("error", "events", "foresee", "future", "operation", "result", "size")
+    __slots__ = ("error", "events", "foresee", "future", "operation", "origin", "result", "size")
 
     def __init__(self, operation: Operation[Any], future: asyncio.Future[Any], size: int, foresee: Foresee) -> None:
         self.operation = operation
         self.future = future
         self.size = size
         self.foresee = foresee
+        # Where in a trace it was asked for, and when.
+        self.origin: tuple[Origin, int] | None = None
         self.result: Any = None
         self.error: Exception | None = None
         self.events: Sequence[StreamEvent] = ()
@@ -73,6 +98,8 @@ class GroupCommit:
         database: Used by the writer thread alone until ``stop`` returns.
         on_commit: Called on the loop's thread; must not block.
         clock: Milliseconds since 1970.
+        meters: Counts what is done.
+        tracing: Follows what is asked for; None: nothing is followed.
     """
 
     def __init__(
@@ -81,15 +108,19 @@ class GroupCommit:
         on_commit: Callable[[Sequence[StreamEvent]], None],
         clock: Callable[[], int],
         failpoints: Failpoints,
+        *,
+        meters: CommitMeters | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._database = database
         self._on_commit = on_commit
         self._clock = clock
         self._failpoints = failpoints
+        self._meters = meters or CommitMeters()
+        self._tracing = tracing
         self._intake: SimpleQueue[_Job | None] = SimpleQueue()
         self._callers = Waiting()
-        self._waiting = 0
-        self._waiting_bytes = 0
+        self._meters.waiting = self._meters.waiting_bytes = 0
         self._is_open = True
         self._loop = asyncio.get_running_loop()
         self._ended = self._loop.create_future()
@@ -118,13 +149,17 @@ class GroupCommit:
         """
         if not self._is_open:
             raise Overloaded("the server is stopping", retry_after_s=5.0)
-        if self._waiting >= MAX_WAITING or (self._waiting and self._waiting_bytes + size > MAX_WAITING_BYTES):
+        meters = self._meters
+        if meters.waiting >= MAX_WAITING or (meters.waiting and meters.waiting_bytes + size > MAX_WAITING_BYTES):
             raise Overloaded("too many writes are waiting", retry_after_s=1.0)
-        self._waiting += 1
-        self._waiting_bytes += size
+        meters.waiting += 1
+        meters.waiting_bytes += size
         future: asyncio.Future[T] = self._loop.create_future()
         self._callers.add(future)
-        self._intake.put(_Job(operation, future, size, foresee))
+        job = _Job(operation, future, size, foresee)
+        if self._tracing is not None and (origin := self._tracing.origin()) is not None:
+            job.origin = origin, time.time_ns()
+        self._intake.put(job)
         return await future
 
     async def stop(self) -> None:
@@ -142,11 +177,15 @@ class GroupCommit:
     def _serve(self) -> None:
         while (job := self._intake.get()) is not None:
             taken = [job]
+            begun_at = time.perf_counter()
             try:
                 self._commit_together(taken)
             except Exception as error:  # noqa: BLE001 each one is told its own error when it runs alone
                 self._database.roll_back()
+                self._meters.again += 1
                 self._commit_again(taken, error)
+            self._meters.seconds.observe(time.perf_counter() - begun_at)
+            self._meters.sizes.observe(len(taken))
             self._loop.call_soon_threadsafe(self._settle, taken)
         self._loop.call_soon_threadsafe(self._ended.set_result, None)
 
@@ -251,6 +290,10 @@ class GroupCommit:
     # On the loop's thread
 
     def _settle(self, taken: list[_Job]) -> None:
+        if self._tracing is not None:
+            for job in taken:
+                if job.origin is not None and job.error is None:
+                    self._tracing.committed(*job.origin, job.events, len(taken))
         events = [event for job in taken for event in job.events]
         if events:
             self._failpoints.reach("after_commit_before_emit")
@@ -262,8 +305,8 @@ class GroupCommit:
             self._failpoints.reach("after_emit_before_ack")
         self._callers.answered(len(taken))
         for job in taken:
-            self._waiting -= 1
-            self._waiting_bytes -= job.size
+            self._meters.waiting -= 1
+            self._meters.waiting_bytes -= job.size
             if job.future.done():
                 continue  # its caller was cancelled, or told that there is no answer
             if job.error is None:

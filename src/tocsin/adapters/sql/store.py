@@ -13,9 +13,20 @@ from typing import Any, TypeVar, cast
 
 from tocsin.adapters import failpoint
 from tocsin.adapters.sql import acks as acks_of_clients
-from tocsin.adapters.sql import chat, deliveries, devices, e2ee, idempotency, inbox_clock, streams, web_push, writes
+from tocsin.adapters.sql import (
+    chat,
+    deliveries,
+    devices,
+    e2ee,
+    idempotency,
+    inbox_clock,
+    revocations,
+    streams,
+    web_push,
+    writes,
+)
 from tocsin.adapters.sql.dialects import pair
-from tocsin.adapters.sql.group_commit import GroupCommit, Operation
+from tocsin.adapters.sql.group_commit import CommitMeters, GroupCommit, Operation
 from tocsin.adapters.sql.idempotency import KEPT_MS, perform_once, unchanged
 from tocsin.adapters.sql.inbox_store import SqlInbox
 from tocsin.adapters.sql.readers import HeadReader, OpenReader, Readers
@@ -25,6 +36,7 @@ from tocsin.adapters.sql.writing import Writing
 from tocsin.application.once import Once
 from tocsin.application.ports import Draft
 from tocsin.application.texts import Lang
+from tocsin.application.tracing import Tracing
 from tocsin.domain.device import Device, DeviceDraft, DeviceKind
 from tocsin.domain.errors import NotInitialized, TocsinError
 from tocsin.domain.message import Message, MessageDraft
@@ -66,6 +78,10 @@ class SqlStore(SqlInbox):
     Args:
         clock: Milliseconds since 1970, for stamps and expiry.
         lang: The language of what the server words itself, where a user has not said another.
+
+    Attributes:
+        commits: Counts what is written.
+        tracing: Follows what is written, if it is set before ``start``.
     """
 
     epoch: str
@@ -76,6 +92,8 @@ class SqlStore(SqlInbox):
         self._clock = clock
         self.epoch = ""
         self.on_commit = _nobody
+        self.commits = CommitMeters()
+        self.tracing: Tracing | None = None
         self._writing: Writing | None = None
         not_started = _NotStarted()
         self._writer = cast("GroupCommit", not_started)
@@ -86,7 +104,10 @@ class SqlStore(SqlInbox):
     async def start(self) -> None:
         """Bring the schema up to date, then open the database."""
         writing = self._writing = await asyncio.to_thread(self._open_writer)
-        self._writer = GroupCommit(writing, self._pass_on, self._clock, failpoint.from_environment())
+        failpoints = failpoint.from_environment()
+        self._writer = GroupCommit(
+            writing, self._pass_on, self._clock, failpoints, meters=self.commits, tracing=self.tracing
+        )
         self._readers = Readers(self._open_reader, self._refusal)
         self._heads = HeadReader(self._readers, self._read_heads)
         try:
@@ -281,6 +302,7 @@ class SqlStore(SqlInbox):
             "group_member": await self._repeat(lambda writing: inbox_clock.forget_groups(writing, _ROWS_A_TURN)),
             "delivery_attempt": await self._repeat(lambda writing: deliveries.prune(writing, now, _ROWS_A_TURN)),
             "e2ee_to_device": await self._repeat(lambda writing: e2ee.prune(writing, now, _ROWS_A_TURN)),
+            "revocation": await self._writer.run(lambda transaction: revocations.prune(transaction, now)),
             "idempotency_key": await self._repeat(
                 lambda transaction: (
                     transaction.execute(SQL.delete_old_keys, {"cutoff": now - KEPT_MS, "limit": _ROWS_A_TURN}).rowcount

@@ -210,3 +210,15 @@ def test_a_node_knows_its_own_messages(key):
 
     assert here.is_own(text)
     assert not there.is_own(text)
+
+
+@pytest.mark.parametrize("more", ["", "00-nonsense", 7, None, f"00-{'0' * 32}-{'0' * 16}-01\n", f"{'x' * 4_096}"])
+def test_what_an_event_carries_more_is_a_traceparent_or_nothing(more):
+    """Anything else there is no message of ours."""
+    assert "malformed" == refusal(message(items=[[*written(), more]]))
+    assert "malformed" == refusal(message(items=[[*written(), f"00-{'a' * 32}-{'b' * 16}-01", "x"]]))
+
+
+def test_an_event_may_carry_where_it_is_in_its_trace():
+    """A node that follows nothing takes the event alone."""
+    assert [EVENT] == node().unpack(message(items=[[*written(), f"00-{'a' * 32}-{'b' * 16}-01"]]))

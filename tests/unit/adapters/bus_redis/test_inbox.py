@@ -7,6 +7,7 @@ import pytest
 from tocsin.adapters.bus_redis import inbox as module
 from tocsin.adapters.bus_redis.inbox import PATIENT_TURNS, QUIET_TURNS, Inbox
 from tocsin.adapters.bus_redis.link import RedisLink
+from tocsin.application.meters import Histogram
 
 
 class Turns:
@@ -36,6 +37,7 @@ def look(monkeypatch):
             on_gap=None,
             on_moved=None,
             on_deaf=None,
+            echoes=Histogram(),
         )
         turns = Turns(lambda number: on_turn(inbox, number))
         with monkeypatch.context() as patched:

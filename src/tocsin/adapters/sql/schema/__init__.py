@@ -29,6 +29,7 @@ from tocsin.adapters.sql.schema.push import (
 )
 from tocsin.adapters.sql.schema.registry import VERSION_TABLE, metadata, version
 from tocsin.adapters.sql.schema.streams import idempotency_key, life, stream, stream_event
+from tocsin.adapters.sql.schema.trust import revocation
 
 __all__ = [
     "VERSION_TABLE",
@@ -49,6 +50,7 @@ __all__ = [
     "metadata",
     "notification",
     "preference",
+    "revocation",
     "scheduled",
     "stream",
     "stream_event",

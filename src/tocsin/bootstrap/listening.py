@@ -1,0 +1,36 @@
+"""The listening socket of a server that is alone, or the one line that says why there is none."""
+
+import os
+import socket
+
+from tocsin.bootstrap.core import StartError
+from tocsin.rest.serve import listen
+from tocsin.settings import Settings
+
+
+def open_listener(settings: Settings) -> socket.socket:
+    """
+    Return the socket that the settings name.
+
+    Raises:
+        StartError: The port is taken, or there should be several workers.
+    """
+    if settings.workers > 1:
+        raise StartError("TOCSIN_WORKERS is for `tocsin serve module:app`: this process can be one worker only")
+    try:
+        return listen(settings.host, settings.port)
+    except OSError as error:
+        raise cant_listen(settings, error) from error
+
+
+def cant_listen(settings: Settings, error: OSError) -> StartError:
+    """Return what to tell of an address at which this process can't listen."""
+    return StartError(
+        f"can't listen on {settings.host}:{settings.port} ({_reason(error)}): "
+        "set TOCSIN_HOST and TOCSIN_PORT to an address that is free"
+    )
+
+
+def _reason(error: OSError) -> str:
+    # Python adds the address to the text of an errno; a failed name look-up has a text of its own.
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
