@@ -1,0 +1,109 @@
+"""
+The server of a soak: the product, and a task in its loop that writes down how it is.
+
+Usage: ``python -m bench.soak.server FILE``, with the settings in the environment. With
+``BENCH_TRACE=1`` it also tells, in ``FILE.trace``, which lines have come to hold more.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import sys
+import threading
+import time
+import tracemalloc
+from pathlib import Path
+from typing import IO
+
+from tocsin.bootstrap import Service, build
+
+EVERY_S = 5.0
+_BEAT_S = 0.02
+_TRACED_FRAMES = 12
+_TRACE_EVERY = 12
+
+
+def memory_kib() -> dict[str, int]:
+    """Return the resident memory of this process, and the part that no file is behind."""
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    return {
+        "rss_kib": int(status.split("VmRSS:")[1].split()[0]),
+        "anonymous_kib": int(status.split("RssAnon:")[1].split()[0]),
+    }
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+class Watch:
+    """Samples of one service, a line of JSON each; belongs to its loop."""
+
+    def __init__(self, service: Service, output: IO[str]) -> None:
+        self._service = service
+        self._output = output
+        self._delays: list[float] = []
+        self._database = Path(service.settings.database_url.removeprefix("sqlite:///"))
+        self._first: tracemalloc.Snapshot | None = None
+
+    async def beat(self) -> None:
+        """Measure by how much the loop is late, again and again."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _BEAT_S
+            await asyncio.sleep(_BEAT_S)
+            self._delays.append((loop.time() - due) * 1_000)
+
+    async def write(self) -> None:
+        """Write a sample at every interval."""
+        number = 0
+        while True:
+            await asyncio.sleep(EVERY_S)
+            delays, self._delays = sorted(self._delays), []
+            sample = {
+                "at": time.monotonic(),
+                **memory_kib(),
+                "fds": len(os.listdir("/proc/self/fd")),  # noqa: PTH208 names are enough
+                "threads": threading.active_count(),
+                "tasks": len(asyncio.all_tasks()),
+                "objects": len(gc.get_objects()),
+                "cpu_s": time.process_time(),
+                "delay_p99_ms": delays[len(delays) * 99 // 100] if delays else 0.0,
+                "delay_max_ms": delays[-1] if delays else 0.0,
+                "database_bytes": _size(self._database),
+                "wal_bytes": _size(self._database.with_name(self._database.name + "-wal")),
+                "engine": self._service.engine.stats,
+            }
+            self._output.write(json.dumps(sample) + "\n")
+            self._output.flush()
+            number += 1
+            if tracemalloc.is_tracing() and number % _TRACE_EVERY == 0:
+                self._trace()
+
+    def _trace(self) -> None:
+        now = tracemalloc.take_snapshot().filter_traces((tracemalloc.Filter(False, tracemalloc.__file__),))
+        if self._first is None:
+            self._first = now
+            return
+        grown = now.compare_to(self._first, "lineno")[:40]
+        Path(f"{self._output.name}.trace").write_text("\n".join(map(str, grown)) + "\n")
+
+
+def main() -> None:
+    """Serve until killed."""
+    if os.environ.get("BENCH_TRACE"):
+        tracemalloc.start(_TRACED_FRAMES)
+    service = build()
+    running: list[asyncio.Task[None]] = []
+    with Path(sys.argv[1]).open("w", encoding="ascii") as output:
+        watch = Watch(service, output)
+
+        def ready(_: str) -> None:
+            running.extend(map(asyncio.get_running_loop().create_task, (watch.beat(), watch.write())))
+
+        service.run(on_ready=ready)
+
+
+if __name__ == "__main__":
+    main()
