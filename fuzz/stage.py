@@ -133,7 +133,7 @@ class Stage:
                 if name == "emit":
                     socket.emit("news", "x" * 200, b"\x00" * 10)
                 else:
-                    self.server.spawn(_ask(socket))
+                    self.server.spawn(_ask(socket), offender.session)
 
     async def _wait(self, seconds: float) -> None:
         until = self.loop.now + seconds
