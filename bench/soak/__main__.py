@@ -2,8 +2,8 @@
 Run a soak: ``python -m bench.soak --minutes 30 --clients 5000 --rate 1000``.
 
 Prints a line every few seconds and the sentences of ``judge`` at the end; writes
-``bench/results/soak.json``, and a plot with ``--plot``. Exits with 1 when
-something is not as it has to be.
+``bench/results/soak.json``, and the figures and a plot into ``docs`` with
+``--publish``. Exits with 1 when something is not as it has to be.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import signal
 import sys
 import tempfile
 import time
@@ -27,12 +28,14 @@ from bench.soak.histogram import Histogram
 from bench.soak.judge import judge
 from bench.soak.plot import panels, svg
 from bench.soak.posting import Posting
+from bench.soak.report import markdown, publish
 from bench.soak.swarm import Orders, token
 from bench.soak.tally import Bits, Counts, Shown, count
 from tocsin.cli.prove.http import Http
 from tocsin.cli.prove.route import Address, Route
 
 RESULTS = HERE / "results" / "soak.json"
+DOCS = HERE.parent / "docs"
 DEVICES = 2
 _BAD = re.compile(r"Traceback|\[(?:error|critical) *\]")
 _LINE_LIMIT = 2**27
@@ -251,12 +254,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=2, help="of clients")
     parser.add_argument("--warm-up", type=float, default=0.2, help="share of the time that does not count")
     parser.add_argument("--plot", type=Path, help="where the SVG goes")
+    parser.add_argument("--publish", action="store_true", help="write the figures and the plot into docs/ too")
     return parser.parse_args()
 
 
 def main() -> int:
     """Run a soak; return 1 when something is not as it has to be."""
     arguments = _arguments()
+    # The server and the clients end with this process, however that ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     secret = secrets.token_hex(32)
     (HERE / "results").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=HERE / "results", prefix="soak-") as name:
@@ -270,14 +276,15 @@ def main() -> int:
         if (trace := folder / "samples.trace").exists():
             print(trace.read_text())
     RESULTS.write_text(json.dumps(results, indent=1))
-    if arguments.plot:
-        title = f"{arguments.clients:,} clients that come and go, {arguments.rate:,.0f} notifications a second"
-        seconds = [sample["s"] for sample in soak.samples]
-        arguments.plot.write_text(svg(title, seconds, results["warm_up_s"], panels(soak.samples)))
-    for sentence in results["sentences"]:
-        print(f"{'good' if sentence['is_good'] else 'BAD '}  {sentence['text']}")
-    latency = ", ".join(f"{name} {value:.1f}" for name, value in results["latency_ms"].items())
-    print(f"post to socket, ms: {latency}; {results['sessions']:,} sessions, {results['shown']:,} deliveries")
+    plots = [path for path in (arguments.plot, DOCS / "images" / "soak.svg" if arguments.publish else None) if path]
+    title = f"{arguments.clients:,} clients that come and go, {arguments.rate:,.0f} notifications a second"
+    seconds = [sample["s"] for sample in soak.samples]
+    for path in plots:
+        path.write_text(svg(title, seconds, results["warm_up_s"], panels(soak.samples)))
+    figures = markdown(results)
+    if arguments.publish:
+        publish(DOCS / "explanation" / "performance.md", figures)
+    print(figures)
     return not results["is_good"]
 
 

@@ -6,6 +6,7 @@ import pytest
 from bench.soak.histogram import Histogram
 from bench.soak.judge import flat, judge, warm
 from bench.soak.plot import panels, svg
+from bench.soak.report import BEGIN, END, markdown, publish
 from bench.soak.tally import Bits, Counts, Shown, count
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,3 +144,30 @@ def test_the_plot_is_one_picture():
     assert "A &lt;soak&gt;" in picture
     assert 8 == picture.count("<polyline")
     assert len(picture) < 60_000
+
+
+RESULTS = {
+    "latency_ms": {"p50": 2.0, "p99": 9.5},
+    "answer_ms": {"p50": 1.0, "p99": 3.0},
+    "arguments": {"minutes": 30.0, "clients": 5_000, "rate": 1_000.0},
+    "sessions": 7,
+    "shown": 8,
+    "reads": 9,
+    "loop_delay_p99_ms": 4.4,
+    "database_bytes_an_event": 1_000.4,
+    "sentences": [{"is_good": True, "text": "memory"}, {"is_good": False, "text": "threads"}],
+}
+
+
+def test_the_figures_stand_between_the_marks(tmp_path):
+    """What is not good is said so; written twice, they stand there once."""
+    page = tmp_path / "page.md"
+    page.write_text(f"Before\n{BEGIN}{END}After\n")
+    for _ in range(2):
+        publish(page, markdown(RESULTS))
+    text = page.read_text()
+
+    assert text.startswith(f"Before\n{BEGIN}")
+    assert text.endswith(f"{END}After\n")
+    assert 1 == text.count("p99 9.5 ms")
+    assert "- memory\n- **NOT GOOD** threads\n" in text
