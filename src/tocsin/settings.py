@@ -316,6 +316,12 @@ class Settings(BaseSettings):
         return self
 
 
+def variable_of(field: str) -> str:
+    """Return the variable of the environment that sets a field."""
+    alias = Settings.model_fields[field].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"TOCSIN_{field.upper()}"
+
+
 def is_loopback_fake(host: str) -> bool:
     """Return whether an entry of ``webpush_hosts`` names a fake push service on loopback."""
     return _LOOPBACK_FAKE.fullmatch(host) is not None and int(host.rpartition(":")[2]) <= 65_535
@@ -336,10 +342,7 @@ def _one_line(error: ValidationError) -> str:
     parts = []
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         field = str(problem["loc"][0]) if problem["loc"] else ""
-        name = field if field.isupper() else f"TOCSIN_{field.upper()}"
-        alias = getattr(Settings.model_fields.get(field), "validation_alias", None)
-        if isinstance(alias, AliasChoices):
-            name = str(alias.choices[0])
+        name = variable_of(field) if field in Settings.model_fields else field
         message = problem["msg"].removeprefix("Value error, ").replace("Input should", "should")
         parts.append(f"{name} {message}" if field else message)
     return "; ".join(parts)

@@ -133,6 +133,7 @@ class Service(Core):
                 tracing=self.tracing,
             ),
             self.engine.proxies,
+            self.realtime.asyncapi,
         )
         self._committed: Counter[str] = Counter()
         self.metrics = open_metrics(self, self._committed)

@@ -36,6 +36,7 @@ from tocsin.realtime import chat as chat_events
 from tocsin.realtime import control, sns
 from tocsin.realtime import notifications as notification_events
 from tocsin.realtime import presence as presence_events
+from tocsin.realtime.asyncapi import asyncapi_document
 from tocsin.realtime.authenticate import USER_CONNECTIONS, Authenticator
 from tocsin.realtime.client_events import ClientEvents, Result, identity_of
 from tocsin.realtime.drain import ANSWERS_S, DRAIN_S, drain
@@ -120,6 +121,10 @@ class Realtime:
         chat_events.register(self._events, chat, typing)
         presence_events.register(self._events, presence)
         sns.register(self._events, activity, self._host)
+
+    def asyncapi(self) -> dict[str, Any]:
+        """Return the AsyncAPI document of the namespaces; those of the host are not in it."""
+        return asyncapi_document(self._events.models)
 
     # The host's own
 

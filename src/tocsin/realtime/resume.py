@@ -11,6 +11,7 @@ the rest from the recent events and joins the room, in one turn of the loop.
 
 import asyncio
 import logging
+import re
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
@@ -36,6 +37,8 @@ Heard = Callable[[Collection[UserId]], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 
+_DIGITS = re.compile(r"[0-9]{1,16}")
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
@@ -51,9 +54,12 @@ def parse_cursor(auth: dict[str, Any]) -> Cursor | None:
 
     Raises:
         Invalid: ``epoch`` is no string of at most 64 characters, or ``last_seq``
-            no integer of 0 to 2^53 - 1.
+            no integer of 0 to 2^53 - 1; its decimal digits will do.
     """
     epoch, last_seq = auth.get("epoch"), auth.get("last_seq")
+    # The client for Java can say nothing but strings here.
+    if isinstance(last_seq, str) and _DIGITS.fullmatch(last_seq):
+        last_seq = int(last_seq)
     if epoch is not None and not (isinstance(epoch, str) and len(epoch) <= MAX_EPOCH):
         raise Invalid(f"epoch must be a string of at most {MAX_EPOCH} characters")
     return None if last_seq is None else Cursor(epoch, parse_seq(last_seq, "last_seq"))
