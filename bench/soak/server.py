@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import tracemalloc
+from collections import Counter
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +21,7 @@ from tocsin.bootstrap import Service, build
 
 EVERY_S = 5.0
 _BEAT_S = 0.02
-_TRACED_FRAMES = 12
+_TRACED_FRAMES = 1
 _TRACE_EVERY = 12
 
 
@@ -46,6 +47,7 @@ class Watch:
         self._delays: list[float] = []
         self._database = Path(service.settings.database_url.removeprefix("sqlite:///"))
         self._first: tracemalloc.Snapshot | None = None
+        self._types: Counter[str] = Counter()
 
     async def beat(self) -> None:
         """Measure by how much the loop is late, again and again."""
@@ -85,9 +87,13 @@ class Watch:
         now = tracemalloc.take_snapshot().filter_traces((tracemalloc.Filter(False, tracemalloc.__file__),))
         if self._first is None:
             self._first = now
+            self._types = Counter(type(one).__qualname__ for one in gc.get_objects())
             return
         grown = now.compare_to(self._first, "lineno")[:40]
-        Path(f"{self._output.name}.trace").write_text("\n".join(map(str, grown)) + "\n")
+        types = Counter(type(one).__qualname__ for one in gc.get_objects())
+        more = (types - self._types).most_common(15)
+        lines = [*map(str, grown), *(f"{number:+,} {name}" for name, number in more)]
+        Path(f"{self._output.name}.trace").write_text("\n".join(lines) + "\n")
 
 
 def main() -> None:

@@ -153,6 +153,7 @@ class Swarm:
         self._latencies = Histogram()
         self._address = Address("127.0.0.1", orders.port)
         self._tasks: dict[Walker, asyncio.Task[None]] = {}
+        self._tokens: dict[str, str] = {}
         self._reads = 0
         self._failed_reads = 0
         kinds: dict[int, OpenLink] = {0: polling, 1: upgrading, 2: slow}
@@ -212,7 +213,7 @@ class Swarm:
         while True:
             await asyncio.sleep(self._draw.expovariate(self._orders.reads_per_s / READERS))
             user = user_id(self._draw.randrange(self._orders.users))
-            headers = {"Authorization": f"Bearer {token(self._orders.secret, user)}"}
+            headers = {"Authorization": f"Bearer {self._token_of(user)}"}
             self._reads += 1
             try:
                 answer = await http.request("GET", "/api/notifications?limit=20", headers=headers)
@@ -220,6 +221,12 @@ class Swarm:
                 self._failed_reads += 1
             else:
                 self._failed_reads += answer.status != 200
+
+    def _token_of(self, user: str) -> str:
+        # As a page does, which asks for a token once an hour.
+        if user not in self._tokens:
+            self._tokens[user] = token(self._orders.secret, user)
+        return self._tokens[user]
 
     async def _tell(self) -> None:
         while True:
