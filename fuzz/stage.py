@@ -39,8 +39,8 @@ LIMITS = Limits(
     in_flight_bytes=8_192,
 )
 MAX_OFFENDERS = 4
-# Longer than every deadline there is: ping 25 + 20, CONNECT 45, write 10, close 5, upgrade 10.
-END_S = 200.0
+# Longer than every deadline there is: ping 25 + 20, CONNECT 45, write 10, close 5, upgrade 10, a call 5.
+END_S = 70.0
 
 Step = tuple[Any, ...]
 """Its name and what it needs: see ``Stage.take``."""
@@ -168,7 +168,7 @@ class Stage:
         assert self.server.namespaces["/"].sockets.keys() == set(self.bystander.session.sockets.values())
         self.bystander.session.abort()
         self.bystander.transport.connection_lost(None)
-        await asyncio.sleep(END_S)
+        await asyncio.sleep(1.0)
         assert not self.server.sessions
         assert not self.server._addresses
         left = asyncio.all_tasks() - {asyncio.current_task()}
