@@ -13,9 +13,10 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from fuzz.offenders import Offender, Poller, Probe, WebSocketOffender
+from fuzz.offenders import AsgiOffender, Offender, Poller, Probe, WebSocketOffender
 from fuzz.still_loop import StillLoop
 from tests.unit.engine.fakes import FakeTcp, client_frame, server_frames
+from tocsin.engine.asgi_websocket import AsgiTransport
 from tocsin.engine.client_socket import TooManyCalls
 from tocsin.engine.limits import Limits
 from tocsin.engine.namespace import ConnectRefused, EventRefused
@@ -102,22 +103,25 @@ class Stage:
         """
         Take one step.
 
-        ``open``, ``poll``: a client comes, by WebSocket or by polling. ``upgrade N``: it
-        probes. ``read N BYTES``: its bytes come, to a WebSocket as they are, to polling as a
-        POST. ``get N``: it polls. ``stall N``, ``flow N``: it takes nothing more; it takes all.
-        ``hang N``: it hangs up. ``emit N``: the server says something to it. ``call N``: and
-        wants an answer. ``close N``: ends it. ``wait SECONDS``.
+        ``open``, ``asgi``, ``poll``: a client comes, by WebSocket, ours or another server's, or by polling.
+        ``upgrade N``, ``asgi_upgrade N``: it probes. ``read N BYTES``: its bytes come, to a WebSocket as they
+        are, to polling as a POST. ``get N``: it polls. ``stall N``, ``flow N``: it takes nothing more; it takes all.
+        ``hang N``: it hangs up. ``emit N``: the server says something to it. ``call N``: and wants an answer.
+        ``close N``: ends it. ``wait SECONDS``.
         """
         name, *rest = step
         if name == "open" and len(self.offenders) < MAX_OFFENDERS:
             self.offenders.append(WebSocketOffender(self.server))
+        elif name == "asgi" and len(self.offenders) < MAX_OFFENDERS:
+            self.offenders.append(asgi := AsgiOffender(self.server))
+            await asgi.open()
         elif name == "poll" and len(self.offenders) < MAX_OFFENDERS:
             poller = Poller(self.server)
             await poller.open()
             self.offenders.append(poller)
         elif name == "wait":
             await self._wait(rest[0])
-        elif name not in ("open", "poll") and self.offenders:
+        elif name not in ("open", "asgi", "poll") and self.offenders:
             await self._let(self.offenders[rest[0] % len(self.offenders)], name, *rest[1:])
         await self.settle()
 
@@ -126,6 +130,9 @@ class Stage:
             getattr(offender, name)(*data)
         elif name == "upgrade" and isinstance(offender, Poller) and len(self.offenders) < MAX_OFFENDERS:
             self.offenders.append(Probe(self.server, offender.session))
+        elif name == "asgi_upgrade" and isinstance(offender, Poller) and len(self.offenders) < MAX_OFFENDERS:
+            if not offender.session.closed:
+                self.offenders.append(AsgiOffender(self.server, offender.session))
         elif name == "close":
             offender.session.close()
         elif name in ("emit", "call"):
@@ -228,8 +235,10 @@ def _check_bounds(offender: Offender) -> None:
     for transport in (session.transport, offender.transport):
         outbox = getattr(transport, "_outbox", None)
         if outbox is not None:
-            assert len(outbox) <= LIMITS.queue_packets
-            assert outbox.size <= LIMITS.queue_bytes + LIMITS.max_payload
+            # Over ASGI what one turn brings waits for its end, whether the client reads or not.
+            room = 8 if isinstance(transport, AsgiTransport) else 1
+            assert len(outbox) <= LIMITS.queue_packets * room
+            assert outbox.size <= LIMITS.queue_bytes * room + LIMITS.max_payload
         partial = getattr(transport, "_partial", None)
         if partial is not None:
             assert len(partial.buffer) <= 2 * LIMITS.max_payload + 14

@@ -17,6 +17,7 @@ TEXTS = (
     ),
 )
 """What clients say, rightly and wrongly."""
+# New ones come last: inputs that are kept name a step by its place.
 NAMES = (
     "open",
     "poll",
@@ -32,6 +33,8 @@ NAMES = (
     "emit",
     "call",
     "close",
+    "asgi",
+    "asgi_upgrade",
 )
 MAX_STEPS = 60
 
@@ -85,6 +88,7 @@ TARGET = Target(
             "frames",
             "packets",
             "client_socket",
+            "asgi_websocket",
         )
     ],
     seeds=[
@@ -122,6 +126,23 @@ TARGET = Target(
         ),
         _written(
             ("poll", 0, b""), ("get", 128, b""), ("get", 128, b""), ("read", 0, b"\x02\x34\x30"), ("hang", 0, b"")
+        ),
+        _written(
+            ("asgi", 0, b""),
+            ("text", 0, _text("40/chat,")),
+            ("wait", 127, b""),
+            ("stall", 0, b""),
+            *[("emit", 0, b"")] * 9,
+            ("wait", 255, b""),
+            ("hang", 0, b""),
+        ),
+        _written(
+            ("poll", 0, b""),
+            ("get", 0, b""),
+            ("asgi_upgrade", 0, b""),
+            ("text", 1, _text("2probe")),
+            ("text", 1, _text("5")),
+            ("text", 1, _text("40")),
         ),
     ],
     max_length=512,
