@@ -15,6 +15,7 @@ TEXTS = (
         '461-1[{"_placeholder":true,"num":0}]',
         "43/chat,2[]",
     ),
+    *('42["much"]', '42/chat,8["much"]', '42["echo",[[[[]]]]]'),
 )
 """What clients say, rightly and wrongly."""
 # New ones come last: inputs that are kept name a step by its place.
@@ -35,6 +36,9 @@ NAMES = (
     "close",
     "asgi",
     "asgi_upgrade",
+    "whisper",
+    "part",
+    "flood",
 )
 MAX_STEPS = 60
 
@@ -51,6 +55,8 @@ def steps(data: bytes) -> list[Step]:
         elif name == "text":
             text = reading.pick(TEXTS)
             found.append(("read", who, client_frame(1, text) if who & 0x80 == 0 else text.encode()))
+        elif name == "flood":
+            found.append(("read", who, client_frame(1, reading.pick(TEXTS)) * (20 + who)))
         elif name == "frame":
             first, payload = reading.byte(), reading.chunk() * (1 + reading.byte() % 32)
             found.append(("read", who, client_frame(first & 0x0F, payload, final=first & 0x80 == 0)))

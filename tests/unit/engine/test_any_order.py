@@ -36,7 +36,10 @@ STEPS = st.one_of(
     st.sampled_from([("open",), ("poll",), ("asgi",)]),
     st.tuples(st.just("read"), WHO, READS),
     st.tuples(
-        st.sampled_from(["get", "upgrade", "asgi_upgrade", "stall", "flow", "hang", "emit", "call", "close"]), WHO
+        st.sampled_from(
+            ["get", "upgrade", "asgi_upgrade", "stall", "flow", "hang", "emit", "call", "whisper", "part", "close"]
+        ),
+        WHO,
     ),
     st.tuples(st.just("wait"), st.floats(0.01, 60.0)),
 )
@@ -55,7 +58,7 @@ def test_nobody_but_the_offender_notices(steps):
     st.lists(
         st.one_of(
             st.tuples(st.just("read"), st.just(0), TEXT.map(lambda text: client_frame(1, text))),
-            st.tuples(st.sampled_from(["stall", "flow", "emit", "call"]), st.just(0)),
+            st.tuples(st.sampled_from(["stall", "flow", "emit", "call", "whisper", "part"]), st.just(0)),
             st.tuples(st.just("wait"), st.floats(0.01, 10.0)),
         ),
         max_size=25,
