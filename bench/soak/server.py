@@ -2,7 +2,8 @@
 The server of a soak: the product, and a task in its loop that writes down how it is.
 
 Usage: ``python -m bench.soak.server FILE``, with the settings in the environment. With
-``BENCH_TRACE=1`` it also tells, in ``FILE.trace``, which lines have come to hold more.
+``BENCH_TRACE=types`` it also tells, in ``FILE.trace``, of which kinds of objects there are more, with
+``BENCH_TRACE=lines``, slowly, which lines have come to hold more, too.
 """
 
 import asyncio
@@ -47,7 +48,7 @@ class Watch:
         self._delays: list[float] = []
         self._database = Path(service.settings.database_url.removeprefix("sqlite:///"))
         self._first: tracemalloc.Snapshot | None = None
-        self._types: Counter[str] = Counter()
+        self._types: Counter[str] | None = None
 
     async def beat(self) -> None:
         """Measure by how much the loop is late, again and again."""
@@ -80,25 +81,26 @@ class Watch:
             self._output.write(json.dumps(sample) + "\n")
             self._output.flush()
             number += 1
-            if tracemalloc.is_tracing() and number % _TRACE_EVERY == 0:
+            if number % _TRACE_EVERY == 0 and "BENCH_TRACE" in os.environ:
                 self._trace()
 
     def _trace(self) -> None:
-        now = tracemalloc.take_snapshot().filter_traces((tracemalloc.Filter(False, tracemalloc.__file__),))
-        if self._first is None:
-            self._first = now
-            self._types = Counter(type(one).__qualname__ for one in gc.get_objects())
-            return
-        grown = now.compare_to(self._first, "lineno")[:40]
+        """Tell what there is more of than at the first look: kinds of objects, and lines that hold memory."""
         types = Counter(type(one).__qualname__ for one in gc.get_objects())
-        more = (types - self._types).most_common(15)
-        lines = [*map(str, grown), *(f"{number:+,} {name}" for name, number in more)]
+        if self._types is None:
+            self._types = types
+        lines = [f"{number:+,} {name}" for name, number in (types - self._types).most_common(20)]
+        if tracemalloc.is_tracing():
+            now = tracemalloc.take_snapshot().filter_traces((tracemalloc.Filter(False, tracemalloc.__file__),))
+            if self._first is None:
+                self._first = now
+            lines += map(str, now.compare_to(self._first, "lineno")[:40])
         Path(f"{self._output.name}.trace").write_text("\n".join(lines) + "\n")
 
 
 def main() -> None:
     """Serve until killed."""
-    if os.environ.get("BENCH_TRACE"):
+    if os.environ.get("BENCH_TRACE") == "lines":
         tracemalloc.start(_TRACED_FRAMES)
     service = build()
     running: list[asyncio.Task[None]] = []
