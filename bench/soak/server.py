@@ -3,7 +3,7 @@ The server of a soak: the product, and a task in its loop that writes down how i
 
 Usage: ``python -m bench.soak.server FILE``, with the settings in the environment. With
 ``BENCH_TRACE=types`` it also tells, in ``FILE.trace``, of which kinds of objects there are more, with
-``BENCH_TRACE=lines``, slowly, which lines have come to hold more, too.
+``garbage`` which of them were cycles, and with ``lines``, slowly, which lines have come to hold more.
 """
 
 import asyncio
@@ -90,12 +90,23 @@ class Watch:
         if self._types is None:
             self._types = types
         lines = [f"{number:+,} {name}" for name, number in (types - self._types).most_common(20)]
+        if os.environ["BENCH_TRACE"] == "garbage":
+            lines += self._garbage()
         if tracemalloc.is_tracing():
             now = tracemalloc.take_snapshot().filter_traces((tracemalloc.Filter(False, tracemalloc.__file__),))
             if self._first is None:
                 self._first = now
             lines += map(str, now.compare_to(self._first, "lineno")[:40])
         Path(f"{self._output.name}.trace").write_text("\n".join(lines) + "\n")
+
+    def _garbage(self) -> list[str]:
+        """Return which kinds of objects only the garbage collector has got rid of since it last looked."""
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        gc.set_debug(0)
+        kinds = Counter(type(one).__qualname__ for one in gc.garbage)
+        gc.garbage.clear()
+        return [f"garbage {number:,} {name}" for name, number in kinds.most_common(20)]
 
 
 def main() -> None:

@@ -36,7 +36,7 @@ class Identity:
         self.due_tick = 0
         self.user_id = user_id
         self.expires_at = 0.0
-        self._connection = connection
+        self._connection: Connection | None = connection
         self._ends_at = 0.0
         self._is_told = False
 
@@ -51,20 +51,28 @@ class Identity:
 
     def on_due(self, now: float) -> float | None:  # noqa: ARG002 - an Entry of the wheel gets its time
         """Tell the client that the token ends, or that it has, and close then."""
+        connection = self._connection
+        if connection is None:
+            return None
         left = self._ends_at - time.monotonic()
         payload = {"expires_at": iso(int(self.expires_at * 1000))}
         if left <= 0:
-            self._tell("auth_expired", payload)
-            self._connection.close("auth_expired")
+            _tell(connection, "auth_expired", payload)
+            connection.close("auth_expired")
             return None
         if not self._is_told:
             self._is_told = True
-            self._tell("auth_expiring", payload)
+            _tell(connection, "auth_expiring", payload)
         return left
 
-    def _tell(self, event: str, payload: dict[str, Any]) -> None:
-        for socket in list(self._connection.sockets.values()):
-            socket.emit(event, payload)
+    def leave(self) -> None:
+        """Let go of the connection, which has ended: the two would keep each other for the garbage collector."""
+        self._connection = None
+
+
+def _tell(connection: Connection, event: str, payload: dict[str, Any]) -> None:
+    for socket in list(connection.sockets.values()):
+        socket.emit(event, payload)
 
 
 class Authenticator:
@@ -171,6 +179,7 @@ class Authenticator:
         if identity is None:
             return
         self._wheel.cancel(identity)
+        identity.leave()
         held = self._connections[identity.user_id]
         held.remove(connection)
         if not held:
