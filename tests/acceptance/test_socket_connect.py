@@ -101,7 +101,7 @@ async def test_a_refused_client_may_try_again_on_the_same_connection(shared_serv
         assert await socket.payload("/chat", "synced")
 
 
-@pytest.mark.parametrize("cursor", [{"last_seq": "7"}, {"last_seq": -1}, {"last_seq": 1.5}, {"epoch": 7}])
+@pytest.mark.parametrize("cursor", [{"last_seq": "7 "}, {"last_seq": -1}, {"last_seq": 1.5}, {"epoch": 7}])
 async def test_a_malformed_cursor_is_refused(shared_server, cursor):
     """A cursor of the wrong type is told and not guessed."""
     async with wire(shared_server.url) as socket:
