@@ -1,5 +1,6 @@
 """Every documented operation, driven by schemathesis over HTTP from the OpenAPI document."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,12 +29,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(LIMIT_S + 20)]
 
 
 @pytest.mark.parametrize(
-    ("scope", "paths", "tested"),
-    [("publish", ".*", 62), ("", ".*", 62), ("admin", "^/(api/admin/|metrics)|/trace$", 8)],
+    ("scope", "paths"),
+    [("publish", ".*"), ("", ".*"), ("admin", "^/(api/admin/|metrics)|/trace$")],
     ids=["publisher", "user", "operator"],
 )
-def test_nothing_undocumented_happens(shared_server, tmp_path, scope, paths, tested):
+def test_nothing_undocumented_happens(shared_server, tmp_path, scope, paths):
     """No request, valid or broken, causes a 5xx or an answer that the document lacks."""
+    documented = shared_server.http.get("/openapi.json").json()["paths"]
+    tested = sum(len(operations) for path, operations in documented.items() if re.search(paths, path))
     # Of the future: one of the requests revokes all that were made until now.
     token = shared_server.mint(456, scope, iat=4_000_000_000)
     finished = subprocess.run(
