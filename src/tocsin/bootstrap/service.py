@@ -22,13 +22,15 @@ from tocsin.application.relay import Relay
 from tocsin.application.retention import Retention
 from tocsin.application.revocations import Revocations
 from tocsin.application.timekeeper import Timekeeper
-from tocsin.bootstrap.core import Core, StartError, loop_factory
-from tocsin.bootstrap.listening import open_listener
+from tocsin.bootstrap.core import Core, StartError, loop_factory, open_insight
+from tocsin.bootstrap.figures import figures
+from tocsin.bootstrap.listening import open_certificate, open_listener
 from tocsin.bootstrap.metrics import open_metrics
 from tocsin.bridge import Bridge
 from tocsin.domain.ladder import Ladders
 from tocsin.domain.rate import parse_rate
 from tocsin.domain.stream import StreamEvent
+from tocsin.domain.timestamp import now_ms
 from tocsin.domain.user_id import UserId
 from tocsin.engine import Limits, SocketServer
 from tocsin.engine.origins import allow_list
@@ -41,7 +43,6 @@ from tocsin.rest.lifespan import HostNotStarted, hosting
 from tocsin.rest.limits import RequestLimits
 from tocsin.rest.seat import Seat
 from tocsin.rest.serve import HttpServer, raise_open_files_limit, url_of
-from tocsin.rest.tls import Certificate
 from tocsin.rest.uses import Uses
 from tocsin.settings import ANY_ORIGIN, Settings
 
@@ -95,6 +96,8 @@ class Service(Core):
             trusted_proxies=settings.trusted_proxies,
         )
         limits = RateLimits(parse_rate(settings.limit_user_events), is_shared=settings.redis_url is not None)
+        self.insight = open_insight(self)
+        started_at = now_ms()
         self.realtime = Realtime(
             self.engine,
             revocations=self.revocations,
@@ -109,8 +112,12 @@ class Service(Core):
             limits=limits,
             host_threads=settings.host_threads,
             user_connections=settings.limit_user_connections,
+            witness=self.insight.witness,
+            nodes=self.insight.nodes,
             tracing=self.tracing,
         )
+        self.insight.watch(self.realtime)
+        self.insight.nodes.answer("figures", lambda _: figures(self.metrics.read, self.realtime, started_at))
         self.relay = Relay(
             self.deliveries,
             [*self.routes, self.channel_route],
@@ -132,7 +139,7 @@ class Service(Core):
                 presence=self.presence,
                 devices=self.devices,
                 web_push=self.web_push,
-                deliveries=self.deliveries,
+                insight=self.insight,
                 fan_out=self.fan_out,
                 preferences=self.preferences,
                 templates=self.templates,
@@ -311,7 +318,7 @@ class Service(Core):
         if isinstance(host, Front) and host.service is self:
             host = host.host
         state = {STATE_KEY: self}
-        certificate = self._certificate()
+        certificate = open_certificate(self.settings)
         listener = open_listener(self.settings) if self.seat is None else self._listen_among(self.seat)
         url = url_of(
             listener if self.seat is None else self.seat.listeners[self.seat.place],
@@ -336,13 +343,6 @@ class Service(Core):
                 raise StartError(f"the application did not start: {error}") from error
             finally:
                 await self.stop()
-
-    def _certificate(self) -> Certificate | None:
-        chain, key = self.settings.tls_certificate, self.settings.tls_key
-        try:
-            return None if chain is None else Certificate(chain, key)
-        except ValueError as error:
-            raise StartError(f"TOCSIN_TLS_CERTIFICATE: {error}") from error
 
     def _listen_among(self, seat: Seat) -> socket.socket:
         self.engine.siblings = Siblings(seat.folder, seat.number)

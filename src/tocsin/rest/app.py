@@ -15,6 +15,7 @@ from tocsin import __version__
 from tocsin.engine import TimerWheel
 from tocsin.engine.proxies import TrustedProxies
 from tocsin.rest import (
+    admin,
     channels,
     chat,
     e2ee,
@@ -59,6 +60,7 @@ _API = (
     "/api/fcm/",
     "/api/webpush/",
     "/api/users/",
+    "/api/admin/",
     "/js/websocket.js",
     "/js/push.js",
     "/js/chat.js",
@@ -67,6 +69,7 @@ _API = (
     "/js/e2ee.js",
     "/js/e2ee.wasm",
     "/tocsin-sw.js",
+    "/tocsin/admin",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -74,7 +77,7 @@ _API = (
 _API_BELOW = tuple(f"{path.rstrip('/')}/" for path in _API)
 _ROUTED = (
     *(notifications, preferences, templates, trace, jobs, channels, chat),
-    *(e2ee, events, sessions, streams, fcm, web_push, users, health, metrics),
+    *(e2ee, events, sessions, streams, fcm, web_push, users, admin, health, metrics),
 )
 _PAGES = ("/", "/docs", "/openapi.json")
 _FILES = ("/js/", "/docs/")
