@@ -1,4 +1,4 @@
-"""The listening socket of a server that is alone, and its certificate, or the one line that says why there is none."""
+"""The listening socket of a server that is alone and its certificate, or the one line that says why there is none."""
 
 import os
 import socket
@@ -26,14 +26,15 @@ def open_listener(settings: Settings) -> socket.socket:
 
 def open_certificate(settings: Settings) -> Certificate | None:
     """
-    Return what the settings name; None: plain HTTP.
+    Return the certificate that the settings name, or None when they name none.
 
     Raises:
         StartError: It can't be used.
     """
-    chain, key = settings.tls_certificate, settings.tls_key
+    if settings.tls_certificate is None:
+        return None
     try:
-        return None if chain is None else Certificate(chain, key)
+        return Certificate(settings.tls_certificate, settings.tls_key)
     except ValueError as error:
         raise StartError(f"TOCSIN_TLS_CERTIFICATE: {error}") from error
 

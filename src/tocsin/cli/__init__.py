@@ -22,7 +22,10 @@ class Commands(LazyGroup):
         "demo": Command("tocsin.cli.demo:demo", "Serve the demo page: two users, every event, and plugs to pull."),
         "token": Command("tocsin.cli.token:token", "Print a token that this server accepts."),
         "send": Command("tocsin.cli.send:send", "Store a notification in the database and print its id."),
-        "trace": Command("tocsin.cli.trace:trace", "Tell the way of one notification over every device and channel."),
+        "trace": Command(
+            "tocsin.cli.trace:trace",
+            "Tell the way of one notification over every device and channel, and why one was skipped.",
+        ),
         "prune": Command("tocsin.cli.database:prune", "Drop what is past its retention now."),
         "export": Command("tocsin.cli.users:export", "Write everything that is kept of a user as JSON."),
         "erase": Command("tocsin.cli.users:erase", "Erase everything that is kept of a user."),

@@ -245,13 +245,13 @@ class Realtime:
         """Return whether a user holds a connection to this node."""
         return self._authenticator.is_connected(user_id)
 
-    def close(self, user_id: UserId, reason: str) -> None:
-        """Close the user's connections to this node; who comes back resumes, or is told to fetch the state."""
-        self._authenticator.close(user_id, reason)
-
     def witnessed(self, notification_id: str, user_id: UserId, seq: int) -> dict[str, Any]:
         """Return what this node has seen of one notification, as ``Witness.tell`` does."""
         return self._witness.tell(notification_id, user_id, seq, self._live.head(StreamKey(user_id, WITNESSED)))
+
+    def close(self, user_id: UserId, reason: str) -> None:
+        """Close the user's connections to this node; who comes back resumes, or is told to fetch the state."""
+        self._authenticator.close(user_id, reason)
 
     @property
     def stats(self) -> dict[str, int]:
