@@ -35,7 +35,8 @@ OWNER = pair(
 )
 
 _id: BindParameter[Any] = bindparam("id")
-_user: BindParameter[Any] = bindparam("user_id")
+# With its type: ``preferences`` has a query of the same text, which PostgreSQL is asked for many users at once.
+_user: BindParameter[Any] = bindparam("user_id", type_=preference.c.user_id.type)
 _limit: BindParameter[int] = bindparam("limit")
 
 ASKED = compiled(
