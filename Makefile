@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo softfactory test check audit bench fuzz docs lock clean
+.PHONY: help demo softfactory test check audit bench fuzz docs newcomer lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 13
@@ -27,6 +27,9 @@ fuzz: ## Fuzz what reads bytes of strangers; ARGS="--minutes 10" for each target
 
 docs: ## Build the documentation into build/docs
 	@scripts/docs
+
+newcomer: ## Follow the tutorial to the letter, in a fresh clone, with a watch
+	@scripts/newcomer
 
 lock: ## Pin the Python packages again (needs uv)
 	@scripts/lock

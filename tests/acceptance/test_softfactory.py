@@ -81,3 +81,13 @@ def test_seed_needs_no_server(state):
 def test_secret_is_the_owners_alone(state):
     """Nobody else on the machine can read the secret that signs the tokens."""
     assert 0o600 == (state / "secret").stat().st_mode & 0o777
+
+
+@pytest.mark.slow
+def test_its_own_tests_pass(tmp_path):
+    """The example's tests, which use the fixtures that Tocsin brings, pass as an application's would."""
+    told = run(
+        tmp_path, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error::pytest.PytestWarning"
+    )
+
+    assert " passed" in told

@@ -16,6 +16,8 @@ from tocsin.domain.events import CLIENT_EVENTS, CONTROL_EVENTS, NAMESPACES, REGI
 from tocsin.engine import refusals
 from tocsin.rest import problems
 from tocsin.services import fcm_service, notifications
+from tocsin.testing import plugin
+from tocsin.testing.client import LiveClient
 from tocsin.websocket_server import SocketIO
 
 ROOT = Path(__file__).parents[2]
@@ -197,6 +199,17 @@ def test_what_hosts_call_is_that_of_the_code(section, kinds):
             ]
     documented.pop("SocketIO", None)
     assert actual == documented
+
+
+def test_fixtures_are_those_of_the_plugin():
+    """The page names every fixture that the plug-in brings, and each public method of a client."""
+    text = (DOCS / "how-to/testing.md").read_text()
+    table = text.partition("## The fixtures")[2]
+    fixtures = [name for name, one in vars(plugin).items() if type(one).__name__ == "FixtureFunctionDefinition"]
+    methods = [name for name, _ in inspect.getmembers(LiveClient, inspect.isfunction) if not name.startswith("_")]
+
+    assert {*fixtures} - {"tocsin_variables"} == set(re.findall(r"`((?:tocsin|fake)_\w+)`", table))
+    assert {*methods} <= set(re.findall(r"`(\w+)\(", table))
 
 
 def test_commands_are_those_of_the_command_line():

@@ -6,13 +6,13 @@ all namespaces. What a user may do is decided by the use-cases.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from tocsin.application.revocations import Revocations
 from tocsin.domain.errors import Forbidden, RateLimited, Unauthenticated
 from tocsin.domain.principal import Principal
 from tocsin.domain.revocation import Revocation
-from tocsin.domain.timestamp import iso
+from tocsin.domain.timestamp import iso, now_ms
 from tocsin.domain.user_id import UserId
 from tocsin.engine import Connection, TimerWheel
 
@@ -28,16 +28,18 @@ class Identity:
 
     Attributes:
         expires_at: Seconds since 1970, as clients are told.
+        since: Milliseconds since 1970, for operators.
         principal: Of the token that the connection lives by, the one that lasts longest.
     """
 
-    __slots__ = ("_connection", "_ends_at", "_is_told", "due_tick", "expires_at", "principal", "user_id")
+    __slots__ = ("_connection", "_ends_at", "_is_told", "due_tick", "expires_at", "principal", "since", "user_id")
 
     def __init__(self, connection: Connection, principal: Principal) -> None:
         self.due_tick = 0
         self.user_id = principal.user_id
         self.principal = principal
         self.expires_at = 0.0
+        self.since = now_ms()
         self._connection = connection
         self._ends_at = 0.0
         self._is_told = False
@@ -112,6 +114,15 @@ class Authenticator:
         return user_id in self._connections
 
     @property
+    def connected(self) -> Collection[UserId]:
+        """Return the users who hold a connection; a view."""
+        return self._connections.keys()
+
+    def connections(self, user_id: UserId) -> Sequence[Connection]:
+        """Return a user's connections, the oldest first; a copy."""
+        return tuple(self._connections.get(user_id, ()))
+
+    @property
     def users(self) -> int:
         """Return how many users are connected."""
         return len(self._connections)
@@ -149,6 +160,11 @@ class Authenticator:
         if unattended is None:
             raise RateLimited(f"this user has {len(held)} connections, which is the most allowed")
         unattended.close("unattended")
+
+    def close(self, user_id: UserId, reason: str) -> None:
+        """Close every connection of a user; they come back by themselves where their tokens let them."""
+        for connection in [*self._connections.get(user_id, ())]:
+            connection.close(reason)
 
     def reauthenticate(self, connection: Connection, token: object) -> Identity:
         """

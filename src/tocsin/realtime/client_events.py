@@ -80,6 +80,7 @@ class ClientEvents:
 
     Attributes:
         refusals: Events that were refused since the start, by code.
+        models: What each event takes, by namespace and name.
     """
 
     def __init__(self, server: SocketServer, limits: RateLimits, tracing: Tracing | None = None) -> None:
@@ -87,10 +88,12 @@ class ClientEvents:
         self._limits = limits
         self._tracing = tracing
         self.refusals: Counter[str] = Counter()
+        self.models: dict[tuple[str, str], type[Arguments]] = {}
 
     def take(self, namespace: str, event: str, model: type[ArgumentsT], use: Use[ArgumentsT]) -> None:
         """Register a client event whose use never waits; it runs inline, with no task."""
         limit = self._limits.of(namespace, event)
+        self.models[namespace, event] = model
 
         def handle(socket: Socket, *args: Any) -> dict[str, Any]:
             try:
@@ -104,6 +107,7 @@ class ClientEvents:
 
     def take_async(self, namespace: str, event: str, model: type[ArgumentsT], use: AsyncUse[ArgumentsT]) -> None:
         """Register a client event whose use waits for a commit."""
+        self.models[namespace, event] = model
 
         async def use_parsed(socket: Socket, args: tuple[Any, ...]) -> Result:
             return {"ok": True, **(await use(socket, parse_arguments(model, args)) or {})}

@@ -1,5 +1,6 @@
 """The HTTP application: every route, its OpenAPI document, and the edge around them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from tocsin import __version__
 from tocsin.engine import TimerWheel
 from tocsin.engine.proxies import TrustedProxies
 from tocsin.rest import (
+    admin,
     channels,
     chat,
     e2ee,
@@ -28,8 +30,10 @@ from tocsin.rest import (
     streams,
     templates,
     trace,
+    users,
     web_push,
 )
+from tocsin.rest.documented import complete
 from tocsin.rest.edge import Edge
 from tocsin.rest.endpoint import Endpoint
 from tocsin.rest.models import ProblemView
@@ -55,6 +59,8 @@ _API = (
     "/api/stream/",
     "/api/fcm/",
     "/api/webpush/",
+    "/api/admin/",
+    "/api/users/",
     "/js/websocket.js",
     "/js/push.js",
     "/js/chat.js",
@@ -63,6 +69,7 @@ _API = (
     "/js/e2ee.js",
     "/js/e2ee.wasm",
     "/tocsin-sw.js",
+    "/tocsin/admin",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -70,7 +77,7 @@ _API = (
 _API_BELOW = tuple(f"{path.rstrip('/')}/" for path in _API)
 _ROUTED = (
     *(notifications, preferences, templates, trace, jobs, channels, chat),
-    *(e2ee, events, sessions, streams, fcm, web_push, health, metrics),
+    *(e2ee, events, sessions, streams, fcm, web_push, users, admin, health, metrics),
 )
 _PAGES = ("/", "/docs", "/openapi.json")
 _FILES = ("/js/", "/docs/")
@@ -86,6 +93,7 @@ class RestApp(FastAPI):
     Args:
         uses: The use-cases that the routes call.
         proxies: Whose forwarding headers are believed.
+        asyncapi: Makes the document of the sockets.
 
     Attributes:
         wheel: Waits for the bodies that dribble in.
@@ -93,7 +101,7 @@ class RestApp(FastAPI):
         requests: Counts what was answered.
     """
 
-    def __init__(self, uses: Uses, proxies: TrustedProxies) -> None:
+    def __init__(self, uses: Uses, proxies: TrustedProxies, asyncapi: Callable[[], dict[str, Any]]) -> None:
         super().__init__(
             title="Tocsin",
             version=__version__,
@@ -120,7 +128,9 @@ class RestApp(FastAPI):
         routes = [route for module in _ROUTED for route in module.router.routes]
         self.router.routes.extend(routes)
         self.router.route_class = Endpoint
+        self._asyncapi = asyncapi
         self.router.routes.append(Route("/openapi.json", self._serve_openapi))
+        self.router.routes.append(Route("/asyncapi.json", self._serve_asyncapi))
         add_static_files(self)
 
         # Most requests name a path without an id in it: no need to try one pattern after the other.
@@ -166,11 +176,15 @@ class RestApp(FastAPI):
                 if path.startswith("/api/"):
                     for operation in item.values():
                         operation.setdefault("security", [{"token": []}])
+            complete(document)
             self.openapi_schema = document
         return self.openapi_schema
 
     async def _serve_openapi(self, _: Request) -> Response:
         return Response(orjson.dumps(self.openapi()), media_type="application/json")
+
+    async def _serve_asyncapi(self, _: Request) -> Response:
+        return Response(orjson.dumps(self._asyncapi()), media_type="application/json")
 
     def _methods_of(self, scope: Scope) -> list[str]:
         found = [

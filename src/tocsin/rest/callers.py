@@ -71,6 +71,13 @@ def tracer(request: Incoming) -> Principal:
     return principal
 
 
+def operator(request: Incoming) -> Principal:
+    """Return the bearer of a token that may see and cut anybody's sessions."""
+    principal = caller(request)
+    principal.require("admin")
+    return principal
+
+
 def once(request: Incoming) -> Once | None:
     """
     Return what makes this write happen once, if the request has an ``Idempotency-Key``.
@@ -95,5 +102,6 @@ def once(request: Incoming) -> Once | None:
 
 Caller = Annotated[Principal, Depends(caller)]
 Tracer = Annotated[Principal, Depends(tracer)]
+Operator = Annotated[Principal, Depends(operator)]
 Publisher = Annotated[Principal, Depends(publisher)]
 OnceKey = Annotated[Once | None, Depends(once)]

@@ -117,6 +117,15 @@ class FakeFcm(LoopbackServer):
         """Say what every message gets that nothing else was said for."""
         self._for_all = answer
 
+    def wait(self, count: int = 1, timeout_s: float = 20.0) -> dict[str, Any]:
+        """
+        Return message number ``count`` of ``sent``, as soon as it was taken.
+
+        Raises:
+            TimeoutError: It was not.
+        """
+        return self._wait_in(self.sent, count, timeout_s)
+
     def refuse_sign_in(self, status: int = 400) -> None:
         """Give no more access tokens (400: the key was revoked), and take back those that were given."""
         self._sign_in_status = status
@@ -209,7 +218,7 @@ class FakeFcm(LoopbackServer):
         if answer is not TAKEN:
             return answer
         if not request.get("validate_only"):
-            self.sent.append(message)
+            self._take_in(self.sent, message)
         return {"name": f"projects/{self.project_id}/messages/{next(self._numbers)}"}
 
     def _pick(self, target: str) -> Answer:

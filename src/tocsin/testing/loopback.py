@@ -4,7 +4,9 @@ import asyncio
 import threading
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+T = TypeVar("T")
 
 
 class LoopbackServer:
@@ -21,6 +23,7 @@ class LoopbackServer:
         self.url = ""
         self._loop: asyncio.AbstractEventLoop
         self._connections: set[asyncio.Task[None]] = set()
+        self._arrival = threading.Condition()
         self._is_up = threading.Event()
         self._down: asyncio.Event
         self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), name=name, daemon=True)
@@ -35,6 +38,17 @@ class LoopbackServer:
     ) -> None:
         self._loop.call_soon_threadsafe(self._down.set)
         self._thread.join()
+
+    def _wait_in(self, taken: list[T], count: int, timeout_s: float) -> T:
+        with self._arrival:
+            if not self._arrival.wait_for(lambda: len(taken) >= count, timeout_s):
+                raise TimeoutError(f"{len(taken)} came, {count} were waited for")
+            return taken[count - 1]
+
+    def _take_in(self, taken: list[T], one: T) -> None:
+        with self._arrival:
+            taken.append(one)
+            self._arrival.notify_all()
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request, in the server's thread; False: the connection is cut."""

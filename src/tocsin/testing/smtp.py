@@ -61,6 +61,15 @@ class FakeSmtp(LoopbackServer):
         """Say what the next mails get, one after another; all others are taken."""
         self._once.extend(answers)
 
+    def wait(self, count: int = 1, timeout_s: float = 20.0) -> EmailMessage:
+        """
+        Return mail number ``count``, as soon as it has come.
+
+        Raises:
+            TimeoutError: It has not.
+        """
+        return self._wait_in(self.mails, count, timeout_s)
+
     def mail_url(self, to: str, *, sender: str = "shop@example.com") -> str:
         """Return the URL of Apprise that sends to an address through this server."""
         host, _, port = self.host.partition(":")
@@ -97,7 +106,7 @@ class FakeSmtp(LoopbackServer):
             # A line that begins with a dot has been given a second one (RFC 5321, 4.5.2).
             mail = message_from_bytes(body.replace(b"\r\n..", b"\r\n."), policy=policy.default)
             assert isinstance(mail, EmailMessage)
-            self.mails.append(mail)
+            self._take_in(self.mails, mail)
         return await self._say(answer, writer)
 
     async def _say(self, answer: SmtpAnswer, writer: asyncio.StreamWriter) -> bool:

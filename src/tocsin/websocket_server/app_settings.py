@@ -9,9 +9,7 @@ opened here; the host's database is looked up when it is needed, because
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import AliasChoices
-
-from tocsin.settings import MIN_SECRET_BYTES, Settings, SettingsError
+from tocsin.settings import MIN_SECRET_BYTES, Settings, SettingsError, variable_of
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -49,8 +47,9 @@ def read_settings(app: "Flask", given: Mapping[str, Any]) -> Settings:
         SettingsError: One has a value that can't work.
     """
     told = Settings(**given)
+    said = {field: app.config.get(variable_of(field)) for field in Settings.model_fields}
     found: dict[str, Any] = {"async_mode": "threading"} | {
-        field: value for field in Settings.model_fields if (value := app.config.get(_name(field))) not in {None, ""}
+        field: value for field, value in said.items() if value not in {None, ""}
     }
     found = {field: value for field, value in found.items() if field not in told.model_fields_set}
     if not {"jwt_secret", "jwt_public_key", "jwks_url"} & (told.model_fields_set | found.keys()):
@@ -58,11 +57,6 @@ def read_settings(app: "Flask", given: Mapping[str, Any]) -> Settings:
     if "database_url" not in told.model_fields_set | found.keys():
         found |= _database(app)
     return Settings(**given, **found)
-
-
-def _name(field: str) -> str:
-    alias = Settings.model_fields[field].validation_alias
-    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"TOCSIN_{field.upper()}"
 
 
 def explain_missing_secret(app: "Flask") -> None:

@@ -353,7 +353,11 @@ async def test_a_cursor_of_an_epoch_that_only_the_store_knows_is_resumed(node):
 @pytest.mark.parametrize(
     "auth",
     [
-        {"last_seq": "1"},
+        {"last_seq": "1.0"},
+        {"last_seq": "-1"},
+        {"last_seq": ""},
+        {"last_seq": "9" * 16},
+        {"last_seq": "1" + "0" * 16},
         {"last_seq": -1},
         {"last_seq": 1.0},
         {"last_seq": True},
@@ -377,6 +381,7 @@ def test_a_cursor_of_the_wrong_type_is_refused(auth):
         ({"epoch": None, "last_seq": None}, None),
         ({"epoch": "e"}, None),
         ({"last_seq": 0}, Cursor(None, 0)),
+        ({"epoch": "e", "last_seq": "17"}, Cursor("e", 17)),
         ({"epoch": "e", "last_seq": MAX_SEQ}, Cursor("e", MAX_SEQ)),
     ],
 )
