@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.abuse import rest_cases, socket_cases
 from tests.abuse.case import CASES, Target, acked, connected
 from tests.conftest import servers
+from tests.wire.clients import OPENED
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "abuse.md"
 MODULES = (rest_cases, socket_cases)
@@ -42,6 +43,8 @@ async def answers(target: Target) -> list[tuple[str, str, str]]:
     async with connected(target, "bystander", "/orders") as bystander:
         found = [(one.area, one.what, await one.act(target)) for one in CASES]
         assert "ack `ok`" == await acked(bystander, "ack", {"seq": 0}, namespace="/orders")
+    while OPENED:
+        OPENED.pop().writer.close()
     return found
 
 

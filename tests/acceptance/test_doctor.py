@@ -16,12 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from sqlalchemy.engine import make_url
 
+from tests.jwks_server import ISSUER, issuer, send
 from tests.postgres import postgres
 from tests.processes import environment
 from tests.proxies import free_port, haproxy, nginx
 from tests.valkey import WITHOUT_SHARDS, valkey
 from tocsin.adapters.sql.migrate import upgrade_postgres
-from tocsin.cli.doctor import database, redis_bus, url
+from tocsin.cli.doctor import database, keys, redis_bus, url
 from tocsin.settings import Settings
 
 pytestmark = pytest.mark.slow
@@ -43,6 +44,24 @@ def of_database(**settings):
 
 def of_redis(redis_url):
     return [*redis_bus.look(Settings(redis_url=redis_url))]
+
+
+# An issuer's keys
+
+
+def test_the_keys_of_an_issuer_are_fetched():
+    """How many and of which kind; an issuer that answers none is a problem, a missing audience a warning."""
+    with issuer() as idp:
+        idp.add_key("a")
+        settings = Settings(_env_file=None, jwks_url=idp.url, jwt_issuer=ISSUER)
+        well = [*keys.look(settings)]
+        idp.answer = lambda request: send(request, 500)
+        ill = [*keys.look(settings)]
+
+    assert [] == bad(well)
+    assert any("1 keys, of ES256" in text for text in texts(well))
+    assert any("TOCSIN_JWKS_URL" in text and "answers 500" in text for text in bad(ill))
+    assert any("aud" in text for text in bad(well, "warning"))
 
 
 # PostgreSQL

@@ -65,6 +65,7 @@ def around(secrets, postgres_url, tmp_path):
             TOCSIN_JWT_SECRET=secrets["secret of tokens"],
             TOCSIN_LOG_LEVEL="debug",
             TOCSIN_LOG_FORMAT="json",
+            TOCSIN_ACCESS_LOG="on",
             TOCSIN_PUSH_LADDER="urgent: push 0s, channels 0s; low: none",
             TOCSIN_LIMIT_USER_CONNECTIONS="2",
             TOCSIN_WEBPUSH_HOSTS=browsers.host,
@@ -194,9 +195,10 @@ async def test_a_broad_session_shows_no_secret(around, secrets, tmp_path):
 
     assert {200, 201, 404, 422} & set(session.statuses) >= {200, 201, 422}
     assert len(secrets) > 40
-    for expected in ('"level": "debug"', "a client was refused", "tocsin.adapters.bus_redis"):
+    for expected in ('"level": "debug"', "a client was refused", "tocsin.adapters.bus_redis", "tocsin.access"):
         assert expected in text, expected
     assert [] == found(text, secrets)
+    assert ["data"] == found(f"{text} {quote(secrets['data'])}", secrets), "what is there is found"
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,7 @@ def test_the_openapi_document_describes_every_route(shared_server):
         ("DELETE", "/api/e2ee/inbox"),
         ("DELETE", "/api/e2ee/devices/{device_id}"),
         ("GET", "/healthz"),
+        ("GET", "/metrics"),
         ("GET", "/readyz"),
         ("GET", "/metrics"),
         ("GET", "/api/users/{user_id}/export"),

@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { after, before, describe, it } from "node:test";
 import { settles, useDemo } from "./demo.mjs";
 
-const PAGES = ["/", "/demo/inbox", "/docs", "/healthz"];
+const PAGES = ["/", "/demo/inbox", "/docs", "/admin", "/healthz"];
 
 /** Put into a page what an attacker would, and return the directives that it broke. */
 async function attack(foreign) {

@@ -265,6 +265,18 @@ async def test_connections_per_address(serve: Serve):
     await eventually(has_room)
 
 
+async def test_the_addresses_of_one_customer_are_one(serve: Serve):
+    """Of IPv6 a customer has 2^64: they share their bound; the next network has its own."""
+    client = serve(engine_app(limits=Limits(connections_per_address=1)))
+    async with (
+        await client.session(X_Forwarded_For="2001:db8:0:1::1"),
+        await client.upgrade(X_Forwarded_For="2001:db8:0:1:ffff::2") as second,
+        await client.upgrade(X_Forwarded_For="2001:db8:0:2::1") as next_door,
+    ):
+        assert 429 == second.answer.status
+        assert 101 == next_door.answer.status
+
+
 async def test_a_forged_address_is_not_believed(serve: Serve):
     """What a client writes in front of the proxy's own entry changes nothing."""
     server = engine_app(limits=Limits(connections_per_address=1))

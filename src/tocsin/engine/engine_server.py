@@ -19,7 +19,7 @@ from tocsin.engine.limits import Limits, Pace
 from tocsin.engine.origins import AllowOrigin, same_origin
 from tocsin.engine.packets import EncodedPacket, encode_handshake
 from tocsin.engine.polling import Polling
-from tocsin.engine.proxies import TrustedProxies
+from tocsin.engine.proxies import TrustedProxies, network_of
 from tocsin.engine.request import Refused, Request
 from tocsin.engine.session import SHUTTING_DOWN, Session
 from tocsin.engine.siblings import Siblings
@@ -185,7 +185,8 @@ class EngineServer:
         if state < 0.0:
             raise Refused(503, rq.BAD_REQUEST, "Too many handshakes", "handshake_rate", 1)
         self._handshakes = state
-        if self._counts_address(address, peer) and self._addresses[address] >= self.limits.connections_per_address:
+        most = self.limits.connections_per_address
+        if self._counts_address(address, peer) and self._addresses[network_of(address)] >= most:
             raise Refused(429, rq.BAD_REQUEST, "Too many connections", "address", 30)
         return address or None
 
@@ -204,7 +205,7 @@ class EngineServer:
         self.sessions[sid] = session
         self._counters["opened"] += 1
         if self.limits.connections_per_address and address:
-            self._addresses[address] += 1
+            self._addresses[network_of(address)] += 1
         return session, encode_handshake(sid, upgrades, self.ping_interval, self.ping_timeout, self.limits.max_payload)
 
     def forget(self, session: Session, reason: str) -> None:
@@ -212,11 +213,11 @@ class EngineServer:
         del self.sessions[session.sid]
         self.wheel.cancel(session)
         self._counters[f"closed:{reason}"] += 1
-        address = session.remote_address
-        if address is not None and address in self._addresses:
-            self._addresses[address] -= 1
-            if not self._addresses[address]:
-                del self._addresses[address]
+        network = network_of(session.remote_address or "")
+        if network in self._addresses:
+            self._addresses[network] -= 1
+            if not self._addresses[network]:
+                del self._addresses[network]
 
     # Loop turns: what one turn brings for one WebSocket leaves in one write.
 

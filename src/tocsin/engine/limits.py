@@ -38,7 +38,8 @@ class Limits:
         handlers_in_flight: Async handlers running before reading pauses.
         in_flight_bytes: Bytes of the events that they run for before reading pauses; in Python's
             hands their JSON takes up to twenty times as much.
-        connections_per_address: Sessions of one remote address over the server; 0 is no bound.
+        connections_per_address: Sessions of one remote address, or of one /64 of IPv6, over the server;
+            0 is no bound.
         handshakes_per_s: New sessions a second over the server, in the long run.
         handshakes_burst: New sessions on top of that at once; more are answered 503.
     """

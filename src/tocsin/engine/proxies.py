@@ -7,7 +7,20 @@ everybody else could write anything into them.
 
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
+
+
+@lru_cache(maxsize=4_096)
+def network_of(host: str) -> str:
+    """Return what one customer has: an IPv4 address, or a /64 of IPv6, where addresses cost nothing."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host[:64]
+    if isinstance(address, IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped) if mapped else f"{IPv6Address(int(address) >> 64 << 64)}/64"
+    return str(address)
 
 
 class TrustedProxies:

@@ -10,8 +10,6 @@ the address's alone. Headers as draft-ietf-httpapi-ratelimit-headers names them.
 import math
 import time
 from collections.abc import Callable
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 
 from starlette.types import Scope
 
@@ -20,7 +18,7 @@ from tocsin.domain.errors import RateLimited
 from tocsin.domain.principal import Principal
 from tocsin.domain.rate import Rate, parse_rate
 from tocsin.domain.user_id import UserId
-from tocsin.engine.proxies import TrustedProxies
+from tocsin.engine.proxies import TrustedProxies, network_of
 from tocsin.settings import Settings
 
 NAMESPACE = "/:requests"
@@ -121,7 +119,7 @@ class RequestLimits:
         peer = client[0] if client else ""
         forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
         host = self._proxies.client(peer, b",".join(forwarded).decode("latin-1")) if forwarded else peer
-        return None if host == peer and self._proxies.trusts(peer) else _network_of(host)
+        return None if host == peer and self._proxies.trusts(peer) else UserId(network_of(host))
 
 
 class Exceeded(RateLimited):
@@ -135,15 +133,3 @@ class Exceeded(RateLimited):
     def __init__(self, detail: str, headers: RawHeaders, *, retry_after_s: float | None) -> None:
         super().__init__(detail, retry_after_s=retry_after_s)
         self.headers = headers
-
-
-@lru_cache(maxsize=4_096)
-def _network_of(host: str) -> UserId:
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return UserId(host[:64])
-    if isinstance(address, IPv6Address):
-        mapped = address.ipv4_mapped
-        return UserId(str(mapped) if mapped else f"{IPv6Address(int(address) >> 64 << 64)}/64")
-    return UserId(str(address))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tocsin.engine.proxies import TrustedProxies
+from tocsin.engine.proxies import TrustedProxies, network_of
 
 PROXIES = TrustedProxies(["127.0.0.0/8", "::1", "10.0.0.0/8"])
 
@@ -30,6 +30,23 @@ def test_client(peer, forwarded_for, client):
 def test_a_star_trusts_everybody():
     """Behind a network that only proxies can reach, all are believed."""
     assert "198.51.100.1" == TrustedProxies(["*"]).client("203.0.113.5", "198.51.100.1")
+
+
+@pytest.mark.parametrize(
+    ("host", "network"),
+    [
+        ("203.0.113.5", "203.0.113.5"),
+        ("::ffff:203.0.113.5", "203.0.113.5"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:DB8:1:2::", "2001:db8:1:2::/64"),
+        ("::1", "::/64"),
+        ("", ""),
+        ("no address" * 10, ("no address" * 10)[:64]),
+    ],
+)
+def test_what_one_customer_has(host, network):
+    """An address of IPv4, however it is written, or a /64 of IPv6; what is neither stays, bounded."""
+    assert network == network_of(host)
 
 
 def test_nonsense_is_no_network():

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 
 from tocsin.adapters.jwt_tokens import JwtVerifier
+from tocsin.cli.doctor import issuer
 from tocsin.cli.doctor.finding import Finding, Findings, ok, problem, warning
 from tocsin.settings import Settings, SettingsError
 
@@ -33,6 +34,7 @@ def look(settings: Settings) -> Findings:
         JwtVerifier.from_settings(settings)
     except SettingsError as error:
         yield problem("keys", f"no token can be verified: {error}", f"set TOCSIN_JWT_SECRET; {_MAKE}")
+    yield from issuer.look(settings)
     if settings.redis_url is not None and settings.bus_key is None:
         yield warning(
             "keys",
