@@ -75,7 +75,7 @@ def test_examples_are_taken(shared_server, openapi, operation, name):
     ]
     body = BODIES[operation][name]
     schema_in(openapi, told["requestBody"]["content"]["application/json"]["schema"]).validate(body)
-    headers = shared_server.bearer(456, "publish")
+    headers = shared_server.bearer(456, "publish admin")
     made = BODIES["create_notification"]["to one user"]
     if operation == "edit_message":
         made = BODIES["send_message"]["a text"] | {"client_msg_id": str(uuid4())}

@@ -3,13 +3,14 @@
 import ast
 import json
 import os
+import random
 import re
 import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Self
@@ -210,10 +211,13 @@ def _tags(*names: str) -> str:
 
 
 def free_ports() -> dict[str, str]:
-    """Return a free port for each that pages name."""
-    with ExitStack() as sockets:
-        listening = [sockets.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in PORTS]
-        return {port: str(one.getsockname()[1]) for port, one in zip(PORTS, listening, strict=True)}
+    """Return a free port for each that pages name, none that the system gives to somebody's outgoing connection."""
+    found: list[str] = []
+    while len(found) < len(PORTS):
+        port = random.randint(20_000, 32_000)
+        with suppress(OSError), socket.create_server(("0.0.0.0", port)):
+            found.append(str(port))
+    return dict(zip(PORTS, found, strict=True))
 
 
 def bare_environment() -> dict[str, str]:

@@ -24,6 +24,10 @@ SKIPPED = {
     "README.md": ["sh"],
     "examples/softfactory/README.md": ["sh", "sh", "js"],
     "docs/explanation/engine.md": ["python"],
+    "docs/how-to/backup.md": ["sh", "sh"],
+    "docs/how-to/doctor.md": ["sh"],
+    "docs/how-to/observe.md": ["sh"],
+    "docs/how-to/user-data.md": ["sh"],
     "docs/how-to/clients.md": ["kotlin", "swift", "dart"],
     "docs/how-to/e2ee.md": ["js", "js"],
     "docs/how-to/postgresql.md": ["sql"],
@@ -44,7 +48,11 @@ def named(page: Path) -> str:
 def words(tmp_path, request):
     """What pages name, and where it is on this machine."""
     text = request.getfixturevalue("page").read_text(encoding="utf-8")
-    found = free_ports() | {"/srv/shop": str(tmp_path / "reader"), "REPOSITORY": str(ROOT)}
+    found = free_ports() | {
+        "/srv/shop": str(tmp_path / "reader"),
+        "REPOSITORY": str(ROOT),
+        "/backup/": f"{tmp_path}/reader/instance/",
+    }
     if "cache.internal" in text or "127.0.0.1:6379" in text:
         redis = request.getfixturevalue("redis_url")
         found |= {"redis://tocsin:secret@cache.internal:6379/0": redis, "redis://cache.internal:6379/0": redis}

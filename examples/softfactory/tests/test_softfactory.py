@@ -25,10 +25,10 @@ def test_an_order_and_its_event_come_together(tocsin_client):
     mina, junho = tocsin_client(1), tocsin_client(2)
 
     order = mina.post("/api/orders", {"sku": "teapot"}).json
-    mina.post(f"/api/orders/{order['id']}/advance")
+    mina.post(f"/api/orders/{order['order_id']}/advance")
 
-    assert mina.wait_for("order_updated", status="placed")["order_id"] == order["id"]
-    assert mina.wait_for("order_updated", status="packed")["order_id"] == order["id"]
+    assert mina.wait_for("order_updated", status="placed")["order_id"] == order["order_id"]
+    assert mina.wait_for("order_updated", status="packed")["order_id"] == order["order_id"]
     assert junho.heard("order_updated") == []
     assert mina.get("/api/notifications").json["unread_count"] > 0
 

@@ -114,6 +114,8 @@ BODIES: dict[str, dict[str, Json]] = {
             "data": {"order_id": 17, "status": "shipped"},
         }
     },
+    "send_test": {"to oneself": {"user_id": 456, "title": "Test", "message": "Sent from the dashboard."}},
+    "revoke_sessions": {"whatever a user has": {"user_id": 458}, "one token": {"jti": "token-17"}},
     "register_device": {
         "a phone": {"token": "token-of-firebase", "platform": "android", "device_name": "Mina's phone"}
     },
