@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo softfactory test check bench fuzz docs newcomer lock clean
+.PHONY: help demo softfactory test check audit bench fuzz docs newcomer lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 13
@@ -15,6 +15,9 @@ test: ## Run every test; ARGS="tests/unit -k seq" narrows it
 
 check: ## Linters, types, import rules, generated files
 	@scripts/check
+
+audit: ## Known vulnerabilities of the dependencies (needs the network)
+	@scripts/audit
 
 bench: ## Tocsin and its peers, one run; ARGS="--quick" for a minute's look
 	@scripts/bench $(ARGS)

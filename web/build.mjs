@@ -36,6 +36,9 @@ const BUNDLES = [
   { entry: "demo/inbox.ts", out: "demo/inbox.js", budget: 5_000 },
   { entry: "demo/inbox.css", out: "demo/inbox.css", budget: 4_000 },
   { entry: "demo/theme.ts", out: "demo/theme.js", budget: 2_000 },
+  { entry: "src/admin/main.ts", out: "admin/admin.js", budget: 14_000, target: "es2022" },
+  { entry: "src/admin/admin.css", out: "admin/admin.css", budget: 5_000 },
+  { entry: "demo/theme.ts", out: "admin/theme.js", budget: 2_000 },
   { entry: "demo/demo.css", out: "demo/demo.css", budget: 5_000 },
 ];
 
@@ -53,6 +56,8 @@ const COPIES = [
   { from: "demo/index.html", to: "demo/index.html" },
   { from: "demo/inbox.html", to: "demo/inbox.html" },
   { from: "demo/icon.svg", to: "demo/icon.svg" },
+  { from: "src/admin/index.html", to: "admin/index.html" },
+  { from: "demo/icon.svg", to: "admin/icon.svg" },
 ];
 
 /** Too big to send as it is: kept and served compressed. */
@@ -66,7 +71,7 @@ const WASM = {
 const TIGHT = {
   name: "tight",
   setup: ({ onLoad }) =>
-    onLoad({ filter: /src\/(elements|chat)\/\w+\.ts$/ }, async ({ path }) => {
+    onLoad({ filter: /src\/(elements|chat|admin)\/\w+\.ts$/ }, async ({ path }) => {
       const lean = (await readFile(path, "utf8")).replace(/\n\s+/g, "\n");
       const contents = path.endsWith("style.ts") ? lean.replace(/([{};:,])\s/g, "$1").replace(/\s([{}])/g, "$1") : lean;
       return { contents, loader: "ts" };

@@ -11,6 +11,7 @@ import jwt
 from fuzz.reading import Reading
 from fuzz.target import Target
 from tocsin.adapters.jwt_tokens import JwtVerifier
+from tocsin.adapters.signing_keys import SigningKey
 from tocsin.adapters.usual_token import read_usual
 from tocsin.domain.errors import Unauthenticated
 from tocsin.domain.principal import Principal
@@ -67,7 +68,7 @@ def run(data: bytes) -> None:
     reading = Reading(data)
     expected = reading.pick(_EXPECTED)
     token = _token(reading)
-    verifier = JwtVerifier(KEY, ["HS256"], issuer=expected.get("iss"), audience=expected.get("aud"))
+    verifier = JwtVerifier(SigningKey(KEY, ["HS256"]), issuer=expected.get("iss"), audience=expected.get("aud"))
     principal: Principal | None
     try:
         principal = verifier.verify(token)

@@ -8,6 +8,7 @@ them out; nothing else reads the environment.
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -35,11 +36,25 @@ _LOOPBACK_FAKE = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\]):[1-9][0-9]{0,4}
 _VAPID_SUBJECT = re.compile(r"mailto:[^\s@:]+@[^\s@:]+|https://[^\s/]+\S*")
 
 _FCM_URL = re.compile(r"(?:https://[^\s/?#@]+|http://(?:localhost|127\.[0-9.]+|\[::1\])(?::[0-9]{1,5})?)(?:/[^\s?#]*)?")
+_JWKS_URL = re.compile(r"(?:https://[^\s/?#@]+|http://(?:localhost|127\.[0-9.]+|\[::1\])(?::[0-9]{1,5})?)(?:/[!-~]*)?")
 _DEFAULT_PORT = {"http": ":80", "https": ":443"}
 
 
 class SettingsError(ValueError):
-    """A setting has a value that can't work; the message is one line and names it."""
+    """
+    A setting has a value that can't work; the message is one line and names it.
+
+    Attributes:
+        lines: What is wrong, one thing each.
+        fields: The fields whose values alone are wrong.
+    """
+
+    exit_status = 2
+
+    def __init__(self, *lines: str, fields: Sequence[str] = ()) -> None:
+        super().__init__("; ".join(lines))
+        self.lines = lines
+        self.fields = tuple(fields)
 
 
 def _guide_name(name: str, field: str) -> AliasChoices:
@@ -62,6 +77,7 @@ class Settings(BaseSettings):
         tls_key: PEM file of its key; None: it is in the same file.
         jwt_secret: Secret of HS256 tokens, at least 32 bytes.
         jwt_public_key: Instead of the secret: a public key, as PEM text or the path of a PEM file.
+        jwks_url: Instead of both: where the issuer of the tokens publishes its keys; needs ``jwt_issuer``.
         jwt_issuer: The ``iss`` that tokens must have; None: not looked at.
         jwt_audience: An ``aud`` that tokens must have; None: tokens with an audience are refused.
         redis_url: A Redis or Valkey server, Cluster or Sentinels, that wakes the nodes; None: they
@@ -83,6 +99,9 @@ class Settings(BaseSettings):
             ``127.0.0.1:PORT`` names a fake on loopback.
         limit_user_connections: Sockets one user may hold at a time.
         limit_user_events: Events of each kind that one user's clients may send, as ``10 per minute``.
+        limit_user_requests: REST requests of one user.
+        limit_publisher_requests: REST requests of one subject with the scope ``publish``, on each worker.
+        limit_address_requests: REST requests of one remote address, but for those of publishers.
         limit_user_devices: Devices for push that one user may have registered, and as many browsers.
         limit_address_connections: Connections one remote address may hold at a time; 0: no limit.
         drain_s: Seconds over which clients are sent away when the server stops.
@@ -116,6 +135,7 @@ class Settings(BaseSettings):
 
     jwt_secret: SecretStr | None = None
     jwt_public_key: str | None = None
+    jwks_url: str | None = None
     jwt_issuer: str | None = None
     jwt_audience: str | None = None
 
@@ -147,8 +167,11 @@ class Settings(BaseSettings):
 
     limit_user_connections: Annotated[int, Field(ge=1)] = 20
     limit_user_events: str = "6000 per minute"
+    limit_user_requests: str = "3000 per minute"
+    limit_publisher_requests: str = "600000 per minute"
     limit_user_devices: Annotated[int, Field(ge=1)] = 20
     limit_address_connections: Annotated[int, Field(ge=0)] = 1_000
+    limit_address_requests: str = "12000 per minute"
 
     # delivery.md gives clients 0 to 10 s to go, and the exit 30 s in all.
     drain_s: Annotated[float, Field(ge=0, le=20)] = 10.0
@@ -161,6 +184,11 @@ class Settings(BaseSettings):
 
     _SECRET: ClassVar[frozenset[str]] = frozenset({"jwt_secret", "jwt_public_key"})
 
+    @property
+    def has_token_key(self) -> bool:
+        """Return whether tokens can be verified."""
+        return bool(self.jwt_secret or self.jwt_public_key or self.jwks_url)
+
     def __init__(self, **values: Any) -> None:
         unknown = sorted(values.keys() - type(self).model_fields.keys() - {"_env_file"})
         if unknown:
@@ -168,7 +196,7 @@ class Settings(BaseSettings):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise SettingsError(_one_line(error)) from None
+            raise _told(error) from None
 
     @field_validator("cors_origins", "trusted_proxies", "webpush_hosts", mode="before")
     @classmethod
@@ -225,7 +253,7 @@ class Settings(BaseSettings):
             raise ValueError(f"needs at least {MIN_SECRET_BYTES} bytes; `openssl rand -hex 32` makes one")
         return key
 
-    @field_validator("limit_user_events")
+    @field_validator("limit_user_events", "limit_user_requests", "limit_publisher_requests", "limit_address_requests")
     @classmethod
     def _check_rate(cls, rate: str) -> str:
         try:
@@ -293,10 +321,22 @@ class Settings(BaseSettings):
         except (OSError, ValueError):
             raise ValueError("is neither PEM text nor the path of a readable PEM file") from None
 
+    @field_validator("jwks_url")
+    @classmethod
+    def _check_jwks_url(cls, url: str | None) -> str | None:
+        # Whoever can answer in its place makes tokens for anybody.
+        if url is not None and not _JWKS_URL.fullmatch(url):
+            raise ValueError("must look like https://id.example.com/jwks.json (http:// only on this machine)")
+        return url
+
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        if self.jwt_secret and self.jwt_public_key:
-            raise ValueError("TOCSIN_JWT_SECRET and TOCSIN_JWT_PUBLIC_KEY are both set: keep one")
+        keys = [name for name in ("jwt_secret", "jwt_public_key", "jwks_url") if getattr(self, name)]
+        if len(keys) > 1:
+            raise ValueError(f"{' and '.join(f'TOCSIN_{name.upper()}' for name in keys)} are both set: keep one")
+        if self.jwks_url and not self.jwt_issuer:
+            # Large providers sign for all their customers with one set of keys.
+            raise ValueError("TOCSIN_JWKS_URL needs TOCSIN_JWT_ISSUER: the `iss` of the tokens that are meant for you")
         if self.tls_key and not self.tls_certificate:
             raise ValueError("TOCSIN_TLS_KEY is of no use without TOCSIN_TLS_CERTIFICATE")
         if self.tls_certificate and self.workers > 1:
@@ -338,11 +378,17 @@ def _canonical_origin(origin: str) -> str:
     return canonical.removesuffix(_DEFAULT_PORT[scheme])
 
 
-def _one_line(error: ValidationError) -> str:
-    parts = []
+def _told(error: ValidationError) -> SettingsError:
+    lines, fields = [], []
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         field = str(problem["loc"][0]) if problem["loc"] else ""
         name = variable_of(field) if field in Settings.model_fields else field
         message = problem["msg"].removeprefix("Value error, ").replace("Input should", "should")
-        parts.append(f"{name} {message}" if field else message)
-    return "; ".join(parts)
+        lines.append(f"{name} {message}" if field else message)
+        fields += [field if field in Settings.model_fields else _field_of(field)] if field else []
+    return SettingsError(*lines, fields=fields)
+
+
+def _field_of(alias: str) -> str:
+    choices = {name: field.validation_alias for name, field in Settings.model_fields.items()}
+    return next(name for name, one in choices.items() if isinstance(one, AliasChoices) and alias in one.choices)

@@ -98,6 +98,19 @@ async def test_host_and_service_share_a_port(tmp_path):
     assert life == ["host started", "asked", "host stopped"]
 
 
+async def test_a_host_keeps_its_own_admin(tmp_path):
+    """Django's is at /admin: beside a host the dashboard is at a path of its own."""
+    async with serving(tmp_path, host_application([])) as (service, url), aiohttp.ClientSession(url) as http:
+        async with http.get("/admin") as answer:
+            of_host = await answer.json()
+        async with http.get("/api/admin/overview") as answer:
+            of_service = (answer.status, (await answer.json())["code"])
+
+    assert of_host == {"detail": "Not Found"}
+    assert of_service == (401, "unauthenticated")
+    assert service.rest.is_api("/tocsin/admin/admin.js")
+
+
 async def test_websockets_of_the_host_go_on_working(tmp_path):
     """A WebSocket route of the host is served by uvicorn's own class."""
     async with (

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import httpx
 import jwt
+import orjson
 import pytest
 import socketio
 from websockets.asyncio.client import connect
@@ -274,3 +275,24 @@ def test_upkeep_commands(run):
     assert pruned.returncode == 0, pruned.stderr
     assert re.fullmatch(r"epoch \w+\n", first.stdout)
     assert first.stdout != second.stdout
+
+
+def test_trace_tells_why(run):
+    """A line a step and one of the verdict, without a server; what only servers know is said to be so."""
+    made = run("send", "alice", "Shipped", "secret words", "--priority", "low").stdout.strip()
+    told = run("trace", made)
+    as_json = orjson.loads(run("trace", made, "--json").stdout)
+
+    assert "Not that anybody knows: no device has acknowledged it; nothing is pushed: the priority low" in told.stdout
+    assert "stored as number 1 of the user's stream" in told.stdout
+    assert "known to the servers alone" in told.stdout
+    assert "secret words" not in told.stdout
+    assert (as_json["notification_id"], as_json["state"]) == (made, "listed")
+
+
+def test_trace_of_nothing_is_one_line(run):
+    """Said on stderr, with status 1."""
+    found = run("trace", "7")
+
+    assert (1, "", 1) == (found.returncode, found.stdout, found.stderr.count("\n"))
+    assert "no id that this server gives out" in found.stderr

@@ -97,6 +97,16 @@ def test_a_session_holds_two_users_and_a_back_end(demo):
     assert 403 == demo.post("/api/notifications", session["users"][0]["token"], body).status_code
 
 
+def test_a_session_opens_the_dashboard(demo):
+    """With a token that sees everything and publishes nothing."""
+    token = demo.session()["admin_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+
+    assert 200 == httpx.get(f"{demo.url}/api/admin/overview", headers=headers).status_code
+    body = {"user_id": 1, "type": "t", "title": "Hi", "message": ""}
+    assert 403 == demo.post("/api/notifications", token, body).status_code
+
+
 @pytest.mark.parametrize(
     "headers",
     [

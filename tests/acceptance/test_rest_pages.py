@@ -39,6 +39,8 @@ def built(tmp_path, monkeypatch, start_server):
         "docs/swagger-ui-bundle.js": "window.SwaggerUIBundle = () => {};",
         "docs/init.js": "SwaggerUIBundle({});",
         "demo/index.html": "<title>Demo</title>",
+        "admin/index.html": "<title>Dashboard</title>",
+        "admin/admin.js": "document.title;",
     }
     for name, text in files.items():
         path = tmp_path / "static" / name
@@ -93,6 +95,18 @@ def test_a_service_worker_that_is_not_built_is_not_found(built):
     assert 404 == built.http.get("/tocsin-sw.js").status_code
 
 
+@pytest.mark.parametrize("path", ["/admin", "/tocsin/admin"])
+def test_the_dashboard_is_for_anybody_and_runs_no_inline_script(built, path):
+    """The page holds nothing; its policy allows this server's scripts alone, and its files are served beside it."""
+    answer = built.http.get(path)
+    policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
+
+    assert (answer.status_code, answer.text) == (200, "<title>Dashboard</title>")
+    assert ("'self'", "'self'", "'self'") == (policy["script-src"], policy["style-src"], policy["connect-src"])
+    assert 200 == built.http.get("/tocsin/admin/admin.js").status_code
+    assert 404 == built.http.get("/admin/admin.js").status_code
+
+
 def test_the_demo_is_not_served(built):
     """A server in earnest has no demo page: it hands out no tokens that the page could use."""
     assert 404 == built.http.get("/demo/index.html").status_code
@@ -127,6 +141,7 @@ def test_the_openapi_document_describes_every_route(shared_server):
         ("PUT", "/api/notifications/{notification_id}/read"),
         ("DELETE", "/api/notifications/{notification_id}"),
         ("POST", "/api/events"),
+        ("POST", "/api/sessions/revoke"),
         ("GET", "/api/stream/{namespace}"),
         ("POST", "/api/fcm/register-device"),
         ("POST", "/api/fcm/unregister-device"),
@@ -140,6 +155,12 @@ def test_the_openapi_document_describes_every_route(shared_server):
         ("POST", "/api/webpush/receipts"),
         ("GET", "/api/notifications/{notification_id}/trace"),
         ("GET", "/api/jobs/{job_id}"),
+        ("GET", "/api/admin/overview"),
+        ("GET", "/api/admin/sessions"),
+        ("DELETE", "/api/admin/sessions/{session_id}"),
+        ("GET", "/api/admin/user"),
+        ("GET", "/api/admin/notifications"),
+        ("POST", "/api/admin/test"),
         ("POST", "/api/notifications/archive-all"),
         ("GET", "/api/notifications/scheduled"),
         ("PATCH", "/api/notifications/{notification_id}"),
@@ -173,6 +194,7 @@ def test_the_openapi_document_describes_every_route(shared_server):
         ("DELETE", "/api/e2ee/devices/{device_id}"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
+        ("GET", "/metrics"),
     }
     for path, item in document["paths"].items():
         for operation in item.values():
@@ -181,7 +203,8 @@ def test_the_openapi_document_describes_every_route(shared_server):
             assert (operation.get("security") == []) == (path == "/api/webpush/receipts")
             for status, response in operation["responses"].items():
                 if status >= "4":
-                    assert list(response["content"]) == ["application/problem+json"]
+                    named = document["components"]["responses"][response["$ref"].rpartition("/")[2]]
+                    assert list(named["content"]) == ["application/problem+json"]
 
 
 def test_every_reference_of_the_document_resolves(shared_server):

@@ -6,6 +6,7 @@ import pytest
 
 from tocsin.adapters.sql import arrivals, devices
 from tocsin.adapters.sql.deliveries import SqlDeliveries
+from tocsin.adapters.sql.journeys import SqlJourneys
 from tocsin.adapters.sql.preferences import SqlPreferences
 from tocsin.application.deliveries import Settlement
 from tocsin.domain.delivery import Attempt
@@ -45,8 +46,8 @@ def ids(claimed):
     return [due.delivery.notification_id for due in claimed]
 
 
-async def outcomes(deliveries, notification):
-    return [one.outcome for one in (await deliveries.trace(notification.id)).attempts]
+async def outcomes(store, notification):
+    return [one.outcome for one in (await SqlJourneys(store).record(notification.id)).attempts]
 
 
 async def test_only_who_can_be_sent_to_has_a_delivery(deliveries, store, draft):
@@ -137,7 +138,7 @@ async def test_what_is_not_settled_is_due_again(deliveries, store, draft, clock)
     await deliveries.settle([settlement(second, "sent")])
 
     assert await deliveries.next_due() is None
-    assert ["retry", "sent"] == await outcomes(deliveries, made)
+    assert ["retry", "sent"] == await outcomes(store, made)
 
 
 async def test_what_ends_while_it_is_held_is_due_at_once(deliveries, store, draft, clock):
@@ -156,7 +157,7 @@ async def test_what_ends_while_it_is_held_is_due_at_once(deliveries, store, draf
     ends = {acked.id: "acked", read.id: "read", deleted.id: "deleted"}
     assert ends == {known: due.delivery.ended for known, due in again.items()}
     assert all(["sent"] == [one.outcome for one in due.attempts] for due in again.values())
-    assert later == (await deliveries.trace(other.id)).delivery.due_at
+    assert later == (await SqlJourneys(store).record(other.id)).delivery.due_at
 
 
 async def test_a_trace_outlives_its_notification_for_a_week(deliveries, store, draft, clock):
@@ -165,9 +166,9 @@ async def test_a_trace_outlives_its_notification_for_a_week(deliveries, store, d
     (due,) = await deliveries.claim(1, HOLD_MS)
     await deliveries.settle([settlement(due, "sent")])
     await store.delete_notification(UserId("alice"), made.id)
-    assert ["sent"] == await outcomes(deliveries, made)
+    assert ["sent"] == await outcomes(store, made)
 
     clock.forward(days=7.1)
     await store.prune(clock.now)
     with pytest.raises(NotFound):
-        await deliveries.trace(made.id)
+        await SqlJourneys(store).record(made.id)

@@ -42,6 +42,8 @@ class Tokens {
 async function main(): Promise<void> {
   const session = await fetchSession();
   const tokens = new Tokens(session);
+  // In the fragment, which no server sees; the dashboard takes it out of its address at once.
+  byId("dashboard").setAttribute("href", `/admin#token=${encodeURIComponent(session.admin_token)}`);
 
   let report: (call: Call) => void = () => {};
   const rest = new Rest({ current: () => tokens.publish, renew: () => tokens.renew() }, (call) => report(call));

@@ -13,6 +13,7 @@ export interface Session {
   users: [DemoUser, DemoUser];
   /** A back end's token: it may publish for any user. */
   publish_token: string;
+  admin_token: string;
 }
 
 /** Fetch fresh tokens. */

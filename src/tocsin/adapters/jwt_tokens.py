@@ -2,8 +2,9 @@
 JSON Web Tokens (RFC 7519) verified by the rules of RFC 8725.
 
 The algorithms are fixed by the configured key and by nothing in the token:
-headers such as ``kid``, ``jwk`` and ``jku`` choose nothing, and ``crit`` is
-refused. What a principal may do is decided elsewhere.
+headers such as ``jwk``, ``jku`` and ``x5u`` choose nothing, ``kid`` at most one of
+the configured issuer's own keys, and ``crit`` is refused. What a principal may
+do is decided elsewhere.
 """
 
 import hashlib
@@ -12,10 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 import jwt
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from tocsin.adapters.jwks import KeySet
+from tocsin.adapters.signing_keys import SigningKey, UnusableKey, key_of_pem
 from tocsin.adapters.usual_token import read_usual
 from tocsin.domain.errors import Invalid, Unauthenticated
 from tocsin.domain.principal import Principal
@@ -25,8 +25,6 @@ from tocsin.settings import Settings, SettingsError
 MAX_TOKEN = 8_192
 MAX_CACHED = 16_384
 
-_RSA = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
-_CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (jwt.ExpiredSignatureError, "the token has expired"),
     (jwt.ImmatureSignatureError, "the token is not valid yet"),
@@ -41,16 +39,15 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 
 class JwtVerifier:
     """
-    Verifies tokens against one key; implements the port TokenVerifier.
+    Verifies tokens against the configured keys; implements the port TokenVerifier.
 
     What was verified is remembered by the token's digest until it expires, in a
     least-recently-used cache of ``MAX_CACHED`` entries, because a signature
-    check costs more than the rest of a handshake. A refusal is never cached.
-    Belongs to one thread.
+    check costs more than the rest of a handshake. A refusal is never cached, and
+    when the keys change everything is verified anew. Belongs to one thread.
 
     Args:
-        key: The HS256 secret, or a public key.
-        algorithms: The only algorithms accepted, all of the key's own family.
+        keys: The one key, or the set that a token's ``kid`` chooses from.
         issuer: The ``iss`` that a token must have, or None.
         audience: The ``aud`` that a token must have; None refuses tokens with one.
         clock: Seconds since 1970.
@@ -58,22 +55,27 @@ class JwtVerifier:
 
     def __init__(
         self,
-        key: Any,
-        algorithms: list[str],
+        keys: SigningKey | KeySet,
         *,
         issuer: str | None = None,
         audience: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._key = key
-        self._algorithms = algorithms
+        self._keys = keys
         self._issuer = issuer
         self._audience = audience
         self._clock = clock
         self._expected = {name: value for name, value in (("iss", issuer), ("aud", audience)) if value}
-        self._secret = key if algorithms == ["HS256"] else None
+        self._secret = keys.key if isinstance(keys, SigningKey) and keys.algorithms == ["HS256"] else None
         self._required = ["exp", "sub", *(["iss"] if issuer else []), *(["aud"] if audience else [])]
         self._cache: dict[bytes, Principal] = {}
+        if isinstance(keys, KeySet):
+            keys.on_change = self._cache.clear
+
+    @property
+    def key_set(self) -> KeySet | None:
+        """Return the keys that have to be fetched, None where the key is configured."""
+        return self._keys if isinstance(self._keys, KeySet) else None
 
     @classmethod
     def from_settings(cls, settings: Settings, clock: Callable[[], float] = time.time) -> "JwtVerifier":
@@ -83,17 +85,7 @@ class JwtVerifier:
         Raises:
             SettingsError: There is no key, or the public key is not usable.
         """
-        if settings.jwt_secret is not None:
-            key: Any = settings.jwt_secret.get_secret_value().encode()
-            algorithms = ["HS256"]
-        elif settings.jwt_public_key is not None:
-            key, algorithms = _load_public_key(settings.jwt_public_key)
-        else:
-            raise SettingsError(
-                "TOCSIN_JWT_SECRET is not set: give it the secret of your back end's HS256 tokens "
-                "(`openssl rand -hex 32` makes one), or set TOCSIN_JWT_PUBLIC_KEY"
-            )
-        return cls(key, algorithms, issuer=settings.jwt_issuer, audience=settings.jwt_audience, clock=clock)
+        return cls(_keys(settings), issuer=settings.jwt_issuer, audience=settings.jwt_audience, clock=clock)
 
     def verify(self, token: object) -> Principal:
         """
@@ -102,6 +94,7 @@ class JwtVerifier:
         Raises:
             Unauthenticated: Anything about the token is wrong; the detail tells
                 which rule it breaks and holds nothing of the token.
+            Overloaded: The issuer's keys could not be fetched yet.
         """
         if not isinstance(token, str) or not token:
             raise Unauthenticated("a token is required")
@@ -135,13 +128,15 @@ class JwtVerifier:
             scopes=_scopes(claims.get("scope", "")),
             expires_at=expires_at,
             token_id=claims.get("jti"),
+            issued_at=_issued_at(claims.get("iat")),
         )
 
     def _judge(self, token: str) -> dict[str, Any]:
+        key = self._keys if isinstance(self._keys, SigningKey) else self._keys.find(token)
         return jwt.decode(
             token,
-            self._key,
-            algorithms=self._algorithms,
+            key.key,
+            algorithms=key.algorithms,
             issuer=self._issuer,
             audience=self._audience,
             # An issuer's clock that runs a second ahead is no reason to refuse.
@@ -181,18 +176,20 @@ def issue_token(
     return jwt.encode(payload, settings.jwt_secret.get_secret_value(), algorithm="HS256")
 
 
-def _load_public_key(pem: str) -> tuple[Any, list[str]]:
+def _keys(settings: Settings) -> SigningKey | KeySet:
+    if settings.jwt_secret is not None:
+        return SigningKey(settings.jwt_secret.get_secret_value().encode(), ["HS256"])
+    if settings.jwks_url is not None:
+        return KeySet(settings.jwks_url)
+    if settings.jwt_public_key is None:
+        raise SettingsError(
+            "TOCSIN_JWT_SECRET is not set: give it the secret of your back end's HS256 tokens "
+            "(`openssl rand -hex 32` makes one), or set TOCSIN_JWT_PUBLIC_KEY or TOCSIN_JWKS_URL"
+        )
     try:
-        key = load_pem_public_key(pem.encode())
-    except (ValueError, UnsupportedAlgorithm):
-        raise SettingsError("TOCSIN_JWT_PUBLIC_KEY is not a public key in PEM form") from None
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= 2048:
-        return key, _RSA
-    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
-        return key, [_CURVES[key.curve.name]]
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        return key, ["EdDSA"]
-    raise SettingsError("TOCSIN_JWT_PUBLIC_KEY must be RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519")
+        return key_of_pem(settings.jwt_public_key)
+    except UnusableKey as error:
+        raise SettingsError(f"TOCSIN_JWT_PUBLIC_KEY {error}") from None
 
 
 def _reason(error: Exception) -> str:
@@ -204,6 +201,11 @@ def _subject(sub: str) -> UserId:
         return parse_user_id(sub, "sub")
     except Invalid as error:
         raise Unauthenticated(f"the token's {error.detail}") from None
+
+
+def _issued_at(iat: object) -> float | None:
+    # A bool is an int, and an integer may be too big for a float: then nobody knows when.
+    return float(iat) if type(iat) in (int, float) and abs(iat) < 1e12 else None  # type: ignore[arg-type]
 
 
 def _scopes(scope: object) -> frozenset[str]:

@@ -1,10 +1,10 @@
-"""What the relay needs of a store: what is due, what came of it, and the trace."""
+"""What the relay needs of a store: what is due, and what came of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tocsin.domain.delivery import Attempt, Delivery, Trace
+from tocsin.domain.delivery import Attempt, Delivery
 from tocsin.domain.notification import Notification
 from tocsin.domain.preference import Preferences
 
@@ -68,6 +68,3 @@ class DeliveryStore(Protocol):
         Attempts are recorded whatever happened meanwhile. One that has ended
         meanwhile is due at once; one that somebody else holds by now is theirs.
         """
-
-    async def trace(self, notification_id: str) -> Trace:
-        """Return what is known of one notification; NotFound when nothing is."""

@@ -155,6 +155,10 @@ class Presence:
         """Return of some users those that a user may see, with whether they are there."""
         return await self._told(await self._sight.allowed(user_id, others))
 
+    async def seen(self, users: Sequence[UserId]) -> list[Seen]:
+        """Return of users whether they are there, for an operator: whose it is to see is not asked."""
+        return await self._told(users)
+
     async def watch(self, user_id: UserId, others: Sequence[UserId]) -> list[Seen]:
         """Do the same, and tell the user's devices of changes for as long as they are there."""
         allowed = await self._sight.allowed(user_id, others)

@@ -97,6 +97,12 @@ class EventLimit:
             wait_s = math.ceil((free_at - now - self._burst_s) * 1_000) / 1_000
             raise RateLimited("too many of these events from this user", retry_after_s=wait_s)
 
+    def left(self, user_id: UserId) -> tuple[int, float]:
+        """Return how many of the user's events may come at once now, and in how many seconds all may again."""
+        owed_s = max(0.0, (self._recent.get(user_id) or self._recall(user_id)) - self._clock())
+        spare_s = self._burst_s - owed_s
+        return 0 if spare_s < 0 else int(spare_s / self._interval_s) + 1, owed_s
+
     def take_spent(self, most: int) -> dict[UserId, int]:
         """Return what users have spent here and was not returned before, of ``most`` users at most."""
         spent, self._spent = self._spent, {}

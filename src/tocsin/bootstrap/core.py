@@ -15,16 +15,25 @@ from tocsin.adapters.sql import open_store
 from tocsin.adapters.sql.chat_store import SqlChat
 from tocsin.adapters.sql.deliveries import SqlDeliveries
 from tocsin.adapters.sql.e2ee import SqlE2ee
+from tocsin.adapters.sql.erasures import SqlErasures
+from tocsin.adapters.sql.export import SqlExport
 from tocsin.adapters.sql.fan_out import SqlFanOut
+from tocsin.adapters.sql.journeys import SqlJourneys
 from tocsin.adapters.sql.migrate import SchemaError
 from tocsin.adapters.sql.preferences import SqlPreferences
+from tocsin.adapters.sql.revocations import SqlRevocations
 from tocsin.adapters.sql.store import SqlStore
 from tocsin.adapters.sql.words import SqlTemplates
 from tocsin.application.activity import Activity
+from tocsin.application.admin import Admin
 from tocsin.application.chat import Chat
 from tocsin.application.devices import Devices
 from tocsin.application.e2ee import Encryption
+from tocsin.application.export import Exports
 from tocsin.application.fan_out import FanOut
+from tocsin.application.insight import Insight
+from tocsin.application.journeys import Journeys
+from tocsin.application.nodes import Nodes
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store
 from tocsin.application.preferences import Preferences
@@ -42,12 +51,15 @@ from tocsin.bootstrap.tracing import open_tracing
 from tocsin.bootstrap.web_push import open_web_push
 from tocsin.domain.device import Device
 from tocsin.domain.errors import TocsinError
+from tocsin.domain.ladder import Ladders
 from tocsin.domain.user_id import UserId
 from tocsin.settings import Settings
 
 
 class StartError(Exception):
     """The service can't start; the message is one line and says how to mend it."""
+
+    exit_status = 1
 
 
 class Core(Coroutines):
@@ -74,6 +86,9 @@ class Core(Coroutines):
         routes: All that push can be sent to.
         push: Sends to what a user registered: ``await core.push.send(...)``.
         streams: The log that every reader reads.
+        erasure_jobs: Users who are being erased.
+        exports: All that is kept of a user, as JSON.
+        kept_revocations: Which tokens count no more.
         tracing: Follows events to their devices; None: traces are off.
 
     Raises:
@@ -109,6 +124,9 @@ class Core(Coroutines):
         self.routes: list[Route[Any]] = [*_fcm_routes(settings, self.store), web_push_route]
         self.push = Push(self.routes)
         self.streams = Streams(self.store)
+        self.erasure_jobs = SqlErasures(self.store)
+        self.exports = Exports(SqlExport(self.store))
+        self.kept_revocations = SqlRevocations(self.store)
 
     def _tell_preferences(self, user_id: UserId) -> None:
         self.bus.publish_ephemeral(user_id, "/notifications", "preferences_changed", {})
@@ -175,7 +193,7 @@ def _fcm_routes(settings: Settings, store: Store) -> list[Route[Device]]:
     ]
 
 
-async def open_started_store(database_url: str) -> Store:
+async def open_started_store(database_url: str) -> SqlStore:
     """
     Return the store alone, for a command that serves nobody.
 
@@ -186,6 +204,20 @@ async def open_started_store(database_url: str) -> Store:
     with explained(database_url):
         await store.start()
     return store
+
+
+def open_journeys(store: Store, settings: Settings) -> Journeys:
+    """Return the trace of notifications as far as the database tells it."""
+    assert isinstance(store, SqlStore), "all stores that can be opened are"
+    return Journeys(SqlJourneys(store), Ladders(settings.push_ladder))
+
+
+def open_insight(core: Core) -> Insight:
+    """Return what an operator sees of a server and its siblings."""
+    assert isinstance(core.store, SqlStore), "all stores that can be opened are"
+    nodes = Nodes(core.bus, is_shared=core.settings.redis_url is not None)
+    admin = Admin(nodes, core.store, core.notifications, core.presence)
+    return Insight(SqlJourneys(core.store), Ladders(core.settings.push_ladder), nodes, admin)
 
 
 def _open_store(database_url: str, lang: Lang = "en") -> SqlStore:

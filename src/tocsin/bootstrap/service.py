@@ -13,19 +13,24 @@ from sqlalchemy.engine import make_url
 from starlette.types import ASGIApp
 
 from tocsin import bridge
+from tocsin.adapters.jwks import KeySet
 from tocsin.adapters.jwt_tokens import JwtVerifier
+from tocsin.application.erasure import Erasures
 from tocsin.application.ports import TokenVerifier
 from tocsin.application.rate_limits import RateLimits
 from tocsin.application.relay import Relay
 from tocsin.application.retention import Retention
+from tocsin.application.revocations import Revocations
 from tocsin.application.timekeeper import Timekeeper
-from tocsin.bootstrap.core import Core, StartError, loop_factory
-from tocsin.bootstrap.listening import open_listener
+from tocsin.bootstrap.core import Core, StartError, loop_factory, open_insight
+from tocsin.bootstrap.figures import figures
+from tocsin.bootstrap.listening import open_certificate, open_listener
 from tocsin.bootstrap.metrics import open_metrics
 from tocsin.bridge import Bridge
 from tocsin.domain.ladder import Ladders
 from tocsin.domain.rate import parse_rate
 from tocsin.domain.stream import StreamEvent
+from tocsin.domain.timestamp import now_ms
 from tocsin.domain.user_id import UserId
 from tocsin.engine import Limits, SocketServer
 from tocsin.engine.origins import allow_list
@@ -35,9 +40,9 @@ from tocsin.rest.app import RestApp
 from tocsin.rest.forwarded import Forwarded
 from tocsin.rest.front import STATE_KEY, Front
 from tocsin.rest.lifespan import HostNotStarted, hosting
+from tocsin.rest.limits import RequestLimits
 from tocsin.rest.seat import Seat
 from tocsin.rest.serve import HttpServer, raise_open_files_limit, url_of
-from tocsin.rest.tls import Certificate
 from tocsin.rest.uses import Uses
 from tocsin.settings import ANY_ORIGIN, Settings
 
@@ -61,6 +66,7 @@ class Service(Core):
     Attributes:
         engine: The Socket.IO server, for host handlers and counters.
         rest: The FastAPI application, for more routes.
+        revocations: Ends tokens before their time: ``await service.revocations.revoke_user(user_id)``.
         metrics: The numbers of the server: ``service.metrics.read()``.
         app: The ASGI application, for any server; under uvicorn ``ws=service.engine.websocket_protocol``
             makes WebSockets cheaper.
@@ -72,7 +78,12 @@ class Service(Core):
 
     def __init__(self, settings: Settings, tokens: TokenVerifier | None = None) -> None:
         super().__init__(settings)
-        self.tokens = JwtVerifier.from_settings(settings) if tokens is None else tokens
+        self._key_set: KeySet | None = None
+        if tokens is None:
+            tokens = verifier = JwtVerifier.from_settings(settings)
+            self._key_set = verifier.key_set
+        self.revocations = Revocations(tokens, self.kept_revocations, self.bus)
+        self.tokens: TokenVerifier = self.revocations
         self.retention = Retention(self.store)
         self.timekeeper = Timekeeper(self.store)
         self.notifications.on_scheduled = self.timekeeper.look
@@ -84,9 +95,12 @@ class Service(Core):
             allow_origin=allow_origin,
             trusted_proxies=settings.trusted_proxies,
         )
+        limits = RateLimits(parse_rate(settings.limit_user_events), is_shared=settings.redis_url is not None)
+        self.insight = open_insight(self)
+        started_at = now_ms()
         self.realtime = Realtime(
             self.engine,
-            tokens=self.tokens,
+            revocations=self.revocations,
             store=self.store,
             bus=self.bus,
             notifications=self.notifications,
@@ -95,11 +109,15 @@ class Service(Core):
             presence=self.presence,
             activity=self.activity,
             streams=self.streams,
-            limits=RateLimits(parse_rate(settings.limit_user_events), is_shared=settings.redis_url is not None),
+            limits=limits,
             host_threads=settings.host_threads,
             user_connections=settings.limit_user_connections,
+            witness=self.insight.witness,
+            nodes=self.insight.nodes,
             tracing=self.tracing,
         )
+        self.insight.watch(self.realtime)
+        self.insight.nodes.answer("figures", lambda _: figures(self.metrics.read, self.realtime, started_at))
         self.relay = Relay(
             self.deliveries,
             [*self.routes, self.channel_route],
@@ -107,6 +125,7 @@ class Service(Core):
             is_online=self._is_online,
             tracing=self.tracing,
         )
+        self.erasures = Erasures(self.erasure_jobs, self.bus.wake, lambda user: self.realtime.close(user, "erased"))
         self.store.on_commit = self._pass_on
         self.rest = RestApp(
             Uses(
@@ -120,12 +139,16 @@ class Service(Core):
                 presence=self.presence,
                 devices=self.devices,
                 web_push=self.web_push,
-                deliveries=self.deliveries,
+                insight=self.insight,
                 fan_out=self.fan_out,
                 preferences=self.preferences,
                 templates=self.templates,
                 channels=self.channels,
                 streams=self.streams,
+                erasures=self.erasures,
+                exports=self.exports,
+                revocations=self.revocations,
+                limits=RequestLimits.from_settings(settings, limits, self.engine.proxies),
                 is_accepting=lambda: self.is_accepting,
                 allow_origin=allow_origin,
                 expose=lambda accept: self.metrics.expose(accept),  # noqa: PLW0108 there are none yet
@@ -190,6 +213,9 @@ class Service(Core):
                 "name your own origins in production"
             )
         self.retention.start()
+        if self._key_set is not None:
+            self._key_set.start()
+        await self.revocations.start()
         await self.realtime.start()
         if bridge.find() is not None:
             _log.warning(
@@ -202,6 +228,7 @@ class Service(Core):
         self.relay.start()
         self.fan_out.start()
         self.timekeeper.start()
+        self.erasures.start()
         await self.metrics.start(None if self.seat is None else (self.seat.folder, self.seat.number))
         self.is_accepting = True
 
@@ -236,6 +263,7 @@ class Service(Core):
         await self.realtime.stop()
         await self.fan_out.stop()
         await self.timekeeper.stop()
+        await self.erasures.stop()
         await self.relay.stop()
         await self.channel_route.sender.stop()
         # What is pushed would keep the bridge for a minute.
@@ -245,6 +273,9 @@ class Service(Core):
             await self._bridge.close()
             bridge.detach(self._bridge)
         await self.retention.stop()
+        await self.revocations.stop()
+        if self._key_set is not None:
+            await self._key_set.stop()
         await super().stop()
 
     def asgi(self, host: ASGIApp | None = None) -> Front:
@@ -287,7 +318,7 @@ class Service(Core):
         if isinstance(host, Front) and host.service is self:
             host = host.host
         state = {STATE_KEY: self}
-        certificate = self._certificate()
+        certificate = open_certificate(self.settings)
         listener = open_listener(self.settings) if self.seat is None else self._listen_among(self.seat)
         url = url_of(
             listener if self.seat is None else self.seat.listeners[self.seat.place],
@@ -312,13 +343,6 @@ class Service(Core):
                 raise StartError(f"the application did not start: {error}") from error
             finally:
                 await self.stop()
-
-    def _certificate(self) -> Certificate | None:
-        chain, key = self.settings.tls_certificate, self.settings.tls_key
-        try:
-            return None if chain is None else Certificate(chain, key)
-        except ValueError as error:
-            raise StartError(f"TOCSIN_TLS_CERTIFICATE: {error}") from error
 
     def _listen_among(self, seat: Seat) -> socket.socket:
         self.engine.siblings = Siblings(seat.folder, seat.number)

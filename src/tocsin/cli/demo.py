@@ -55,6 +55,7 @@ def _settings(folder: Path, port: int | None) -> Settings:
         jwt_secret=SecretStr(_secret(folder / "secret")),
         # Whatever this machine's environment says of a real server: these users and tokens are the demo's own.
         jwt_public_key=None,
+        jwks_url=None,
         jwt_issuer=None,
         jwt_audience=None,
         cors_origins=(),

@@ -29,6 +29,7 @@ MINA = UserId("1")
 JUNHO = UserId("2")
 USERS: dict[UserId, tuple[str, Locale]] = {MINA: ("Mina", "en"), JUNHO: ("준호 (Junho)", "ko")}
 BACK_END = UserId("demo-back-end")
+OPERATOR = UserId("demo-operator")
 
 TOKEN_TTL_S = 3600.0
 MAX_POSTS = 1_000
@@ -91,12 +92,16 @@ class DemoHost:
     # The page's routes
 
     def session(self) -> dict[str, Any]:
-        """Return the users with fresh tokens, and a back end's token."""
+        """Return the users with fresh tokens, a back end's token, and one for the dashboard."""
         users = [
             {"id": user_id_json(user_id), "name": name, "lang": lang, "token": self._token(user_id)}
             for user_id, (name, lang) in USERS.items()
         ]
-        return {"users": users, "publish_token": self._token(BACK_END, "publish")}
+        return {
+            "users": users,
+            "publish_token": self._token(BACK_END, "publish"),
+            "admin_token": self._token(OPERATOR, "admin"),
+        }
 
     async def pull(self, user_id: UserId, seconds: float) -> None:
         """

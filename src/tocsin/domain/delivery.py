@@ -7,8 +7,8 @@ Instants are milliseconds since 1970.
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tocsin.domain.timestamp import iso, iso_or_none
-from tocsin.domain.user_id import UserId, user_id_json
+from tocsin.domain.timestamp import iso
+from tocsin.domain.user_id import UserId
 
 # Why no rung is climbed any more.
 Ending = Literal["acked", "read", "archived", "snoozed", "claimed", "replaced", "deleted", "expired", "done"]
@@ -91,41 +91,4 @@ class Attempt:
             "outcome": self.outcome,
             "reason": self.reason,
             "provider_id": self.provider_id,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
-    """
-    Everything that is known of one notification's way.
-
-    Attributes:
-        delivery: What is still to be done; None: nothing.
-        seen: Its instants as far as the inbox has it: ``(created_at, seen_at, read_at, expires_at)``.
-        acked: Whether a device has acknowledged it.
-    """
-
-    notification_id: str
-    user_id: UserId
-    attempts: list[Attempt]
-    delivery: Delivery | None
-    seen: tuple[int, int | None, int | None, int | None] | None
-    acked: bool | None
-
-    def json(self) -> dict[str, Any]:
-        """Return the answer of REST."""
-        created_at, seen_at, read_at, expires_at = self.seen or (None, None, None, None)
-        return {
-            "notification_id": self.notification_id,
-            "user_id": user_id_json(self.user_id),
-            "in_inbox": self.seen is not None,
-            "created_at": iso_or_none(created_at),
-            "acked": self.acked,
-            "seen_at": iso_or_none(seen_at),
-            "read_at": iso_or_none(read_at),
-            "expires_at": iso_or_none(expires_at),
-            "next": None
-            if self.delivery is None or self.delivery.ended
-            else {"rung": self.delivery.rung, "tries": self.delivery.tries, "at": iso(self.delivery.due_at)},
-            "steps": [attempt.json() for attempt in self.attempts],
         }

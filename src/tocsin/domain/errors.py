@@ -3,7 +3,8 @@ Every refusal the product can give, each with a stable ``code``.
 
     TocsinError
      ├── Invalid (422)             ├── Unauthenticated (401)
-     │    └── KeyReused (422)      ├── Forbidden (403)
+     │    └── KeyReused (422)      │    └── KeyUnknown (401)
+     │                             ├── Forbidden (403)
      ├── NotFound (404)            ├── RateLimited (429)
      ├── Conflict (409)            ├── Overloaded (503)
      ├── PayloadTooBig (413)       └── StorageFull (507)
@@ -13,6 +14,7 @@ An edge turns one into a problem object (RFC 9457): the body of a REST answer
 and the error ack of a socket event are the same JSON.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
 
@@ -73,6 +75,19 @@ class Unauthenticated(TocsinError):
     code = "unauthenticated"
     title = "Authentication required"
     status = 401
+
+
+class KeyUnknown(Unauthenticated):
+    """
+    The token is signed by a key that its issuer may have made since it was last asked.
+
+    Args:
+        look: Awaited, it asks the issuer, in bounded time; then the same token is accepted or refused for good.
+    """
+
+    def __init__(self, detail: str, look: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(detail)
+        self.look = look
 
 
 class Forbidden(TocsinError):

@@ -16,12 +16,14 @@ class Principal:
         scopes: ``publish`` may act for any user, ``admin`` sees the dashboard.
         expires_at: The token's ``exp``, in seconds since 1970.
         token_id: The token's ``jti`` where it has one.
+        issued_at: The token's ``iat``, in seconds since 1970, where it has a usable one.
     """
 
     user_id: UserId
     scopes: frozenset[str]
     expires_at: float
     token_id: str | None = None
+    issued_at: float | None = None
 
     def require(self, scope: str) -> None:
         """Raise Forbidden unless the token carries the scope."""

@@ -8,7 +8,9 @@ format lives in ``packets.py``, registration in ``namespace.py``.
 import logging
 import re
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -193,20 +195,25 @@ class Connection(Session):
         if handler is None:
             self._accept(ns, socket)
         elif handler.is_async or self._unstarted:
-            self._start(self._run_connect(ns, handler, socket, auth))
+            self._start(self._run_connect(ns, partial(handler.function, socket, auth), socket))
         else:
             try:
-                handler.function(socket, auth)
+                rest = handler.function(socket, auth)
             except Exception as error:  # noqa: BLE001 — _refuse logs what is not a refusal
                 self._refuse(ns, socket, error)
             else:
-                self._accept(ns, socket)
+                if callable(rest):
+                    self._start(self._run_connect(ns, rest, socket))
+                else:
+                    self._accept(ns, socket)
 
-    async def _run_connect(self, ns: Namespace, handler: Handler, socket: Socket, auth: dict[str, Any]) -> None:
+    async def _run_connect(self, ns: Namespace, connect: Callable[[], Any], socket: Socket) -> None:
         self._unstarted -= 1
         try:
-            result = handler.function(socket, auth)
-            if handler.is_async:
+            result = connect()
+            if callable(result):
+                result = result()
+            if isawaitable(result):
                 await result
         except Exception as error:  # noqa: BLE001 — _refuse logs what is not a refusal
             self._refuse(ns, socket, error)

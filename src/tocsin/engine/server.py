@@ -99,6 +99,7 @@ class SocketServer(EngineServer):
         Register ``(socket, auth: dict)``, which decides whether a client may connect.
 
         It may keep things in ``socket.data``, join rooms, and raise ``ConnectRefused``.
+        A sync one that can't decide at once returns an async function, which decides in its place.
         When it returns and the client has gone meanwhile, ``on_disconnect`` follows.
         """
 

@@ -6,13 +6,13 @@ all namespaces. What a user may do is decided by the use-cases.
 """
 
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
 
-from tocsin.application.ports import TokenVerifier
+from tocsin.application.revocations import Revocations
 from tocsin.domain.errors import Forbidden, RateLimited, Unauthenticated
 from tocsin.domain.principal import Principal
-from tocsin.domain.timestamp import iso
+from tocsin.domain.revocation import Revocation
+from tocsin.domain.timestamp import iso, now_ms
 from tocsin.domain.user_id import UserId
 from tocsin.engine import Connection, TimerWheel
 
@@ -28,20 +28,25 @@ class Identity:
 
     Attributes:
         expires_at: Seconds since 1970, as clients are told.
+        since: Milliseconds since 1970, for operators.
+        principal: Of the token that the connection lives by, the one that lasts longest.
     """
 
-    __slots__ = ("_connection", "_ends_at", "_is_told", "due_tick", "expires_at", "user_id")
+    __slots__ = ("_connection", "_ends_at", "_is_told", "due_tick", "expires_at", "principal", "since", "user_id")
 
-    def __init__(self, connection: Connection, user_id: UserId) -> None:
+    def __init__(self, connection: Connection, principal: Principal) -> None:
         self.due_tick = 0
-        self.user_id = user_id
+        self.user_id = principal.user_id
+        self.principal = principal
         self.expires_at = 0.0
+        self.since = now_ms()
         self._connection: Connection | None = connection
         self._ends_at = 0.0
         self._is_told = False
 
     def prolong(self, principal: Principal) -> float:
         """Take over the token's end and return the seconds until the first notice."""
+        self.principal = principal
         self.expires_at = min(principal.expires_at, _END_OF_TIME)
         # Measured off the wall clock once: setting the clock must not disconnect anybody.
         left = self.expires_at - time.time()
@@ -55,24 +60,32 @@ class Identity:
         if connection is None:
             return None
         left = self._ends_at - time.monotonic()
-        payload = {"expires_at": iso(int(self.expires_at * 1000))}
         if left <= 0:
-            _tell(connection, "auth_expired", payload)
-            connection.close("auth_expired")
+            self._end(connection, "auth_expired")
             return None
         if not self._is_told:
             self._is_told = True
-            _tell(connection, "auth_expiring", payload)
+            self._tell(connection, "auth_expiring")
         return left
+
+    def revoke(self) -> None:
+        """Tell the client that its token has ended, and close."""
+        if self._connection is not None:
+            self.expires_at = min(self.expires_at, time.time())
+            self._end(self._connection, "revoked")
 
     def leave(self) -> None:
         """Let go of the connection, which has ended: the two would keep each other for the garbage collector."""
         self._connection = None
 
+    def _end(self, connection: Connection, reason: str) -> None:
+        self._tell(connection, "auth_expired")
+        connection.close(reason)
 
-def _tell(connection: Connection, event: str, payload: dict[str, Any]) -> None:
-    for socket in list(connection.sockets.values()):
-        socket.emit(event, payload)
+    def _tell(self, connection: Connection, event: str) -> None:
+        payload = {"expires_at": iso(int(self.expires_at * 1000))}
+        for socket in list(connection.sockets.values()):
+            socket.emit(event, payload)
 
 
 class Authenticator:
@@ -90,7 +103,7 @@ class Authenticator:
 
     def __init__(
         self,
-        tokens: TokenVerifier,
+        tokens: Revocations,
         wheel: TimerWheel,
         *,
         user_connections: int = USER_CONNECTIONS,
@@ -107,6 +120,15 @@ class Authenticator:
     def is_connected(self, user_id: UserId) -> bool:
         """Return whether the user holds a connection."""
         return user_id in self._connections
+
+    @property
+    def connected(self) -> Collection[UserId]:
+        """Return the users who hold a connection; a view."""
+        return self._connections.keys()
+
+    def connections(self, user_id: UserId) -> Sequence[Connection]:
+        """Return a user's connections, the oldest first; a copy."""
+        return tuple(self._connections.get(user_id, ()))
 
     @property
     def users(self) -> int:
@@ -130,7 +152,7 @@ class Authenticator:
             self._make_room(principal.user_id)
             held = self._connections.setdefault(principal.user_id, [])
             held.append(connection)
-            identity = connection.data = Identity(connection, principal.user_id)
+            identity = connection.data = Identity(connection, principal)
             if len(held) == 1:
                 self._on_came(principal.user_id)
         self._prolong(identity, principal)
@@ -146,6 +168,11 @@ class Authenticator:
         if unattended is None:
             raise RateLimited(f"this user has {len(held)} connections, which is the most allowed")
         unattended.close("unattended")
+
+    def close(self, user_id: UserId, reason: str) -> None:
+        """Close every connection of a user; they come back by themselves where their tokens let them."""
+        for connection in [*self._connections.get(user_id, ())]:
+            connection.close(reason)
 
     def reauthenticate(self, connection: Connection, token: object) -> Identity:
         """
@@ -172,6 +199,17 @@ class Authenticator:
             raise Forbidden("the connection belongs to another user")
         if principal.expires_at > identity.expires_at:
             self._wheel.schedule(identity, identity.prolong(principal))
+
+    def cut(self, revocations: Sequence[Revocation]) -> None:
+        """Close the connections that live by a token that was revoked."""
+        users = {UserId(one.name) for one in revocations if one.kind == "user"}
+        tokens = any(one.kind == "token" for one in revocations)
+        # Of a token nobody knows the user: all are looked through, a tenth of a microsecond each.
+        held = [*self._connections.values()] if tokens else [self._connections.get(user, []) for user in users]
+        identities = [connection.data for connections in held for connection in connections]
+        for identity in identities:
+            if self._tokens.is_revoked(identity.principal):
+                identity.revoke()
 
     def on_connection_closed(self, connection: Connection) -> None:
         """Forget the connection."""

@@ -4,10 +4,14 @@ from typing import Annotated
 
 from pydantic import Field
 
+from tocsin.application.meters import Histogram
 from tocsin.application.streams import Streams
 from tocsin.application.tracing import Tracing
+from tocsin.application.witness import NAMESPACE as WITNESSED
+from tocsin.application.witness import Witness
+from tocsin.domain.errors import KeyUnknown
 from tocsin.domain.events import NAMESPACES
-from tocsin.domain.timestamp import iso
+from tocsin.domain.timestamp import iso, now_ms
 from tocsin.engine import Socket
 from tocsin.realtime.authenticate import Authenticator
 from tocsin.realtime.client_events import Arguments, ClientEvents, Result
@@ -40,15 +44,34 @@ def register(
     streams: Streams,
     resumer: Resumer,
     authenticator: Authenticator,
+    *,
+    witness: Witness,
+    delays: Histogram,
     tracing: Tracing | None = None,
 ) -> None:
-    """Let every namespace that has a stream take the control events."""
+    """
+    Let every namespace that has a stream take the control events.
+
+    Args:
+        events: Where they are registered.
+        streams: Keeps acks.
+        resumer: Replays.
+        authenticator: Takes newer tokens.
+        witness: Remembers acks for the trace.
+        delays: Gets the seconds from the transaction of the newest event of a stream to its first ack.
+        tracing: Follows events to their acks; None: nothing is followed.
+    """
 
     def ack(socket: Socket, given: Ack) -> Result:
         stream: LiveStream = socket.data
         seq = min(given.seq, stream.head)
         stream.acked = max(stream.acked, seq)
         streams.ack(stream.key, seq)
+        if stream.head_at and seq == stream.head:
+            delays.observe(max(0, now_ms() - stream.head_at) / 1_000)
+            stream.head_at = 0
+        if socket.namespace == WITNESSED:
+            witness.acked(socket.id, seq)
         if tracing is not None:
             tracing.acked(stream.key, seq)
         return None
@@ -67,8 +90,12 @@ def register(
 def register_reauth(events: ClientEvents, namespace: str, authenticator: Authenticator) -> None:
     """Let a namespace, with a stream or without, take a newer token."""
 
-    def reauth(socket: Socket, given: Reauth) -> Result:
-        identity = authenticator.reauthenticate(socket.connection, given.token)
+    async def reauth(socket: Socket, given: Reauth) -> Result:
+        try:
+            identity = authenticator.reauthenticate(socket.connection, given.token)
+        except KeyUnknown as unknown:
+            await unknown.look()
+            identity = authenticator.reauthenticate(socket.connection, given.token)
         return {"expires_at": iso(int(identity.expires_at * 1000))}
 
-    events.take(namespace, "reauth", Reauth, reauth)
+    events.take_async(namespace, "reauth", Reauth, reauth)

@@ -10,23 +10,30 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from tocsin.application.activity import Activity
 from tocsin.application.chat import Chat
+from tocsin.application.meters import Histogram
+from tocsin.application.nodes import Nodes
 from tocsin.application.notifications import Notifications
-from tocsin.application.ports import Bus, Store, TokenVerifier
+from tocsin.application.ports import Bus, Store
 from tocsin.application.presence import Presence
 from tocsin.application.rate_limits import RateLimits
+from tocsin.application.revocations import Revocations
 from tocsin.application.shared_limits import SharedLimits
 from tocsin.application.streams import Streams
 from tocsin.application.tracing import Tracing
 from tocsin.application.typing import Typing
-from tocsin.domain.errors import TocsinError
+from tocsin.application.witness import NAMESPACE as WITNESSED
+from tocsin.application.witness import Witness
+from tocsin.domain.errors import KeyUnknown, TocsinError
 from tocsin.domain.events import HOST_TAKES, NAMESPACES, check_host_event, check_namespace
 from tocsin.domain.rate import Rate
 from tocsin.domain.stream import StreamEvent, StreamKey
+from tocsin.domain.timestamp import now_ms
 from tocsin.domain.user_id import UserId
 from tocsin.engine import Connection, ConnectRefused, Socket, SocketServer, TimerWheel
 from tocsin.engine.current import named
@@ -43,11 +50,15 @@ from tocsin.realtime.drain import ANSWERS_S, DRAIN_S, drain
 from tocsin.realtime.host_events import HostEvents, HostFunction, find_rate
 from tocsin.realtime.live_streams import SWEEP_S, LiveStream, LiveStreams
 from tocsin.realtime.resume import Cursor, Resumer, parse_cursor
+from tocsin.realtime.sessions import Sessions
 
 FORGET_IDLE_S = 60.0
 # Whoever has no token decides how many refusals there are: the log tells of a few.
 TOLD_PER_S = 1.0
 TOLD_AT_ONCE = 50
+
+Later = Callable[[], Awaitable[None]]
+Enter = Callable[[Socket, dict[str, Any]], None]
 
 log = logging.getLogger(__name__)
 
@@ -62,13 +73,19 @@ class Realtime:
     their user and follow no stream. Belongs to the event loop's thread.
 
     Args:
+        revocations: Verifies tokens, and tells which count no more.
         limits: How often a user may send each client event.
         host_threads: Sync handlers of the host that run at a time.
         user_connections: Connections that one user may hold at a time.
+        witness: Remembers sessions for the trace.
+        nodes: Asks this node and the others what they see.
         sweep_s: Seconds between looks for what other processes committed.
         tracing: Follows events to their acks; None: nothing is followed.
 
     Attributes:
+        sessions: The connections, for operators.
+        reach: Seconds from the transaction of an event to its sockets here.
+        acks: Seconds from the same to the first ack.
         connect_refusals: CONNECTs that were refused since the start, by code.
     """
 
@@ -76,7 +93,7 @@ class Realtime:
         self,
         engine: SocketServer,
         *,
-        tokens: TokenVerifier,
+        revocations: Revocations,
         store: Store,
         bus: Bus,
         notifications: Notifications,
@@ -88,6 +105,8 @@ class Realtime:
         limits: RateLimits,
         host_threads: int,
         user_connections: int = USER_CONNECTIONS,
+        witness: Witness | None = None,
+        nodes: Nodes | None = None,
         sweep_s: float = SWEEP_S,
         tracing: Tracing | None = None,
     ) -> None:
@@ -105,10 +124,16 @@ class Realtime:
         self._typing = typing
         self._presence = presence
         self._authenticator = Authenticator(
-            tokens, self._wheel, user_connections=user_connections, on_came=self._on_came, on_left=self._on_left
+            revocations, self._wheel, user_connections=user_connections, on_came=self._on_came, on_left=self._on_left
         )
+        self._revocations = revocations
+        revocations.on_revoked = self._authenticator.cut
+        self.sessions = Sessions(self._authenticator)
         self._live = LiveStreams(engine, store, sweep_s=sweep_s, tracing=tracing)
-        self._resumer = Resumer(self._live, store, bus.heard)
+        self._witness = witness = Witness() if witness is None else witness
+        self.reach, self.acks = Histogram(), Histogram()
+        self._nodes = Nodes(bus, is_shared=False) if nodes is None else nodes
+        self._resumer = Resumer(self._live, store, bus.heard, witness)
         self._bus = bus
         bus.subscribe(self._on_events, self._on_ephemeral, self._on_wake, self._on_gap)
         for namespace in NAMESPACES:
@@ -116,7 +141,15 @@ class Realtime:
             engine.on_ready(namespace)(self._on_ready)
             engine.on_disconnect(namespace)(self._on_disconnect)
         engine.on_connection_closed(self._on_connection_closed)
-        control.register(self._events, streams, self._resumer, self._authenticator, tracing)
+        control.register(
+            self._events,
+            streams,
+            self._resumer,
+            self._authenticator,
+            witness=witness,
+            delays=self.acks,
+            tracing=tracing,
+        )
         notification_events.register(self._events, notifications)
         chat_events.register(self._events, chat, typing)
         presence_events.register(self._events, presence)
@@ -203,6 +236,7 @@ class Realtime:
         self._typing.stop()
         self._shared.stop()
         await self._presence.stop()
+        await self._nodes.stop()
         await self._resumer.stop()
         await self._live.stop()
         self._wheel.stop()
@@ -210,6 +244,14 @@ class Realtime:
     def is_online(self, user_id: UserId) -> bool:
         """Return whether a user holds a connection to this node."""
         return self._authenticator.is_connected(user_id)
+
+    def witnessed(self, notification_id: str, user_id: UserId, seq: int) -> dict[str, Any]:
+        """Return what this node has seen of one notification, as ``Witness.tell`` does."""
+        return self._witness.tell(notification_id, user_id, seq, self._live.head(StreamKey(user_id, WITNESSED)))
+
+    def close(self, user_id: UserId, reason: str) -> None:
+        """Close the user's connections to this node; who comes back resumes, or is told to fetch the state."""
+        self._authenticator.close(user_id, reason)
 
     @property
     def stats(self) -> dict[str, int]:
@@ -241,20 +283,35 @@ class Realtime:
         """Return how far acks are behind; see ``LiveStreams.lags``."""
         return self._live.lags()
 
-    def _on_connect(self, socket: Socket, auth: dict[str, Any]) -> None:
-        try:
-            cursor = parse_cursor(auth)
-            self._authenticator.authenticate(socket.connection, auth.get("token"))
-        except TocsinError as refusal:
-            raise self._refused(socket, refusal) from None
+    def _on_connect(self, socket: Socket, auth: dict[str, Any]) -> Later | None:
+        return self._let_in(self._enter, socket, auth)
+
+    def _enter(self, socket: Socket, auth: dict[str, Any]) -> None:
+        cursor = parse_cursor(auth)
+        self._authenticator.authenticate(socket.connection, auth.get("token"))
         socket.data = cursor
 
-    def _on_host_connect(self, socket: Socket, auth: dict[str, Any]) -> None:
+    def _on_host_connect(self, socket: Socket, auth: dict[str, Any]) -> Later | None:
+        return self._let_in(self._enter_host, socket, auth)
+
+    def _enter_host(self, socket: Socket, auth: dict[str, Any]) -> None:
+        socket.join(self._authenticator.authenticate(socket.connection, auth.get("token")))
+
+    def _let_in(self, enter: Enter, socket: Socket, auth: dict[str, Any]) -> Later | None:
         try:
-            user_id = self._authenticator.authenticate(socket.connection, auth.get("token"))
+            enter(socket, auth)
+        except KeyUnknown as unknown:
+            return partial(self._let_in_later, unknown, enter, socket, auth)
         except TocsinError as refusal:
             raise self._refused(socket, refusal) from None
-        socket.join(user_id)
+        return None
+
+    async def _let_in_later(self, unknown: KeyUnknown, enter: Enter, socket: Socket, auth: dict[str, Any]) -> None:
+        await unknown.look()
+        try:
+            enter(socket, auth)
+        except TocsinError as refusal:
+            raise self._refused(socket, refusal) from None
 
     def _on_ready(self, socket: Socket) -> None:
         cursor: Cursor | None = socket.data
@@ -262,11 +319,14 @@ class Realtime:
         if not socket.connected:
             # What it was sent was too much for a client that does not read: it has left already.
             self._live.leave(socket, stream)
+            self._witness.left(socket.id, 0, "slow")
             return
         presence_events.greet(socket, self._presence)
 
     def _on_events(self, events: Sequence[StreamEvent]) -> None:
         self._live.on_events(events)
+        # Of the last one of a commit: a clock a commit costs nothing, one an event would.
+        self.reach.observe(max(0, now_ms() - events[-1].created_at) / 1_000)
         self._presence.on_events(events)
         self._typing.on_events(events)
 
@@ -279,7 +339,10 @@ class Realtime:
         self._presence.on_gap()
 
     def _on_ephemeral(self, user_id: UserId | None, namespace: str, event: str, payload: Any) -> None:
-        if not (self._presence.on_ephemeral(namespace, payload) or self._shared.on_ephemeral(namespace, payload)):
+        others = (self._presence, self._shared, self._nodes)
+        if not (
+            any(one.on_ephemeral(namespace, payload) for one in others) or self._revocations.on_ephemeral(namespace)
+        ):
             self._live.on_ephemeral(user_id, namespace, event, payload)
 
     def _on_came(self, user_id: UserId) -> None:
@@ -292,10 +355,12 @@ class Realtime:
         self._typing.forget(user_id)
         self._presence.left(user_id)
 
-    def _on_disconnect(self, socket: Socket, _reason: str) -> None:
+    def _on_disconnect(self, socket: Socket, reason: str) -> None:
         # The socket keeps its stream: what it asked for before it left may still wait for its turn.
         if isinstance(socket.data, LiveStream):
             self._live.leave(socket, socket.data)
+            if socket.namespace == WITNESSED:
+                self._witness.left(socket.id, socket.data.head, reason)
 
     def _on_connection_closed(self, connection: Connection, _reason: str) -> None:
         self._authenticator.on_connection_closed(connection)

@@ -42,6 +42,7 @@ class LiveStream:
 
     Attributes:
         head: Every socket in the room has been sent all up to here.
+        head_at: When the event of the head was made, in milliseconds since 1970, until somebody acks it.
         is_head_known: False until the log or an event told the head.
         sockets: How many sockets follow the stream, in the room or catching up.
         catching_up: Those that are still on their way to the head.
@@ -58,6 +59,7 @@ class LiveStream:
         "first_live",
         "has_news",
         "head",
+        "head_at",
         "is_head_known",
         "key",
         "recent",
@@ -70,6 +72,7 @@ class LiveStream:
     def __init__(self, key: StreamKey) -> None:
         self.key = key
         self.head = 0
+        self.head_at = 0
         self.is_head_known = False
         self.sockets = 0
         self.catching_up: dict[Socket, object] | None = None
@@ -89,6 +92,7 @@ class LiveStream:
     def skip_to(self, seq: int) -> None:
         """Move the head without events: nobody is in the room, or it is told to resync."""
         self.head = seq
+        self.head_at = 0
         self.is_head_known = True
         self.forget_recent()
 
@@ -180,6 +184,11 @@ class LiveStreams:
                 stream.catching_up = None
                 stream.forget_recent()
 
+    def head(self, key: StreamKey) -> int:
+        """Return up to where a room has been sent; 0 where nobody follows the stream here."""
+        stream = self._by_namespace[key.namespace].get(key.user_id)
+        return 0 if stream is None else stream.head
+
     def __len__(self) -> int:
         return sum(map(len, self._by_namespace.values()))
 
@@ -252,6 +261,7 @@ class LiveStreams:
                 stream.forget_recent()
             stream.remember(event.seq, packet)
         stream.head = event.seq
+        stream.head_at = event.created_at
         stream.is_head_known = True
         if stream.has_room:
             begun_at = 0 if self.tracing is None else time.time_ns()

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tocsin.application.ports import Store
+from tocsin.application.witness import NAMESPACE as WITNESSED
+from tocsin.application.witness import Witness
 from tocsin.domain.errors import Conflict, Invalid, TocsinError
 from tocsin.domain.stream import Head, StreamEvent, resync_reason
 from tocsin.domain.user_id import UserId
@@ -78,14 +80,16 @@ class CatchUp:
 
     Attributes:
         cursor: Where it said to be; None for a client that keeps no cursor.
-        after: It has been sent everything up to here.
+        began: It was not sent what stands up to here.
+        after: It has been sent everything from there up to here.
     """
 
-    __slots__ = ("after", "cursor", "socket", "stream")
+    __slots__ = ("after", "began", "cursor", "socket", "stream")
 
     def __init__(self, socket: Socket, cursor: Cursor | None) -> None:
         self.socket = socket
         self.cursor = cursor
+        self.began = 0
         self.after = 0
         self.stream: LiveStream
 
@@ -100,6 +104,7 @@ class Resumer:
         live: The streams that the sockets follow.
         store: The log.
         heard: Returns once what other nodes publish to these users arrives here; see ``Bus.heard``.
+        witness: Remembers who was brought up to date.
 
     Attributes:
         replays: Sockets that were behind and were sent the log, since the start.
@@ -107,8 +112,9 @@ class Resumer:
         resyncs: Sockets that could not be resumed, by reason.
     """
 
-    def __init__(self, live: LiveStreams, store: Store, heard: Heard) -> None:
+    def __init__(self, live: LiveStreams, store: Store, heard: Heard, witness: Witness) -> None:
         self._live = live
+        self._witness = witness
         self._heard = heard
         self._store = store
         self._badges = Badges(store)
@@ -129,10 +135,12 @@ class Resumer:
         """
         catch_up = CatchUp(socket, cursor)
         stream = catch_up.stream = self._live.enter(socket, user_id, catch_up)
+        if socket.namespace == WITNESSED:
+            self._witness.came(socket.id, user_id, None if cursor is None else cursor.last_seq)
         if stream.is_head_known:
             at_head = cursor is None or (cursor.epoch == self._live.epoch and cursor.last_seq == stream.head)
             if at_head:
-                catch_up.after = stream.head
+                catch_up.began = catch_up.after = stream.head
                 self._join(catch_up)
                 return stream
         self._ask(catch_up)
@@ -207,6 +215,7 @@ class Resumer:
             catch_up.after = min(head.seq, stream.first_live - 1) if stream.first_live else head.seq
         elif not self._resynced(catch_up, cursor.epoch, cursor.last_seq, head):
             catch_up.after = cursor.last_seq
+        catch_up.began = catch_up.after
         if not self._join(catch_up):
             self.replays += 1
             task = asyncio.create_task(self._replay(catch_up))
@@ -218,7 +227,9 @@ class Resumer:
         if reason is None:
             return False
         self.resyncs[reason] += 1
-        catch_up.after = head.seq
+        catch_up.began = catch_up.after = head.seq
+        if catch_up.stream.key.namespace == WITNESSED:
+            self._witness.resynced(catch_up.socket.id, reason)
         catch_up.socket.emit("resync", {"reason": reason, "epoch": self._live.epoch, "seq": head.seq})
         return True
 
@@ -241,6 +252,8 @@ class Resumer:
                 socket.send(packet)
             self.replayed[stream.key.namespace] += stream.head - catch_up.after
         self._live.settle(socket, stream)
+        if stream.key.namespace == WITNESSED:
+            self._witness.caught_up(socket.id, catch_up.began, stream.head)
         socket.emit("synced", {"epoch": self._live.epoch, "seq": stream.head})
         self._badges.tell(socket, stream.key)
         return True

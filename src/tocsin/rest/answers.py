@@ -25,7 +25,7 @@ _PROBLEMS = {
     503: "Overloaded, draining, or without its database: come again, with the same key. See `Retry-After`.",
     507: "The disk is full; nothing was accepted.",
 }
-_EVERYWHERE = (400, 401, 403, 408, 413, 422, 503, 507)
+_EVERYWHERE = (400, 401, 403, 408, 413, 422, 429, 503, 507)
 
 Responses = dict[int | str, dict[str, Any]]
 

@@ -15,6 +15,7 @@ from tocsin import __version__
 from tocsin.engine import TimerWheel
 from tocsin.engine.proxies import TrustedProxies
 from tocsin.rest import (
+    admin,
     channels,
     chat,
     e2ee,
@@ -25,9 +26,11 @@ from tocsin.rest import (
     metrics,
     notifications,
     preferences,
+    sessions,
     streams,
     templates,
     trace,
+    users,
     web_push,
 )
 from tocsin.rest.documented import complete
@@ -52,9 +55,12 @@ _API = (
     "/api/templates",
     "/api/chat/",
     "/api/e2ee/",
+    "/api/sessions/",
     "/api/stream/",
     "/api/fcm/",
     "/api/webpush/",
+    "/api/admin/",
+    "/api/users/",
     "/js/websocket.js",
     "/js/push.js",
     "/js/chat.js",
@@ -63,6 +69,7 @@ _API = (
     "/js/e2ee.js",
     "/js/e2ee.wasm",
     "/tocsin-sw.js",
+    "/tocsin/admin",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -70,7 +77,7 @@ _API = (
 _API_BELOW = tuple(f"{path.rstrip('/')}/" for path in _API)
 _ROUTED = (
     *(notifications, preferences, templates, trace, jobs, channels, chat),
-    *(e2ee, events, streams, fcm, web_push, health, metrics),
+    *(e2ee, events, sessions, streams, fcm, web_push, users, admin, health, metrics),
 )
 _PAGES = ("/", "/docs", "/openapi.json")
 _FILES = ("/js/", "/docs/")

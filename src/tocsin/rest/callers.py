@@ -12,6 +12,7 @@ from typing import Annotated
 from fastapi import Depends
 
 from tocsin.application.once import Once
+from tocsin.domain.errors import KeyUnknown, Unauthenticated
 from tocsin.domain.principal import Principal
 from tocsin.rest.endpoint import Incoming
 from tocsin.rest.problems import Malformed, TokenMissing
@@ -27,7 +28,28 @@ def uses(request: Incoming) -> Uses:
 
 
 def caller(request: Incoming) -> Principal:
-    """Return the bearer of the request's token."""
+    """
+    Return the bearer of the request's token; the first look counts the request for its limits.
+
+    Raises:
+        Unauthenticated: There is no good token.
+        RateLimited: It is one request too many.
+    """
+    if request.principal is None:
+        limits = uses(request).limits
+        try:
+            principal = _verified(request)
+            request.limit_headers = limits.spend(request.scope, principal)
+        except KeyUnknown:
+            raise  # counted when the key is known
+        except Unauthenticated:
+            request.limit_headers = limits.spend(request.scope, None)
+            raise
+        request.principal = principal
+    return request.principal
+
+
+def _verified(request: Incoming) -> Principal:
     scheme, _, token = (request.header(b"authorization") or "").partition(" ")
     if scheme.lower() != "bearer":
         raise TokenMissing("this needs the header 'Authorization: Bearer' and a token")
@@ -42,10 +64,17 @@ def publisher(request: Incoming) -> Principal:
 
 
 def tracer(request: Incoming) -> Principal:
-    """Return the bearer of a token that may see what became of anybody's notification."""
+    """Return the bearer of a token that may see what became of anybody's notification, and end anybody's sessions."""
     principal = caller(request)
     if "admin" not in principal.scopes:
         principal.require("publish")
+    return principal
+
+
+def operator(request: Incoming) -> Principal:
+    """Return the bearer of a token that may see and cut anybody's sessions."""
+    principal = caller(request)
+    principal.require("admin")
     return principal
 
 
@@ -73,5 +102,6 @@ def once(request: Incoming) -> Once | None:
 
 Caller = Annotated[Principal, Depends(caller)]
 Tracer = Annotated[Principal, Depends(tracer)]
+Operator = Annotated[Principal, Depends(operator)]
 Publisher = Annotated[Principal, Depends(publisher)]
 OnceKey = Annotated[Once | None, Depends(once)]

@@ -32,7 +32,7 @@ class Demo(Protocol):
     """What the routes need of the demo."""
 
     def session(self) -> dict[str, Any]:
-        """Return the users with fresh tokens, and a back end's token."""
+        """Return the users with fresh tokens, a back end's token, and one for the dashboard."""
 
     async def pull(self, user_id: UserId, seconds: float) -> None:
         """Cut a user's connections and let none in for a while; NotFound for a stranger."""

@@ -30,13 +30,14 @@ from tocsin.rest.requests import REQUEST_ID, ROUTE, Requests, request_id
 
 _log = logging.getLogger(__name__)
 
-_NOTHING = b"default-src 'none'; frame-ancestors 'none'"
+# What default-src does not cover: forms, the base of links, who may frame it.
+_NOTHING = b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _PREFLIGHT = {
     "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
     "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, Traceparent, X-Request-ID",
     "access-control-max-age": "600",
 }
-_EXPOSED = "Retry-After, WWW-Authenticate, X-Request-ID"
+_EXPOSED = "RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-ID"
 
 
 class Edge:

@@ -15,7 +15,7 @@ its own. A parameter of an endpoint is one of
 import asyncio
 import inspect
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qsl
@@ -27,7 +27,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
-from tocsin.domain.errors import Invalid, PayloadTooBig, TocsinError
+from tocsin.domain.errors import Invalid, KeyUnknown, PayloadTooBig, TocsinError
+from tocsin.domain.principal import Principal
 from tocsin.engine import TimerWheel
 from tocsin.rest.problems import Malformed, RequestTimeout, UnsupportedMediaType, problem_response
 from tocsin.rest.requests import ROUTE
@@ -38,10 +39,22 @@ MAX_DEPTH = 64
 MAX_NAMED_ERRORS = 5
 
 
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+
 class Incoming(Request):
-    """A request whose body has been read."""
+    """
+    A request whose body has been read.
+
+    Attributes:
+        content: The body.
+        principal: The bearer of its token, once somebody has asked for that.
+        limit_headers: What the answer tells of the limits that it was counted for.
+    """
 
     content: bytes = b""
+    principal: Principal | None = None
+    limit_headers: RawHeaders = ()
     _fields: dict[bytes, bytes] | None = None
     _repeated: frozenset[bytes] = frozenset()
 
@@ -79,13 +92,18 @@ class Endpoint(APIRoute):
             scope[ROUTE] = path
             try:
                 request.content = await read_body(scope, receive)
-                arguments = {name: read(request) for name, read in readers}
+                try:
+                    arguments = {name: read(request) for name, read in readers}
+                except KeyUnknown as unknown:
+                    await unknown.look()
+                    arguments = {name: read(request) for name, read in readers}
                 response = await endpoint(**arguments)
             except TocsinError as error:
                 scope["app"].requests.refusals[error.code] += 1
                 response = problem_response(error)
             except ClientDisconnect:
                 return
+            response.raw_headers += request.limit_headers
             await response(scope, receive, send)
 
         self.app = serve

@@ -50,7 +50,7 @@ _LATER: Responses = {202: {"model": JobView | ScheduledList, "description": "Acc
     responses=_CREATED | _LATER | problems(415),
     openapi_extra=ONCE,
 )
-async def create_notification(app: App, _: Publisher, body: NewNotification, once: OnceKey) -> Response:
+async def create_notification(app: App, publisher: Publisher, body: NewNotification, once: OnceKey) -> Response:
     """
     Create a notification for one user (201), for many or a topic, or for later (202); needs the scope `publish`.
 
@@ -70,6 +70,7 @@ async def create_notification(app: App, _: Publisher, body: NewNotification, onc
         return json_response({"job": (await app.fan_out.publish_to(body.recipients, drafts[0], once)).json()}, 202)
     if body.user_id is not None:
         notification = await app.notifications.create(drafts[0], once)
+        app.insight.witness.created(notification.id, publisher)
         return json_response(notification.json(), 201)
     created = await app.notifications.create_many(drafts, once)
     job = {"id": created[0].id, "state": "done", "total": len(created), "done": len(created)}

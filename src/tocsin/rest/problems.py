@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tocsin.domain.errors import Forbidden, NotFound, TocsinError, Unauthenticated
+from tocsin.rest.limits import Exceeded
 
 PROBLEM = "application/problem+json"
 
@@ -78,6 +79,8 @@ def problem_response(error: TocsinError) -> Response:
     headers = {"cache-control": "no-store"}
     if error.retry_after_s is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after_s))
+    if isinstance(error, Exceeded):
+        headers |= {name.decode(): value.decode() for name, value in error.headers}
     if isinstance(error, RequestTimeout):
         # What is left of the body must not be read as the next request, nor waited for.
         headers["connection"] = "close"

@@ -10,6 +10,7 @@ import gzip
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
@@ -20,6 +21,7 @@ from tocsin import __version__
 STATIC = Path(__file__).parent.parent / "static"
 DEMO = STATIC / "demo"
 
+ADMIN_PATH = "/tocsin/admin"
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
     "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -49,13 +51,18 @@ _DOCS_PAGE = """<!doctype html>
 
 
 def add_static_files(app: FastAPI) -> None:
-    """Serve every folder of the static files but the demo's under its own name, and the docs page."""
+    """Serve every folder of the static files but the pages' under its own name, the docs page and the dashboard."""
     app.router.routes.append(Route("/docs", _docs_page))
     app.router.routes.append(Route("/", _front))
+    admin = STATIC / "admin"
+    # A host may have an /admin of its own: there the dashboard is at the longer path alone.
+    for path in ("/admin", ADMIN_PATH):
+        app.router.routes.append(Route(path, _dashboard))
+    app.router.routes.append(Mount(ADMIN_PATH, Revalidated(directory=admin, check_dir=False)))
     app.router.routes.append(Route("/tocsin-sw.js", _ServiceWorker(directory=STATIC / "js", check_dir=False).answer))
     app.router.routes.append(Route("/js/e2ee.wasm", _Compressed(directory=STATIC / "js", check_dir=False).answer))
     for child in sorted(STATIC.iterdir()) if STATIC.is_dir() else []:
-        if child.is_dir() and child.name != DEMO.name:
+        if child.is_dir() and child.name not in {DEMO.name, "admin"}:
             app.router.routes.append(Mount(f"/{child.name}", Revalidated(directory=child)))
 
 
@@ -109,6 +116,14 @@ class _Compressed(Revalidated):
 def demo_page(path: Path) -> FileResponse:
     """Return an HTML page that may load what this server serves, its WebAssembly too, and nothing else."""
     return FileResponse(path, headers={"content-security-policy": _DEMO_POLICY, "cache-control": "no-cache"})
+
+
+async def _dashboard(_: object) -> Response:
+    """Answer the dashboard's page: anybody may have it, for it holds nothing; what it shows needs a token."""
+    path = STATIC / "admin" / "index.html"
+    if not path.is_file():
+        raise HTTPException(404)
+    return FileResponse(path, headers={"content-security-policy": PAGE_POLICY, "cache-control": "no-cache"})
 
 
 async def _docs_page(_: object) -> Response:

@@ -7,18 +7,22 @@ from typing import Literal
 from tocsin.application.activity import Activity
 from tocsin.application.channels import Channels
 from tocsin.application.chat import Chat
-from tocsin.application.deliveries import DeliveryStore
 from tocsin.application.devices import Devices
 from tocsin.application.e2ee import Encryption
+from tocsin.application.erasure import Erasures
+from tocsin.application.export import Exports
 from tocsin.application.fan_out import FanOut
+from tocsin.application.insight import Insight
 from tocsin.application.notifications import Notifications
 from tocsin.application.ports import Bus, Store, TokenVerifier
 from tocsin.application.preferences import Preferences
 from tocsin.application.presence import Presence
+from tocsin.application.revocations import Revocations
 from tocsin.application.streams import Streams
 from tocsin.application.templates import Templates
 from tocsin.application.tracing import Tracing
 from tocsin.application.web_push import WebPush
+from tocsin.rest.limits import RequestLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +48,16 @@ class Uses:
     presence: Presence
     devices: Devices
     web_push: WebPush
-    deliveries: DeliveryStore
+    insight: Insight
     fan_out: FanOut
     preferences: Preferences
     templates: Templates
     channels: Channels
     streams: Streams
+    erasures: Erasures
+    exports: Exports
+    limits: RequestLimits
+    revocations: Revocations
     is_accepting: Callable[[], bool]
     allow_origin: Callable[[str, str, str], bool]
     expose: Callable[[str], Awaitable[tuple[bytes, str]]]

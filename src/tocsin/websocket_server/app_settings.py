@@ -52,7 +52,7 @@ def read_settings(app: "Flask", given: Mapping[str, Any]) -> Settings:
         field: value for field, value in said.items() if value not in {None, ""}
     }
     found = {field: value for field, value in found.items() if field not in told.model_fields_set}
-    if not {"jwt_secret", "jwt_public_key"} & (told.model_fields_set | found.keys()):
+    if not {"jwt_secret", "jwt_public_key", "jwks_url"} & (told.model_fields_set | found.keys()):
         found |= _secret(app)
     if "database_url" not in told.model_fields_set | found.keys():
         found |= _database(app)

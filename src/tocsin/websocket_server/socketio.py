@@ -116,7 +116,7 @@ class SocketIO:
         with self._lock:
             if self._service is None:
                 settings = self.settings
-                if settings.jwt_secret is None and settings.jwt_public_key is None and self.app is not None:
+                if not settings.has_token_key and self.app is not None:
                     explain_missing_secret(self.app)
                 service = bootstrap.Service(settings)
                 # As in Flask-SocketIO clients may be here, and hear `emit`, though nobody listens to them.

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tocsin.adapters.sql.deliveries import SqlDeliveries
+from tocsin.adapters.sql.journeys import SqlJourneys
 from tocsin.adapters.sql.sqlite import SqliteStore
 from tocsin.application import relay as module
 from tocsin.application.dispatch import MAX_TRIES
@@ -118,7 +119,7 @@ async def test_what_is_sent_and_can_not_be_recorded_is_not_sent_again(
     await work(open_relay())
 
     assert [(made, "t-1")] == sender.sent
-    assert ["sent"] == [one.outcome for one in (await deliveries.trace(made)).attempts]
+    assert ["sent"] == [one.outcome for one in (await SqlJourneys(store).record(made)).attempts]
 
 
 async def test_what_is_read_while_it_is_sent_is_taken_back(store, open_relay, sender):
@@ -174,7 +175,7 @@ async def test_it_gives_up_after_ten_tries(*, store, open_relay, sender, clock, 
         if len(sender.sent) == MAX_TRIES:
             break
 
-    outcomes = [one.outcome for one in (await deliveries.trace(made)).attempts]
+    outcomes = [one.outcome for one in (await SqlJourneys(store).record(made)).attempts]
     assert ["retry"] * (MAX_TRIES - 1) + ["dead"] == outcomes
     assert sorted(waits[:-1]) == waits[:-1]
     assert f"gave up on notification {made}" in caplog.text
@@ -195,7 +196,7 @@ async def test_who_has_nothing_to_send_to_has_no_ladder(store, deliveries):
     (made,) = await store.create_notifications([draft])
 
     assert await deliveries.next_due() is None
-    assert (await deliveries.trace(made.id)).delivery is None
+    assert (await SqlJourneys(store).record(made.id)).delivery is None
 
 
 async def test_an_ack_ends_what_it_covers(store, open_relay, sender, deliveries):
@@ -205,7 +206,7 @@ async def test_an_ack_ends_what_it_covers(store, open_relay, sender, deliveries)
     await work(open_relay())
 
     assert [(second, "t-1")] == sender.sent
-    assert "acked" == (await deliveries.trace(first)).attempts[-1].reason
+    assert "acked" == (await SqlJourneys(store).record(first)).attempts[-1].reason
 
 
 async def test_preferences_that_can_not_be_read_hold_nobody_back(store, open_relay, sender, caplog):

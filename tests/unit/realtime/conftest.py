@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from tocsin.adapters.bus_local import LocalBus
+from tocsin.application.witness import Witness
 from tocsin.domain.stream import Head, Slice, StreamEvent, StreamKey
 from tocsin.domain.user_id import UserId
 from tocsin.realtime.live_streams import LiveStreams
@@ -98,6 +99,7 @@ class RecordingSocket:
     """A socket of the namespace that writes down what it is sent."""
 
     def __init__(self, engine: "RecordingEngine") -> None:
+        self.id = f"{id(self):x}"
         self.namespace = NAMESPACE
         self.connection = RecordingConnection()
         self.connected = True
@@ -159,7 +161,7 @@ class Node:
         self.live = LiveStreams(self.engine, self.log)
         self.live.epoch = self.log.epoch
         self.bus = LocalBus()
-        self.resumer = Resumer(self.live, self.log, self.bus.heard)
+        self.resumer = Resumer(self.live, self.log, self.bus.heard, Witness())
 
     def connect(self, cursor=None) -> RecordingSocket:
         socket = RecordingSocket(self.engine)

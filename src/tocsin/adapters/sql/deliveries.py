@@ -10,19 +10,16 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from tocsin.adapters.failpoint import Failpoints, from_environment
-from tocsin.adapters.sql import inbox_queries, streams, web_push
-from tocsin.adapters.sql.connection import snapshot
+from tocsin.adapters.sql import web_push
 from tocsin.adapters.sql.delivery_statements import ADD_FIELDS, SQL
-from tocsin.adapters.sql.due import attempt_from_row, load
+from tocsin.adapters.sql.due import load
 from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.schema import delivery_attempt
-from tocsin.adapters.sql.transaction import Look, Reader, Transaction
+from tocsin.adapters.sql.transaction import Look, Transaction
 from tocsin.application.deliveries import Due, Settlement
-from tocsin.domain.delivery import KEPT_MS, Attempt, Delivery, Ending, Trace
-from tocsin.domain.errors import NotFound
+from tocsin.domain.delivery import KEPT_MS, Attempt, Delivery, Ending
 from tocsin.domain.identifier import new_id
 from tocsin.domain.notification import Notification
-from tocsin.domain.stream import StreamKey
 from tocsin.domain.user_id import UserId
 
 T = TypeVar("T")
@@ -75,6 +72,11 @@ def end_acked(transaction: Transaction, user_id: UserId, acked: int) -> None:
 def prune(transaction: Transaction, now: int, most: int) -> int:
     """Drop steps of traces older than a week, a number at ``most``; return how many."""
     return transaction.execute(SQL.delete_old_attempts, {"cutoff": now - KEPT_MS, "limit": most}).rowcount
+
+
+def drop(transaction: Transaction, most: int) -> int:
+    """Forget ladders, a number at ``most``, whatever they have sent; return how many."""
+    return transaction.execute(SQL.drop_deliveries, {"limit": most}).rowcount
 
 
 def prove(transaction: Transaction, subscription_id: str, notification_id: str | None, event: str) -> None:
@@ -134,14 +136,10 @@ class SqlDeliveries:
             self._failpoints.reach("after_send_before_record")
         await self._store.write(lambda transaction: _settle(transaction, settlements))
 
-    async def trace(self, notification_id: str) -> Trace:
-        """Return what is known of one notification."""
-        return await self._store.read(lambda reader: _trace(reader, notification_id))
-
 
 def _hold(transaction: Transaction, limit: int, hold_ms: int) -> list[Delivery]:
     rows = transaction.rows(SQL.due_deliveries, {"now": transaction.now, "limit": limit})
-    found = [_delivery(row) for row in rows]
+    found = [delivery_from_row(row) for row in rows]
     until = transaction.now + hold_ms
     transaction.execute_many(SQL.hold_delivery, [(until, until, one.notification_id, one.lease) for one in found])
     return found
@@ -171,37 +169,9 @@ def _attempt_row(attempt: Attempt, now: int) -> tuple[Any, ...]:
     return (new_id(), notification_id, user_id, at or now, *rest)
 
 
-def _trace(reader: Reader, notification_id: str) -> Trace:
-    with snapshot(reader):
-        wanted = {"id": notification_id}
-        row = reader.execute(SQL.any_notification, wanted).fetchone()
-        notification = None if row is None else inbox_queries.from_row(row)
-        attempts = _attempts(reader, notification_id)
-        found = reader.execute(SQL.find_delivery, wanted).fetchone()
-        delivery = None if found is None else _delivery(found)
-        known = next((one for one in (notification, delivery, *attempts) if one is not None), None)
-        if known is None:
-            raise NotFound("there is no such notification, nor a trace of one in the last 7 days")
-        seq = None if notification is None else notification.seq
-        head = streams.head(reader, StreamKey(known.user_id, NAMESPACE))
-    return Trace(
-        notification_id=notification_id,
-        user_id=known.user_id,
-        attempts=attempts,
-        delivery=delivery,
-        seen=None
-        if notification is None
-        else (notification.created_at, notification.seen_at, notification.read_at, notification.expires_at),
-        acked=None if seq is None else head.acked >= seq,
-    )
-
-
-def _attempts(reader: Reader, notification_id: str) -> list[Attempt]:
-    return [attempt_from_row(row) for row in reader.execute(SQL.attempts, {"id": notification_id})]
-
-
 _FIELDS = tuple(Delivery.__dataclass_fields__)
 
 
-def _delivery(row: Sequence[Any]) -> Delivery:
+def delivery_from_row(row: Sequence[Any]) -> Delivery:
+    """Return the delivery of a row of the relay's queries."""
     return Delivery(**dict(zip(_FIELDS, row, strict=True)))

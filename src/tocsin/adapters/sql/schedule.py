@@ -49,7 +49,7 @@ def keep(
             "created_at": transaction.now,
         }
         transaction.execute(_INSERT, row)
-        kept.append(_scheduled(list(row.values())))
+        kept.append(scheduled_from_row(list(row.values())))
     return kept
 
 
@@ -79,10 +79,11 @@ def cancel(transaction: Transaction, one_id: str) -> bool:
 
 def page(reader: Reader, after: str, limit: int) -> list[Scheduled]:
     """Return what waits, in the order in which it was accepted."""
-    return [_scheduled(row) for row in reader.execute(_LIST, {"after": after, "limit": limit})]
+    return [scheduled_from_row(row) for row in reader.execute(_LIST, {"after": after, "limit": limit})]
 
 
-def _scheduled(row: Sequence[Any]) -> Scheduled:
+def scheduled_from_row(row: Sequence[Any]) -> Scheduled:
+    """Return what waits, of a row with all columns."""
     one_id, due_at, user_id, topic, encoded, created_at = row
     fields = orjson.loads(encoded)
     return Scheduled(

@@ -13,7 +13,18 @@ from typing import Any, TypeVar, cast
 
 from tocsin.adapters import failpoint
 from tocsin.adapters.sql import acks as acks_of_clients
-from tocsin.adapters.sql import chat, deliveries, devices, e2ee, idempotency, inbox_clock, streams, web_push, writes
+from tocsin.adapters.sql import (
+    chat,
+    deliveries,
+    devices,
+    e2ee,
+    idempotency,
+    inbox_clock,
+    revocations,
+    streams,
+    web_push,
+    writes,
+)
 from tocsin.adapters.sql.dialects import pair
 from tocsin.adapters.sql.group_commit import CommitMeters, GroupCommit, Operation
 from tocsin.adapters.sql.idempotency import KEPT_MS, perform_once, unchanged
@@ -291,6 +302,7 @@ class SqlStore(SqlInbox):
             "group_member": await self._repeat(lambda writing: inbox_clock.forget_groups(writing, _ROWS_A_TURN)),
             "delivery_attempt": await self._repeat(lambda writing: deliveries.prune(writing, now, _ROWS_A_TURN)),
             "e2ee_to_device": await self._repeat(lambda writing: e2ee.prune(writing, now, _ROWS_A_TURN)),
+            "revocation": await self._writer.run(lambda transaction: revocations.prune(transaction, now)),
             "idempotency_key": await self._repeat(
                 lambda transaction: (
                     transaction.execute(SQL.delete_old_keys, {"cutoff": now - KEPT_MS, "limit": _ROWS_A_TURN}).rowcount

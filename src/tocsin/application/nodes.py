@@ -1,0 +1,154 @@
+"""
+Asking every node of an installation at once: the dashboard and the trace see all of them, whichever answers.
+
+A question goes over the bus as an ephemeral event of a namespace that no client can connect to, and each node
+answers the node that asked. Nobody keeps a list of nodes: those that have answered lately are waited for, one that
+is new is found because its answer comes, if late. Several workers of a machine are several nodes.
+"""
+
+import asyncio
+import inspect
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from secrets import token_hex
+from typing import Any
+
+from tocsin.application.ports import Bus
+from tocsin.domain.errors import TocsinError
+
+NAMESPACE = "/:nodes"
+# Of a node that is there and busy; one that has just died is waited for once.
+PATIENCE_S = 1.0
+# Where nobody has answered before: who is there?
+FIRST_S = 0.3
+KNOWN_S = 30.0
+MAX_NAME = 128
+MAX_KNOWN = 1_000
+
+Given = Mapping[str, Any]
+Answerer = Callable[[Given], Any | Awaitable[Any]]
+"""Gets what the question gives, trusts none of it, and returns JSON of at most 100 KB."""
+
+_log = logging.getLogger(__name__)
+
+
+class Nodes:
+    """
+    Asks all nodes, this one among them. Belongs to the event loop's thread.
+
+    Args:
+        bus: Reaches the other nodes.
+        is_shared: There may be others.
+        name: What people call this node; None: machine and process.
+    """
+
+    def __init__(self, bus: Bus, *, is_shared: bool, name: str | None = None) -> None:
+        self._bus = bus
+        self._is_shared = is_shared
+        self.name = name or f"{socket.gethostname()[:64]}:{os.getpid()}"
+        # Names of two machines may be the same.
+        self._key = token_hex(8)
+        self._answerers: dict[str, Answerer] = {}
+        self._asked: dict[str, _Asked] = {}
+        self._known: dict[str, float] = {}
+        self._answering: set[asyncio.Task[None]] = set()
+
+    def answer(self, question: str, answerer: Answerer) -> None:
+        """Answer a question from now on."""
+        self._answerers[question] = answerer
+
+    async def ask(self, question: str, given: Given | None = None) -> dict[str, Any]:
+        """
+        Return each node's answer by its name, this node's first; a node that can't answer in time is left out.
+
+        Raises:
+            TocsinError: This node refuses.
+        """
+        given = given or {}
+        found = {self.name: await self._answer(question, given)}
+        if not self._is_shared:
+            return found
+        loop = asyncio.get_running_loop()
+        self._forget(loop.time())
+        number = token_hex(8)
+        asked = self._asked[number] = _Asked(set(self._known))
+        try:
+            body = {"node": self._key, "question": question, "number": number, "given": dict(given)}
+            self._bus.publish_ephemeral(None, NAMESPACE, "ask", body)
+            async with asyncio.timeout(PATIENCE_S if self._known else FIRST_S):
+                await asked.is_complete.wait()
+        except TimeoutError:
+            for silent in asked.awaited:
+                self._known.pop(silent, None)
+        finally:
+            del self._asked[number]
+        return found | asked.answers
+
+    def _forget(self, now: float) -> None:
+        for key, heard_at in list(self._known.items()):
+            if heard_at < now - KNOWN_S:
+                del self._known[key]
+
+    async def _answer(self, question: str, given: Given) -> Any:
+        found = self._answerers[question](given)
+        return await found if inspect.isawaitable(found) else found
+
+    async def stop(self) -> None:
+        """Answer nothing more."""
+        for task in self._answering:
+            task.cancel()
+        await asyncio.gather(*self._answering, return_exceptions=True)
+
+    def on_ephemeral(self, namespace: str, payload: Any) -> bool:
+        """Take a question or an answer of another node; return whether it was one. What is neither is passed over."""
+        if namespace != NAMESPACE:
+            return False
+        match payload:
+            case {"node": str(node), "question": str(question), "number": str(number), "given": dict(given)}:
+                if node != self._key and question in self._answerers and len(number) <= MAX_NAME:
+                    task = asyncio.create_task(self._reply(question, number, given), name="tocsin-node-answer")
+                    self._answering.add(task)
+                    task.add_done_callback(self._answering.discard)
+            case {"node": str(node), "name": str(name), "number": str(number), "answer": answer}:
+                if node != self._key and len(node) <= MAX_NAME and len(name) <= MAX_NAME:
+                    self._hear(node, name, number, answer)
+            case _:
+                pass  # of a later release
+        return True
+
+    async def _reply(self, question: str, number: str, given: Given) -> None:
+        try:
+            answer = await self._answer(question, given)
+        except TocsinError as error:
+            _log.info("a question of another node was not answered: %s", error.code)
+            return
+        except Exception:  # noqa: BLE001 logged
+            # Whoever reaches the bus can word a question that nobody foresaw.
+            _log.exception("a question of another node failed")
+            return
+        body = {"node": self._key, "name": self.name, "number": number, "answer": answer}
+        self._bus.publish_ephemeral(None, NAMESPACE, "answer", body)
+
+    def _hear(self, node: str, name: str, number: str, answer: Any) -> None:
+        if node in self._known or len(self._known) < MAX_KNOWN:
+            self._known[node] = asyncio.get_running_loop().time()
+        asked = self._asked.get(number)
+        if asked is None:
+            return  # it came late, and is known now
+        label = name if name not in asked.answers and name != self.name else f"{name} ({node[:4]})"
+        asked.answers[label] = answer
+        asked.awaited.discard(node)
+        if asked.knew_some and not asked.awaited:
+            asked.is_complete.set()
+
+
+class _Asked:
+    """A question that is under way."""
+
+    def __init__(self, awaited: set[str]) -> None:
+        self.awaited = awaited
+        self.knew_some = bool(awaited)
+        self.answers: dict[str, Any] = {}
+        self.is_complete = asyncio.Event()

@@ -1,0 +1,181 @@
+"""
+Tokens that count no more: who may not come in again, and who has to leave.
+
+The database is the truth: it is read at the start, when another node says that
+there is something new, and every ``SWEEP_S`` seconds, so that a revocation holds
+everywhere within five seconds whether nodes hear of each other or not. Checking
+a token costs two look-ups in memory.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+from tocsin.application.ports import Bus, TokenVerifier
+from tocsin.domain.errors import TocsinError, Unauthenticated
+from tocsin.domain.jitter import jitter
+from tocsin.domain.principal import Principal
+from tocsin.domain.revocation import KEPT_MS, Kind, Revocation, check_token_id
+from tocsin.domain.timestamp import now_ms
+from tocsin.domain.user_id import UserId
+
+NAMESPACE = "/:revocations"
+SWEEP_S = 2.5
+# Other nodes' clocks, and their transactions that take long, may be this far behind.
+OVERLAP_MS = 60_000
+RELOAD_S = 600.0
+# Whoever can say on the bus that there is something new must not keep the database busy.
+LEAST_BETWEEN_S = 0.1
+
+_log = logging.getLogger(__name__)
+
+
+class RevocationStore(Protocol):
+    """Keeps revocations until they expire."""
+
+    async def save(self, revocation: Revocation) -> None:
+        """Keep one in place of an earlier one of the same name; the later expiry counts."""
+
+    async def since(self, created_at: int, now: int) -> list[Revocation]:
+        """Return those made at or after an instant that have not expired, the oldest first."""
+
+
+class Revocations:
+    """
+    Verifies tokens as another verifier does, and refuses those that were revoked. Belongs to the event loop's thread.
+
+    Args:
+        tokens: Judges everything else about a token.
+        store: Keeps revocations.
+        bus: Hastens the other nodes.
+        clock: Milliseconds since 1970.
+
+    Attributes:
+        on_revoked: Called with revocations that this node has not heard of before.
+    """
+
+    def __init__(
+        self, tokens: TokenVerifier, store: RevocationStore, bus: Bus, *, clock: Callable[[], int] = now_ms
+    ) -> None:
+        self._tokens = tokens
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._known: dict[Kind, dict[str, Revocation]] = {"user": {}, "token": {}}
+        self._has_any = False
+        self._newest = 0
+        self._hurry = asyncio.Event()
+        self._sweeper: asyncio.Task[None] | None = None
+        self.on_revoked: Callable[[Sequence[Revocation]], None] = lambda _: None
+
+    def verify(self, token: object) -> Principal:
+        """
+        Return the token's principal.
+
+        Raises:
+            Unauthenticated: Anything about the token is wrong, or it was revoked.
+        """
+        principal = self._tokens.verify(token)
+        if self._has_any and self.is_revoked(principal):
+            raise Unauthenticated("the token was revoked")
+        return principal
+
+    def is_revoked(self, principal: Principal) -> bool:
+        """Return whether the token counts no more; one of unknown age doesn't once its user's were revoked."""
+        if principal.token_id in self._known["token"]:
+            return True
+        found = self._known["user"].get(principal.user_id)
+        return found is not None and (principal.issued_at is None or principal.issued_at < found.valid_from)
+
+    async def revoke_user(self, user_id: UserId, expires_at: int | None = None) -> Revocation:
+        """
+        Revoke every token of a user issued until now, for good.
+
+        It is committed and holds on this node on return, on the others within five seconds.
+
+        Args:
+            user_id: Whose.
+            expires_at: When the last of them will have expired, in milliseconds since 1970; None: in 400 days.
+        """
+        return await self._revoke(Revocation("user", user_id, *self._life(expires_at)))
+
+    async def revoke_token(self, token_id: str, expires_at: int | None = None) -> Revocation:
+        """
+        Revoke the token of a ``jti``, as ``revoke_user`` does all of a user.
+
+        Raises:
+            Invalid: That is no ``jti`` that can be kept.
+        """
+        return await self._revoke(Revocation("token", check_token_id(token_id), *self._life(expires_at)))
+
+    def _life(self, expires_at: int | None) -> tuple[int, int]:
+        now = self._clock()
+        return now, now + KEPT_MS if expires_at is None else expires_at
+
+    async def _revoke(self, revocation: Revocation) -> Revocation:
+        await self._store.save(revocation)
+        self._learn([revocation])
+        self._bus.publish_ephemeral(None, NAMESPACE, "revoked", {})
+        return revocation
+
+    def on_ephemeral(self, namespace: str) -> bool:
+        """Look for what another node tells of; return whether the event was of this kind."""
+        if namespace != NAMESPACE:
+            return False
+        self._hurry.set()
+        return True
+
+    async def start(self) -> None:
+        """Read all there are, before anybody comes in, and begin to look for more."""
+        await self._reload()
+        self._sweeper = asyncio.create_task(self._sweep(), name="tocsin-revocations")
+
+    async def stop(self) -> None:
+        """Look no more."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
+            self._sweeper = None
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        reload_at = loop.time() + RELOAD_S
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), jitter(SWEEP_S * 0.7, SWEEP_S))
+            self._hurry.clear()
+            try:
+                if loop.time() < reload_at:
+                    self._learn(await self._store.since(self._newest - OVERLAP_MS, self._clock()))
+                else:
+                    reload_at = loop.time() + RELOAD_S
+                    await self._reload()
+            except TocsinError as error:
+                # What is known still holds; the next look finds the rest.
+                _log.debug("revocations can't be read now: %s", error)
+            except Exception:  # noqa: BLE001 logged: it must not end all looks to come
+                _log.exception("a look for revocations failed")
+            await asyncio.sleep(LEAST_BETWEEN_S)
+
+    async def _reload(self) -> None:
+        """Read all there are, and let go of what has expired."""
+        now = self._clock()
+        found = await self._store.since(0, now)
+        for named in self._known.values():
+            for one in [one for one in named.values() if one.expires_at <= now]:
+                del named[one.name]
+        self._learn(found)
+
+    def _learn(self, found: Sequence[Revocation]) -> None:
+        news = []
+        for one in found:
+            named = self._known[one.kind]
+            if one.name not in named or named[one.name].created_at < one.created_at:
+                named[one.name] = one
+                news.append(one)
+            self._newest = max(self._newest, one.created_at)
+        self._has_any = any(self._known.values())
+        if news:
+            self.on_revoked(news)

@@ -1,0 +1,18 @@
+/** The operator's token: typed in or taken from the fragment, which no server sees, and kept for this tab alone. */
+
+const KEY = "tocsin_admin_token";
+
+/** Take a token out of the page's address, so that it stands in no history and no bookmark. */
+export function takeFromFragment(): void {
+  const found = /(?:^#|&)token=([^&]+)/.exec(location.hash);
+  if (found?.[1] === undefined) return;
+  sessionStorage.setItem(KEY, decodeURIComponent(found[1]));
+  const rest = location.hash.replace(/&?token=[^&]+/, "").replace(/^#&/, "#");
+  history.replaceState(null, "", `${location.pathname}${rest === "#" ? "" : rest}`);
+}
+
+export const token = (): string | null => sessionStorage.getItem(KEY);
+
+export const keep = (value: string): void => sessionStorage.setItem(KEY, value.trim());
+
+export const forget = (): void => sessionStorage.removeItem(KEY);
