@@ -80,16 +80,20 @@ class WebSocketOffender(Offender):
     def hang(self) -> None:
         """End with a reset."""
         if not self.is_lost:
-            self.is_lost = True
             self.tcp.abort()
-            self.transport.connection_lost(ConnectionResetError())
+            self._lose(ConnectionResetError())
 
     def lose(self) -> None:
         """Closed, and all that was written has left: the connection is lost."""
         is_over = self.tcp.is_aborted or (self.tcp.is_closing() and not self.tcp.get_write_buffer_size())
         if is_over and not self.is_lost:
-            self.is_lost = True
-            self.transport.connection_lost(None)
+            self._lose(None)
+
+    def _lose(self, error: Exception | None) -> None:
+        self.is_lost = True
+        self.transport.connection_lost(error)
+        # As a loop does: the two would keep each other.
+        self.tcp.protocol = None
 
 
 class Probe(WebSocketOffender):
@@ -223,3 +227,5 @@ class AsgiOffender(Offender):
         """See that nothing came out of the application."""
         if self._task.done():
             self._task.result()
+            # It knows our ``_send``.
+            self.transport = None

@@ -168,6 +168,7 @@ class Stage:
         assert self.server.namespaces["/"].sockets.keys() == set(self.bystander.session.sockets.values())
         self.bystander.session.abort()
         self.bystander.transport.connection_lost(None)
+        self.bystander.tcp.protocol = None
         await asyncio.sleep(1.0)
         assert not self.server.sessions
         assert not self.server._addresses

@@ -8,6 +8,7 @@ from bench.plot import STYLE
 
 WIDTH, HEIGHT, LEFT, TOP, GAP = 920, 120, 64, 52, 44
 POINTS = 240
+_MARKS = 6
 _LINES = """
 polyline { fill: none; stroke-width: 1.5; stroke-linejoin: round; }
 .one { stroke: #0969da; } .two { stroke: #bc4c00; } .grid { stroke: #d1d9e0; }
@@ -65,10 +66,10 @@ def _panel(panel: Panel, seconds: Sequence[float], last: float, warm_up_s: float
         parts.append(
             f'<text class="quiet" x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{_short(most * share)}</text>'
         )
-    for part in range(7):
-        second = last * part / 6
-        at_x, below = f"{x(second):.1f}", top + HEIGHT + 14
-        parts.append(f'<text class="quiet" x="{at_x}" y="{below}" text-anchor="middle">{second / 60:.3g} min</text>')
+    for part in range(_MARKS + 1):
+        second = last * part / _MARKS
+        place, anchor = f'x="{x(second):.1f}" y="{top + HEIGHT + 14}"', "end" if part == _MARKS else "middle"
+        parts.append(f'<text class="quiet" {place} text-anchor="{anchor}">{second / 60:.1f} min</text>')
     keys = []
     step = max(1, len(seconds) // POINTS)
     for name, line in zip(("one", "two"), panel.lines, strict=False):

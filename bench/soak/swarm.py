@@ -27,6 +27,7 @@ from tocsin.cli.prove.http import Http, HttpError
 from tocsin.cli.prove.journal import Entry, Journal
 from tocsin.cli.prove.link import Link, OpenLink, polling, upgrading, websocket
 from tocsin.cli.prove.route import Address, Route
+from tocsin.rest.serve import raise_open_files_limit
 
 TELL_EVERY_S = 5.0
 TOKEN_S = 24 * 3_600
@@ -265,4 +266,5 @@ async def _main() -> None:
 
 
 if __name__ == "__main__":
+    raise_open_files_limit()
     uvloop.run(_main())

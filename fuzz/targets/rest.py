@@ -24,6 +24,9 @@ from tocsin.rest.endpoint import Endpoint
 SECRET = "a secret for fuzzers, of more than thirty-two bytes"
 _SCOPES = {b"u": "", b"p": "publish", b"a": "admin", b"b": "publish admin"}
 _CALL_S = 20.0
+_UNLIMITED = "999999999 per second"
+# What would end the tokens of everybody who asks here.
+_SPARED = "/api/sessions/revoke"
 # Memory-backed where there is such: a commit to a disk is most of a request.
 _SHM = Path("/dev/shm")
 
@@ -38,6 +41,9 @@ class World:
             database_url=f"sqlite:///{self._folder.name}/fuzz.db",
             jwt_secret=SecretStr(SECRET),
             limit_address_connections=0,
+            limit_user_requests=_UNLIMITED,
+            limit_address_requests=_UNLIMITED,
+            limit_publisher_requests=_UNLIMITED,
         )
         self._service = build(settings)
         self._loop.run_until_complete(self._service.start())
@@ -131,6 +137,8 @@ def run(data: bytes) -> None:
         return
     if any(not 0x21 <= byte <= 0x7E for byte in target) or any(byte < 0x20 or byte == 0x7F for byte in key):
         return
+    if unquote(target.decode()).startswith(_SPARED):
+        return
     status, headers, content = world().ask(first[:1], method.decode(), target, key.strip(b" "), body)
     assert 200 <= status < 500 or status == 501, (
         f"{method.decode()} {target.decode()} was answered {status}: {content!r}"
@@ -178,6 +186,16 @@ _SEEDS = (
     b"uGET /api/chat/presence?user_ids=7,8\n\n",
     b'uPOST /api/webpush/receipts\n\n{"receipt":"a.b","event":"shown"}',
     b"nGET /healthz\n\n",
+    b"uGET /api/users/7/export\n\n",
+    b"bDELETE /api/users/9\n\n",
+    b"bGET /api/users/9/erasure\n\n",
+    b"bGET /api/admin/overview\n\n",
+    b"bGET /api/admin/sessions?limit=3\n\n",
+    b"bDELETE /api/admin/sessions/x\n\n",
+    b"bGET /api/admin/user?user_id=7\n\n",
+    b"bGET /api/admin/notifications?user_id=7\n\n",
+    b'bPOST /api/admin/test\n\n{"user_id":7}',
+    b"nGET /metrics\n\n",
 )
 TARGET = Target(
     run=run,
@@ -191,7 +209,16 @@ TARGET = Target(
     ],
     seeds=_SEEDS,
     words=[
-        *(b"/api/notifications", b"/api/chat/", b"/api/e2ee/", b"/api/fcm/", b"/api/webpush/", b"/api/preferences"),
+        *(
+            b"/api/notifications",
+            b"/api/chat/",
+            b"/api/e2ee/",
+            b"/api/fcm/",
+            b"/api/webpush/",
+            b"/api/preferences",
+            b"/api/admin/",
+            b"/api/users/",
+        ),
         *(
             b'"user_id":',
             b'"data":{',

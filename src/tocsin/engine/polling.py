@@ -89,6 +89,10 @@ class PollingTransport:
         self._farewell = NOOP if is_asked_for else CLOSE
         self.resume_reading()
         self._wake()
+        if self._poll is None:
+            # The session is known to nobody any more: no other GET will come for what is left.
+            self._outbox.take()
+            self._let_go()
 
     def abort(self) -> None:
         """Give the waiting GET the last packet only."""
@@ -150,6 +154,8 @@ class PollingTransport:
         # A hand-over has taken the packets along; a noop alone ends a poll that has nothing.
         if self._farewell is CLOSE or (self._farewell is not None and not packets):
             packets.append(self._farewell)
+        if self._farewell is not None:
+            self._let_go()
         return packets or [NOOP]
 
     async def resumed(self) -> None:
@@ -159,6 +165,10 @@ class PollingTransport:
 
     def _has_answer(self) -> bool:
         return bool(self._outbox) or self._farewell is not None or self.session.upgrading is not None
+
+    def _let_go(self) -> None:
+        """Be the transport no more: the session, which is over, and this would keep each other and all that waits."""
+        self.session.lost(self, TRANSPORT_CLOSE)
 
     def _wake(self) -> None:
         if self._poll is not None and not self._poll.done():

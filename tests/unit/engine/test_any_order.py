@@ -5,14 +5,19 @@ The engine's promises are ``fuzz.stage``'s to check; here Hypothesis writes the
 play, and tells the shortest one that breaks a promise.
 """
 
+import gc
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fuzz.stage import play
-from fuzz.targets.session import TEXTS
+from fuzz.targets.session import TARGET, TEXTS, steps
 from tests.unit.engine.fakes import client_frame
+from tocsin.engine.asgi_websocket import AsgiTransport
 from tocsin.engine.connection import Connection
+from tocsin.engine.polling import PollingTransport
+from tocsin.engine.websocket import WebSocketTransport
 
 WHO = st.integers(0, 3)
 TEXT = st.sampled_from(TEXTS) | st.text(max_size=40)
@@ -47,9 +52,9 @@ STEPS = st.one_of(
 
 @settings(max_examples=60)
 @given(st.lists(STEPS, max_size=25))
-def test_nobody_but_the_offender_notices(steps):
+def test_nobody_but_the_offender_notices(play_steps):
     """Nothing is raised, held without bound, left behind or missed by the one that behaves."""
-    play(steps)
+    play(play_steps)
 
 
 @settings(max_examples=60)
@@ -67,6 +72,21 @@ def test_nobody_but_the_offender_notices(steps):
 def test_a_connected_client_says_anything(opening, packets):
     """The same of one that is connected on two namespaces, and goes deeper."""
     play([opening, *(("read", 0, client_frame(1, text)) for text in ("40", "40/chat,")), ("wait", 1.5), *packets])
+
+
+@pytest.mark.parametrize("data", TARGET.seeds, ids=range(len(TARGET.seeds)))
+def test_nothing_waits_for_the_garbage_collector(data):
+    """Who has left is freed at once, with all that waited for them, however they came and went."""
+    kinds = (Connection, PollingTransport, WebSocketTransport, AsgiTransport)
+    play(steps(data))
+    gc.collect()
+    gc.disable()
+    try:
+        play(steps(data))
+
+        assert [] == [one for one in gc.get_objects() if isinstance(one, kinds)]
+    finally:
+        gc.enable()
 
 
 def test_a_broken_promise_is_noticed(monkeypatch):

@@ -191,6 +191,9 @@ class Envelopes:
         if self._key is None:
             if is_signed:
                 raise Refused("signed")
+            if not message.startswith(b"{"):
+                # As with a key: JSON that begins with white space is no node's.
+                raise Refused("malformed")
             return message
         if not is_signed:
             raise Refused("unsigned")

@@ -222,3 +222,9 @@ def test_what_an_event_carries_more_is_a_traceparent_or_nothing(more):
 def test_an_event_may_carry_where_it_is_in_its_trace():
     """A node that follows nothing takes the event alone."""
     assert [EVENT] == node().unpack(message(items=[[*written(), f"00-{'a' * 32}-{'b' * 16}-01"]]))
+
+
+@pytest.mark.parametrize("before", [b" ", b"\n", b" " * 65])
+def test_white_space_before_the_json_is_no_nodes(before):
+    """Signed or not, a message begins with its brace."""
+    assert "malformed" == refusal(before + message())
