@@ -101,7 +101,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of what live draws")
     arguments = parser.parse_args()
     corpus.WORK.mkdir(parents=True, exist_ok=True)
-    outcomes = []
+    outcomes: list[Outcome] = []
+    is_live_good = True
     print(
         "| target | executions | per second | lines reached | kept inputs | found |\n|---|--:|--:|--:|--:|---|",
         flush=True,

@@ -1,10 +1,11 @@
-"""Clients that may do anything: by WebSocket, by polling, and as a probe that wants to upgrade."""
+"""Clients that may do anything: by WebSocket, ours or another server's, by polling, and as a probe."""
 
 import asyncio
 from collections.abc import MutableMapping
 from typing import Any
 
 from tests.unit.engine.fakes import FakeTcp, scope
+from tocsin.engine.frames import BINARY, CLOSE, TEXT, FrameError, FrameParser
 from tocsin.engine.server import SocketServer
 from tocsin.engine.websocket import WebSocketTransport
 
@@ -156,3 +157,69 @@ class Poller(Offender):
 
         await self._server.polling(scope(method, query, path="/socket.io/", client=(ADDRESS, 50000)), receive, send)
         return status
+
+
+class AsgiOffender(Offender):
+    """
+    A client on a WebSocket of another server, over plain ASGI; what that server refuses ends it.
+
+    Args:
+        server: The engine.
+        session: The polling session that it wants to upgrade; None: it wants one of its own.
+    """
+
+    def __init__(self, server: SocketServer, session: Any = None) -> None:
+        self._frames = FrameParser(server.limits.max_payload * 2, server.limits.max_fragments)
+        self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._messages.put_nowait({"type": "websocket.connect"})
+        self._flows = asyncio.Event()
+        self._flows.set()
+        query = "EIO=4&transport=websocket" + ("" if session is None else f"&sid={session.sid}")
+        known = set(server.sessions)
+        asked = {**scope("GET", query, path="/socket.io/", client=(ADDRESS, 50000)), "type": "websocket"}
+        self._task = asyncio.get_running_loop().create_task(server.websocket(asked, self._messages.get, self._send))
+        self.session = session
+        self.transport = None
+        self._opens = (server, known)
+
+    async def open(self) -> None:
+        """Let the engine answer."""
+        await asyncio.sleep(0)
+        server, known = self._opens
+        if self.session is None:
+            (sid,) = set(server.sessions) - known
+            self.session = server.sessions[sid]
+            self.transport = self.session.transport
+
+    async def _send(self, _: MutableMapping[str, Any]) -> None:
+        await self._flows.wait()
+
+    def read(self, data: bytes) -> None:
+        """Give on the messages of some frames; a server hangs up after bytes that are none."""
+        try:
+            for opcode, payload in self._frames.feed(data):
+                if opcode == TEXT:
+                    self._messages.put_nowait({"type": "websocket.receive", "text": payload})
+                elif opcode == BINARY:
+                    self._messages.put_nowait({"type": "websocket.receive", "bytes": payload, "text": None})
+                elif opcode == CLOSE:
+                    self.hang()
+        except FrameError:
+            self.hang()
+
+    def stall(self) -> None:
+        """The server's ``send`` does not return."""
+        self._flows.clear()
+
+    def flow(self) -> None:
+        """It does again."""
+        self._flows.set()
+
+    def hang(self) -> None:
+        """Tell, again and again, that the connection is gone."""
+        self._messages.put_nowait({"type": "websocket.disconnect", "code": 1006})
+
+    def lose(self) -> None:
+        """See that nothing came out of the application."""
+        if self._task.done():
+            self._task.result()

@@ -13,34 +13,19 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from fuzz.offenders import Offender, Poller, Probe, WebSocketOffender
+from fuzz.offenders import AsgiOffender, Offender, Poller, Probe, WebSocketOffender
+from fuzz.stage_server import LIMITS, make_server
 from fuzz.still_loop import StillLoop
 from tests.unit.engine.fakes import FakeTcp, client_frame, server_frames
+from tocsin.engine.asgi_websocket import AsgiTransport
 from tocsin.engine.client_socket import TooManyCalls
-from tocsin.engine.limits import Limits
-from tocsin.engine.namespace import ConnectRefused, EventRefused
+from tocsin.engine.packets import encode_event
 from tocsin.engine.server import SocketServer
 from tocsin.engine.websocket import WebSocketTransport
 
-LIMITS = Limits(
-    max_payload=4_096,
-    max_packets_per_post=4,
-    max_namespaces=2,
-    max_fragments=8,
-    frames_per_s=20.0,
-    frames_burst=60,
-    events_per_s=10.0,
-    events_burst=30,
-    max_refused_events=10,
-    queue_packets=8,
-    queue_bytes=4_096,
-    pending_acks=4,
-    handlers_in_flight=4,
-    in_flight_bytes=8_192,
-)
 MAX_OFFENDERS = 4
-# Longer than every deadline there is: ping 25 + 20, CONNECT 45, write 10, close 5, upgrade 10.
-END_S = 200.0
+# Longer than every deadline there is: ping 25 + 20, CONNECT 45, write 10, close 5, upgrade 10, a call 5.
+END_S = 70.0
 
 Step = tuple[Any, ...]
 """Its name and what it needs: see ``Stage.take``."""
@@ -92,7 +77,7 @@ class Stage:
 
     def __init__(self, loop: StillLoop) -> None:
         self.loop = loop
-        self.server = _server()
+        self.server = make_server()
         self.server.bind(loop)
         self.bystander = Bystander(self.server)
         self.offenders: list[Offender] = []
@@ -102,22 +87,26 @@ class Stage:
         """
         Take one step.
 
-        ``open``, ``poll``: a client comes, by WebSocket or by polling. ``upgrade N``: it
-        probes. ``read N BYTES``: its bytes come, to a WebSocket as they are, to polling as a
-        POST. ``get N``: it polls. ``stall N``, ``flow N``: it takes nothing more; it takes all.
-        ``hang N``: it hangs up. ``emit N``: the server says something to it. ``call N``: and
-        wants an answer. ``close N``: ends it. ``wait SECONDS``.
+        ``open``, ``asgi``, ``poll``: a client comes, by WebSocket, ours or another server's, or by polling.
+        ``upgrade N``, ``asgi_upgrade N``: it probes. ``read N BYTES``: its bytes come, to a WebSocket as they
+        are, to polling as a POST. ``get N``: it polls. ``stall N``, ``flow N``: it takes nothing more; it takes all.
+        ``hang N``: it hangs up. ``emit N``: the server says something to it. ``call N``: and wants an answer.
+        ``whisper N``: and says what may be dropped. ``part N``: ends its namespaces. ``close N``: ends it.
+        ``wait SECONDS``.
         """
         name, *rest = step
         if name == "open" and len(self.offenders) < MAX_OFFENDERS:
             self.offenders.append(WebSocketOffender(self.server))
+        elif name == "asgi" and len(self.offenders) < MAX_OFFENDERS:
+            self.offenders.append(asgi := AsgiOffender(self.server))
+            await asgi.open()
         elif name == "poll" and len(self.offenders) < MAX_OFFENDERS:
             poller = Poller(self.server)
             await poller.open()
             self.offenders.append(poller)
         elif name == "wait":
             await self._wait(rest[0])
-        elif name not in ("open", "poll") and self.offenders:
+        elif name not in ("open", "asgi", "poll") and self.offenders:
             await self._let(self.offenders[rest[0] % len(self.offenders)], name, *rest[1:])
         await self.settle()
 
@@ -126,14 +115,25 @@ class Stage:
             getattr(offender, name)(*data)
         elif name == "upgrade" and isinstance(offender, Poller) and len(self.offenders) < MAX_OFFENDERS:
             self.offenders.append(Probe(self.server, offender.session))
+        elif name == "asgi_upgrade" and isinstance(offender, Poller) and len(self.offenders) < MAX_OFFENDERS:
+            if not offender.session.closed:
+                self.offenders.append(AsgiOffender(self.server, offender.session))
         elif name == "close":
             offender.session.close()
-        elif name in ("emit", "call"):
+        else:
             for socket in list(offender.session.sockets.values()):
-                if name == "emit":
-                    socket.emit("news", "x" * 200, b"\x00" * 10)
-                else:
-                    self.server.spawn(_ask(socket), offender.session)
+                self._say(socket, name)
+
+    def _say(self, socket: Any, name: str) -> None:
+        if name == "emit":
+            socket.emit("news", "x" * 200, b"\x00" * 10)
+        elif name == "whisper":
+            socket.emit("hint", "y" * 300, ephemeral=True)
+            socket.defer(encode_event(socket.namespace, "hint"), True)
+        elif name == "part":
+            socket.disconnect()
+        elif name == "call":
+            self.server.spawn(_ask(socket), socket.connection)
 
     async def _wait(self, seconds: float) -> None:
         until = self.loop.now + seconds
@@ -168,51 +168,12 @@ class Stage:
         assert self.server.namespaces["/"].sockets.keys() == set(self.bystander.session.sockets.values())
         self.bystander.session.abort()
         self.bystander.transport.connection_lost(None)
-        await asyncio.sleep(END_S)
+        await asyncio.sleep(1.0)
         assert not self.server.sessions
         assert not self.server._addresses
         left = asyncio.all_tasks() - {asyncio.current_task()}
         assert not left, f"tasks stay behind: {left}"
         assert not self.server.namespaces["/chat"].rooms.members("all")
-
-
-def _server() -> SocketServer:
-    server = SocketServer(limits=LIMITS)
-
-    @server.on_connect()
-    def connect(socket: Any, auth: dict[str, Any]) -> None:
-        if "no" in auth:
-            raise ConnectRefused("no", auth)
-        socket.join("all")
-
-    @server.on_connect("/chat")
-    async def connect_slowly(socket: Any, auth: dict[str, Any]) -> None:
-        socket.join("all")
-        await asyncio.sleep(1.0)
-        if "no" in auth:
-            raise ConnectRefused("no")
-
-    @server.on("echo")
-    def echo(_: Any, *args: Any) -> tuple[Any, ...]:
-        return args
-
-    @server.on("bin", binary=True)
-    @server.on("bin", "/chat", binary=True)
-    def binary(_: Any, value: Any) -> Any:
-        return value
-
-    @server.on("slow")
-    @server.on("slow", "/chat")
-    async def slow(_: Any, value: Any = None) -> Any:
-        await asyncio.sleep(2.0)
-        return value
-
-    @server.on("no", "/chat")
-    def refuse(_: Any) -> None:
-        raise EventRefused({"code": "no"})
-
-    server.add_namespace("/third")
-    return server
 
 
 async def _ask(socket: Any) -> None:
@@ -228,8 +189,10 @@ def _check_bounds(offender: Offender) -> None:
     for transport in (session.transport, offender.transport):
         outbox = getattr(transport, "_outbox", None)
         if outbox is not None:
-            assert len(outbox) <= LIMITS.queue_packets
-            assert outbox.size <= LIMITS.queue_bytes + LIMITS.max_payload
+            # Over ASGI what one turn brings waits for its end, whether the client reads or not.
+            room = 8 if isinstance(transport, AsgiTransport) else 1
+            assert len(outbox) <= LIMITS.queue_packets * room
+            assert outbox.size <= LIMITS.queue_bytes * room + LIMITS.max_payload
         partial = getattr(transport, "_partial", None)
         if partial is not None:
             assert len(partial.buffer) <= 2 * LIMITS.max_payload + 14

@@ -5,7 +5,7 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,10 +36,10 @@ def _addressed(config: Path, port: int, nodes: list[int]) -> str:
 
 
 @contextmanager
-def nginx(folder: Path, nodes: list[int]) -> Iterator[str]:
-    """Run nginx before nodes on ports of this machine; yield its URL."""
+def nginx(folder: Path, nodes: list[int], change: Callable[[str], str] = str) -> Iterator[str]:
+    """Run nginx before nodes on ports of this machine, its file changed where a test wants it wrong; yield its URL."""
     port = free_port()
-    text = _addressed(DEPLOY / "nginx/nginx.conf", port, nodes)
+    text = change(_addressed(DEPLOY / "nginx/nginx.conf", port, nodes))
     for log in ("/dev/stdout", "/dev/stderr"):
         text = text.replace(log, str(folder / Path(log).name))
     # As root it would go on as another user, who may not enter the folder.

@@ -15,8 +15,10 @@ TEXTS = (
         '461-1[{"_placeholder":true,"num":0}]',
         "43/chat,2[]",
     ),
+    *('42["much"]', '42/chat,8["much"]', '42["echo",[[[[]]]]]'),
 )
 """What clients say, rightly and wrongly."""
+# New ones come last: inputs that are kept name a step by its place.
 NAMES = (
     "open",
     "poll",
@@ -32,6 +34,11 @@ NAMES = (
     "emit",
     "call",
     "close",
+    "asgi",
+    "asgi_upgrade",
+    "whisper",
+    "part",
+    "flood",
 )
 MAX_STEPS = 60
 
@@ -48,6 +55,8 @@ def steps(data: bytes) -> list[Step]:
         elif name == "text":
             text = reading.pick(TEXTS)
             found.append(("read", who, client_frame(1, text) if who & 0x80 == 0 else text.encode()))
+        elif name == "flood":
+            found.append(("read", who, client_frame(1, reading.pick(TEXTS)) * (20 + who)))
         elif name == "frame":
             first, payload = reading.byte(), reading.chunk() * (1 + reading.byte() % 32)
             found.append(("read", who, client_frame(first & 0x0F, payload, final=first & 0x80 == 0)))
@@ -85,6 +94,7 @@ TARGET = Target(
             "frames",
             "packets",
             "client_socket",
+            "asgi_websocket",
         )
     ],
     seeds=[
@@ -122,6 +132,23 @@ TARGET = Target(
         ),
         _written(
             ("poll", 0, b""), ("get", 128, b""), ("get", 128, b""), ("read", 0, b"\x02\x34\x30"), ("hang", 0, b"")
+        ),
+        _written(
+            ("asgi", 0, b""),
+            ("text", 0, _text("40/chat,")),
+            ("wait", 127, b""),
+            ("stall", 0, b""),
+            *[("emit", 0, b"")] * 9,
+            ("wait", 255, b""),
+            ("hang", 0, b""),
+        ),
+        _written(
+            ("poll", 0, b""),
+            ("get", 0, b""),
+            ("asgi_upgrade", 0, b""),
+            ("text", 1, _text("2probe")),
+            ("text", 1, _text("5")),
+            ("text", 1, _text("40")),
         ),
     ],
     max_length=512,

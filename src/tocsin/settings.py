@@ -8,6 +8,7 @@ them out; nothing else reads the environment.
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -40,7 +41,20 @@ _DEFAULT_PORT = {"http": ":80", "https": ":443"}
 
 
 class SettingsError(ValueError):
-    """A setting has a value that can't work; the message is one line and names it."""
+    """
+    A setting has a value that can't work; the message is one line and names it.
+
+    Attributes:
+        lines: What is wrong, one thing each.
+        fields: The fields whose values alone are wrong.
+    """
+
+    exit_status = 2
+
+    def __init__(self, *lines: str, fields: Sequence[str] = ()) -> None:
+        super().__init__("; ".join(lines))
+        self.lines = lines
+        self.fields = tuple(fields)
 
 
 def _guide_name(name: str, field: str) -> AliasChoices:
@@ -182,7 +196,7 @@ class Settings(BaseSettings):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise SettingsError(_one_line(error)) from None
+            raise _told(error) from None
 
     @field_validator("cors_origins", "trusted_proxies", "webpush_hosts", mode="before")
     @classmethod
@@ -364,11 +378,17 @@ def _canonical_origin(origin: str) -> str:
     return canonical.removesuffix(_DEFAULT_PORT[scheme])
 
 
-def _one_line(error: ValidationError) -> str:
-    parts = []
+def _told(error: ValidationError) -> SettingsError:
+    lines, fields = [], []
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         field = str(problem["loc"][0]) if problem["loc"] else ""
         name = variable_of(field) if field in Settings.model_fields else field
         message = problem["msg"].removeprefix("Value error, ").replace("Input should", "should")
-        parts.append(f"{name} {message}" if field else message)
-    return "; ".join(parts)
+        lines.append(f"{name} {message}" if field else message)
+        fields += [field if field in Settings.model_fields else _field_of(field)] if field else []
+    return SettingsError(*lines, fields=fields)
+
+
+def _field_of(alias: str) -> str:
+    choices = {name: field.validation_alias for name, field in Settings.model_fields.items()}
+    return next(name for name, one in choices.items() if isinstance(one, AliasChoices) and alias in one.choices)

@@ -18,16 +18,13 @@ A first line such as ``# app.py`` or ``<!-- page.html -->`` names a file, too. A
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_SNIPPET = re.compile(
-    r"^<!-- snippet (?P<language>[a-z]+)\n(?P<hidden>.*?)^-->$"
-    r"|(?:^[ ]*<!-- snippet (?P<mark>[a-z]+)(?:: (?P<value>[^\n]*?))? -->\n+)?"
-    r"^(?P<indent>[ ]*)```(?P<fence>[a-z]+)\n(?P<shown>.*?)^(?P=indent)```$",
-    re.MULTILINE | re.DOTALL,
-)
-_PLAIN = re.compile(r"^[ ]*```\n.*?^[ ]*```$", re.MULTILINE | re.DOTALL)
+_HIDDEN = re.compile(r"<!-- snippet ([a-z]+)$")
+_MARK = re.compile(r" *<!-- snippet ([a-z]+)(?:: (.*?))? -->$")
+_FENCE = re.compile(r"( *)```([a-z]*)$")
 _FILE_NAME = re.compile(r"(?:# (\S+\.py)|<!-- (\S+\.html) -->)\n")
 
 
@@ -61,14 +58,31 @@ class Snippet:
 
 def snippets_of(page: Path, root: Path) -> list[Snippet]:
     """Return the snippets of a page from top to bottom."""
-    # What stands in a fence without a language may look like anything.
-    text = _PLAIN.sub(lambda found: "\n" * found[0].count("\n"), page.read_text(encoding="utf-8"))
-    found = []
-    for one in _SNIPPET.finditer(text):
-        place = f"{page.relative_to(root)}:{text.count(chr(10), 0, one.start()) + 1}"
-        if one["language"]:
-            found.append(Snippet(place, one["language"], one["hidden"], is_hidden=True))
+    lines = iter(enumerate(page.read_text(encoding="utf-8").splitlines(keepends=True), 1))
+    name = page.relative_to(root)
+    found: list[Snippet] = []
+    mark = None
+    for number, line in lines:
+        if (hidden := _HIDDEN.match(line)) is not None:
+            found.append(Snippet(f"{name}:{number}", hidden[1], _until(lines, "-->"), is_hidden=True))
+        elif (marked := _MARK.match(line)) is not None:
+            mark = marked
             continue
-        code = re.sub(f"^{one['indent']}", "", one["shown"], flags=re.MULTILINE) if one["indent"] else one["shown"]
-        found.append(Snippet(place, one["fence"], code, one["mark"] or "", one["value"] or ""))
+        elif (fence := _FENCE.match(line)) is not None:
+            text = _until(lines, f"{fence[1]}```")
+            if fence[2]:
+                code = "".join(one.removeprefix(fence[1]) for one in text.splitlines(keepends=True))
+                said, value = ("", "") if mark is None else (mark[1], mark[2] or "")
+                found.append(Snippet(f"{name}:{number}", fence[2], code, said, value))
+                mark = None
+        assert mark is None or not line.strip(), f"{name}:{number}: the mark above stands above no code"
     return found
+
+
+def _until(lines: Iterator[tuple[int, str]], end: str) -> str:
+    text = ""
+    for _, line in lines:
+        if line.rstrip() == end:
+            return text
+        text += line
+    raise AssertionError(f"{end} is missing")

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Self
 
-LIMIT_S = 60
-READY_S = 40
+LIMIT_S = 120
+READY_S = 90
 # What a server says when it answers; a shell of bash ignores keys for what it puts into the background.
 _READY = r"https?://|ready\.|Listening at"
 # What goes on until it is stopped; the next line is typed elsewhere.
@@ -18,7 +18,11 @@ _SERVES = re.compile(
 )
 _STEP = """
 set -aeo pipefail
-serving() {{ setsid env --default-signal=INT,QUIT "$@" >"$SERVING" 2>&1 & echo $! >"$SERVING.pid"; }}
+serving() {{
+  LOG="$SERVING.$((SERVED += 1))"
+  setsid env --default-signal=INT,QUIT "$@" >"$LOG" 2>&1 & PID=$!
+  echo $PID >>"$SERVING.pids"
+}}
 curl() {{ command curl --fail-with-body "$@"; }}
 {code}
 pwd >{state}.cwd
@@ -27,11 +31,11 @@ env -0 >{state}
 
 
 _WAIT = """for _ in $(seq {limit}0); do
-  grep -qE '{ready}' {log} 2>/dev/null && break
-  kill -0 "$(cat {log}.pid)" 2>/dev/null || break
+  grep -qE '{ready}' "$LOG" && break
+  kill -0 $PID || break
   sleep 0.1
 done
-grep -qE '{ready}' {log}"""
+grep -qE '{ready}' $LOG"""
 
 
 class Failed(AssertionError):
@@ -80,7 +84,7 @@ class Terminals:
         state = self._kept / f"{self._count}.state"
         log = self._kept / f"{self._count}.log"
         folder, env = self.state(terminal)
-        waiting = _WAIT.format(log=log, limit=READY_S, ready=_READY)
+        waiting = _WAIT.format(limit=READY_S, ready=_READY)
         program = _STEP.format(
             code=_SERVES.sub(lambda found: f"serving {found[1]}\n{waiting}", code),
             state=state,
@@ -97,13 +101,14 @@ class Terminals:
                 check=False,
             )
         finally:
-            if (pid := log.with_name(f"{log.name}.pid")).exists():
-                self._serving.append((terminal, int(pid.read_text())))
+            if (pids := log.with_name(f"{log.name}.pids")).exists():
+                self._serving += [(terminal, int(pid)) for pid in pids.read_text().split()]
         if done.returncode:
-            told = log.read_text() if log.exists() else ""
+            told = "".join(one.read_text() for one in sorted(self._kept.glob(f"{log.name}.[0-9]")))
             raise Failed(f"{code}\n{done.stdout[-2000:]}{done.stderr[-2000:]}{told[-3000:]}")
         kept = dict(line.split("=", 1) for line in state.read_text().split("\0") if "=" in line)
-        kept.pop("SERVING", None)
+        for ours in ("SERVING", "SERVED", "LOG", "PID"):
+            kept.pop(ours, None)
         self._states[terminal] = (Path(state.with_name(f"{state.name}.cwd").read_text().strip()), kept)
         return done.stdout
 

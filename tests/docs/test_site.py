@@ -44,7 +44,7 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     config = (ROOT / "mkdocs.yml").read_text().replace("site_dir: build/docs", "site_dir: site")
     (folder / "mkdocs.yml").write_text(config)
-    (folder / "docs").symlink_to(ROOT / "docs")
+    shutil.copytree(ROOT / "docs", folder / "docs")
     zensical = Path(sys.executable).with_name("zensical")
     done = subprocess.run(
         [zensical, "build", "--strict", "--clean"], cwd=folder, capture_output=True, text=True, timeout=120, check=False

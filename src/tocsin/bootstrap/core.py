@@ -15,6 +15,8 @@ from tocsin.adapters.sql import open_store
 from tocsin.adapters.sql.chat_store import SqlChat
 from tocsin.adapters.sql.deliveries import SqlDeliveries
 from tocsin.adapters.sql.e2ee import SqlE2ee
+from tocsin.adapters.sql.erasures import SqlErasures
+from tocsin.adapters.sql.export import SqlExport
 from tocsin.adapters.sql.fan_out import SqlFanOut
 from tocsin.adapters.sql.journeys import SqlJourneys
 from tocsin.adapters.sql.migrate import SchemaError
@@ -27,6 +29,7 @@ from tocsin.application.admin import Admin
 from tocsin.application.chat import Chat
 from tocsin.application.devices import Devices
 from tocsin.application.e2ee import Encryption
+from tocsin.application.export import Exports
 from tocsin.application.fan_out import FanOut
 from tocsin.application.insight import Insight
 from tocsin.application.journeys import Journeys
@@ -56,6 +59,8 @@ from tocsin.settings import Settings
 class StartError(Exception):
     """The service can't start; the message is one line and says how to mend it."""
 
+    exit_status = 1
+
 
 class Core(Coroutines):
     """
@@ -81,6 +86,8 @@ class Core(Coroutines):
         routes: All that push can be sent to.
         push: Sends to what a user registered: ``await core.push.send(...)``.
         streams: The log that every reader reads.
+        erasure_jobs: Users who are being erased.
+        exports: All that is kept of a user, as JSON.
         kept_revocations: Which tokens count no more.
         tracing: Follows events to their devices; None: traces are off.
 
@@ -117,6 +124,8 @@ class Core(Coroutines):
         self.routes: list[Route[Any]] = [*_fcm_routes(settings, self.store), web_push_route]
         self.push = Push(self.routes)
         self.streams = Streams(self.store)
+        self.erasure_jobs = SqlErasures(self.store)
+        self.exports = Exports(SqlExport(self.store))
         self.kept_revocations = SqlRevocations(self.store)
 
     def _tell_preferences(self, user_id: UserId) -> None:
@@ -184,7 +193,7 @@ def _fcm_routes(settings: Settings, store: Store) -> list[Route[Device]]:
     ]
 
 
-async def open_started_store(database_url: str) -> Store:
+async def open_started_store(database_url: str) -> SqlStore:
     """
     Return the store alone, for a command that serves nobody.
 

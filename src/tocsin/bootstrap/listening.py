@@ -1,10 +1,11 @@
-"""The listening socket of a server that is alone, or the one line that says why there is none."""
+"""The listening socket of a server that is alone and its certificate, or the one line that says why there is none."""
 
 import os
 import socket
 
 from tocsin.bootstrap.core import StartError
 from tocsin.rest.serve import listen
+from tocsin.rest.tls import Certificate
 from tocsin.settings import Settings
 
 
@@ -21,6 +22,21 @@ def open_listener(settings: Settings) -> socket.socket:
         return listen(settings.host, settings.port)
     except OSError as error:
         raise cant_listen(settings, error) from error
+
+
+def open_certificate(settings: Settings) -> Certificate | None:
+    """
+    Return the certificate that the settings name, or None when they name none.
+
+    Raises:
+        StartError: It can't be used.
+    """
+    if settings.tls_certificate is None:
+        return None
+    try:
+        return Certificate(settings.tls_certificate, settings.tls_key)
+    except ValueError as error:
+        raise StartError(f"TOCSIN_TLS_CERTIFICATE: {error}") from error
 
 
 def cant_listen(settings: Settings, error: OSError) -> StartError:

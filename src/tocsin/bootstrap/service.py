@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from tocsin import bridge
 from tocsin.adapters.jwks import KeySet
 from tocsin.adapters.jwt_tokens import JwtVerifier
+from tocsin.application.erasure import Erasures
 from tocsin.application.ports import TokenVerifier
 from tocsin.application.rate_limits import RateLimits
 from tocsin.application.relay import Relay
@@ -23,7 +24,7 @@ from tocsin.application.revocations import Revocations
 from tocsin.application.timekeeper import Timekeeper
 from tocsin.bootstrap.core import Core, StartError, loop_factory, open_insight
 from tocsin.bootstrap.figures import figures
-from tocsin.bootstrap.listening import open_listener
+from tocsin.bootstrap.listening import open_certificate, open_listener
 from tocsin.bootstrap.metrics import open_metrics
 from tocsin.bridge import Bridge
 from tocsin.domain.ladder import Ladders
@@ -42,7 +43,6 @@ from tocsin.rest.lifespan import HostNotStarted, hosting
 from tocsin.rest.limits import RequestLimits
 from tocsin.rest.seat import Seat
 from tocsin.rest.serve import HttpServer, raise_open_files_limit, url_of
-from tocsin.rest.tls import Certificate
 from tocsin.rest.uses import Uses
 from tocsin.settings import ANY_ORIGIN, Settings
 
@@ -125,6 +125,7 @@ class Service(Core):
             is_online=self._is_online,
             tracing=self.tracing,
         )
+        self.erasures = Erasures(self.erasure_jobs, self.bus.wake, lambda user: self.realtime.close(user, "erased"))
         self.store.on_commit = self._pass_on
         self.rest = RestApp(
             Uses(
@@ -144,6 +145,8 @@ class Service(Core):
                 templates=self.templates,
                 channels=self.channels,
                 streams=self.streams,
+                erasures=self.erasures,
+                exports=self.exports,
                 revocations=self.revocations,
                 limits=RequestLimits.from_settings(settings, limits, self.engine.proxies),
                 is_accepting=lambda: self.is_accepting,
@@ -225,6 +228,7 @@ class Service(Core):
         self.relay.start()
         self.fan_out.start()
         self.timekeeper.start()
+        self.erasures.start()
         await self.metrics.start(None if self.seat is None else (self.seat.folder, self.seat.number))
         self.is_accepting = True
 
@@ -260,6 +264,7 @@ class Service(Core):
         await self.realtime.stop()
         await self.fan_out.stop()
         await self.timekeeper.stop()
+        await self.erasures.stop()
         await self.relay.stop()
         await self.channel_route.sender.stop()
         # What is pushed would keep the bridge for a minute.
@@ -314,7 +319,7 @@ class Service(Core):
         if isinstance(host, Front) and host.service is self:
             host = host.host
         state = {STATE_KEY: self}
-        certificate = self._certificate()
+        certificate = open_certificate(self.settings)
         listener = open_listener(self.settings) if self.seat is None else self._listen_among(self.seat)
         url = url_of(
             listener if self.seat is None else self.seat.listeners[self.seat.place],
@@ -339,13 +344,6 @@ class Service(Core):
                 raise StartError(f"the application did not start: {error}") from error
             finally:
                 await self.stop()
-
-    def _certificate(self) -> Certificate | None:
-        chain, key = self.settings.tls_certificate, self.settings.tls_key
-        try:
-            return None if chain is None else Certificate(chain, key)
-        except ValueError as error:
-            raise StartError(f"TOCSIN_TLS_CERTIFICATE: {error}") from error
 
     def _listen_among(self, seat: Seat) -> socket.socket:
         self.engine.siblings = Siblings(seat.folder, seat.number)

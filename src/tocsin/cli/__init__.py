@@ -6,39 +6,62 @@ argument would help, so that a supervisor need not try again.
 """
 
 import sys
+from typing import ClassVar
 
 import typer
 
-from tocsin.bootstrap import StartError
-from tocsin.cli.database import database, prune
-from tocsin.cli.demo import demo
-from tocsin.cli.prove.command import prove
-from tocsin.cli.prove.stack import CannotProve
-from tocsin.cli.send import send
-from tocsin.cli.serve import serve
-from tocsin.cli.token import token
-from tocsin.cli.trace import trace
+from tocsin.cli.lazy import Command, LazyGroup
 from tocsin.domain.errors import TocsinError
-from tocsin.settings import SettingsError
+
+
+class Commands(LazyGroup):
+    """The commands of ``tocsin``."""
+
+    COMMANDS: ClassVar[dict[str, Command]] = {
+        "serve": Command("tocsin.cli.serve:serve", "Serve REST, Socket.IO and the browser client on one port."),
+        "demo": Command("tocsin.cli.demo:demo", "Serve the demo page: two users, every event, and plugs to pull."),
+        "token": Command("tocsin.cli.token:token", "Print a token that this server accepts."),
+        "send": Command("tocsin.cli.send:send", "Store a notification in the database and print its id."),
+        "trace": Command(
+            "tocsin.cli.trace:trace",
+            "Tell the way of one notification over every device and channel, and why one was skipped.",
+        ),
+        "prune": Command("tocsin.cli.database:prune", "Drop what is past its retention now."),
+        "export": Command("tocsin.cli.users:export", "Write everything that is kept of a user as JSON."),
+        "erase": Command("tocsin.cli.users:erase", "Erase everything that is kept of a user."),
+        "doctor": Command("tocsin.cli.doctor.command:doctor", "Look for what is wrong, and say what to do about it."),
+        "prove": Command(
+            "tocsin.cli.prove.command:prove",
+            "Break servers of its own under load; print what was lost, doubled, misordered.",
+        ),
+        "db": Command("tocsin.cli.database:database", "Upkeep of the database."),
+    }
+
 
 app = typer.Typer(
     name="tocsin",
-    help="Real-time notifications that are never lost and never repeated.",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (serve, demo, token, send, trace, prune, prove):
-    app.command()(command)
-app.add_typer(database)
+
+
+@app.callback()
+def tocsin() -> None:
+    """Real-time notifications that are never lost and never repeated."""
 
 
 def main() -> None:
     """Run the command line; the entry point of ``tocsin``."""
     try:
         app()
-    except SettingsError as error:
-        typer.echo(f"tocsin: {error}", err=True)
-        sys.exit(2)
-    except (CannotProve, StartError, TocsinError) as error:
+    except TocsinError as error:
         sys.exit(f"tocsin: {error}")
+    except Exception as error:
+        # The classes of what can't work are of modules that not every command loads.
+        status = getattr(error, "exit_status", None)
+        if status is None:
+            raise
+        typer.echo(f"tocsin: {error}", err=True)
+        sys.exit(status)

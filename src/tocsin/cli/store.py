@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from tocsin.application.ports import Store
+from tocsin.adapters.sql.store import SqlStore
 from tocsin.bootstrap import open_started_store
 from tocsin.settings import Settings
 
 T = TypeVar("T")
 
 
-def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
+def with_store(work: Callable[[SqlStore], Awaitable[T]]) -> T:
     """
     Do some work on the configured database and close it.
 

@@ -40,7 +40,7 @@ class Identity:
         self.principal = principal
         self.expires_at = 0.0
         self.since = now_ms()
-        self._connection = connection
+        self._connection: Connection | None = connection
         self._ends_at = 0.0
         self._is_told = False
 
@@ -56,27 +56,35 @@ class Identity:
 
     def on_due(self, now: float) -> float | None:  # noqa: ARG002 - an Entry of the wheel gets its time
         """Tell the client that the token ends, or that it has, and close then."""
+        connection = self._connection
+        if connection is None:
+            return None
         left = self._ends_at - time.monotonic()
         if left <= 0:
-            self._end("auth_expired")
+            self._end(connection, "auth_expired")
             return None
         if not self._is_told:
             self._is_told = True
-            self._tell("auth_expiring")
+            self._tell(connection, "auth_expiring")
         return left
 
     def revoke(self) -> None:
         """Tell the client that its token has ended, and close."""
-        self.expires_at = min(self.expires_at, time.time())
-        self._end("revoked")
+        if self._connection is not None:
+            self.expires_at = min(self.expires_at, time.time())
+            self._end(self._connection, "revoked")
 
-    def _end(self, reason: str) -> None:
-        self._tell("auth_expired")
-        self._connection.close(reason)
+    def leave(self) -> None:
+        """Let go of the connection, which has ended: the two would keep each other for the garbage collector."""
+        self._connection = None
 
-    def _tell(self, event: str) -> None:
+    def _end(self, connection: Connection, reason: str) -> None:
+        self._tell(connection, "auth_expired")
+        connection.close(reason)
+
+    def _tell(self, connection: Connection, event: str) -> None:
         payload = {"expires_at": iso(int(self.expires_at * 1000))}
-        for socket in list(self._connection.sockets.values()):
+        for socket in list(connection.sockets.values()):
             socket.emit(event, payload)
 
 
@@ -161,6 +169,11 @@ class Authenticator:
             raise RateLimited(f"this user has {len(held)} connections, which is the most allowed")
         unattended.close("unattended")
 
+    def close(self, user_id: UserId, reason: str) -> None:
+        """Close every connection of a user; they come back by themselves where their tokens let them."""
+        for connection in [*self._connections.get(user_id, ())]:
+            connection.close(reason)
+
     def reauthenticate(self, connection: Connection, token: object) -> Identity:
         """
         Let the connection live as long as a newer token of its user.
@@ -204,6 +217,7 @@ class Authenticator:
         if identity is None:
             return
         self._wheel.cancel(identity)
+        identity.leave()
         held = self._connections[identity.user_id]
         held.remove(connection)
         if not held:

@@ -249,6 +249,10 @@ class Realtime:
         """Return what this node has seen of one notification, as ``Witness.tell`` does."""
         return self._witness.tell(notification_id, user_id, seq, self._live.head(StreamKey(user_id, WITNESSED)))
 
+    def close(self, user_id: UserId, reason: str) -> None:
+        """Close the user's connections to this node; who comes back resumes, or is told to fetch the state."""
+        self._authenticator.close(user_id, reason)
+
     @property
     def stats(self) -> dict[str, int]:
         """Return counts since the start, and users and streams connected now."""

@@ -30,6 +30,7 @@ from tocsin.rest import (
     streams,
     templates,
     trace,
+    users,
     web_push,
 )
 from tocsin.rest.documented import complete
@@ -59,6 +60,7 @@ _API = (
     "/api/fcm/",
     "/api/webpush/",
     "/api/admin/",
+    "/api/users/",
     "/js/websocket.js",
     "/js/push.js",
     "/js/chat.js",
@@ -75,7 +77,7 @@ _API = (
 _API_BELOW = tuple(f"{path.rstrip('/')}/" for path in _API)
 _ROUTED = (
     *(notifications, preferences, templates, trace, jobs, channels, chat),
-    *(e2ee, events, sessions, streams, fcm, web_push, admin, health, metrics),
+    *(e2ee, events, sessions, streams, fcm, web_push, users, admin, health, metrics),
 )
 _PAGES = ("/", "/docs", "/openapi.json")
 _FILES = ("/js/", "/docs/")

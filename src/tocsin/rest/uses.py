@@ -9,6 +9,8 @@ from tocsin.application.channels import Channels
 from tocsin.application.chat import Chat
 from tocsin.application.devices import Devices
 from tocsin.application.e2ee import Encryption
+from tocsin.application.erasure import Erasures
+from tocsin.application.export import Exports
 from tocsin.application.fan_out import FanOut
 from tocsin.application.insight import Insight
 from tocsin.application.notifications import Notifications
@@ -52,6 +54,8 @@ class Uses:
     templates: Templates
     channels: Channels
     streams: Streams
+    erasures: Erasures
+    exports: Exports
     limits: RequestLimits
     revocations: Revocations
     is_accepting: Callable[[], bool]

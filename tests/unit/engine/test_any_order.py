@@ -33,9 +33,14 @@ READS = st.one_of(
     st.binary(max_size=50),
 )
 STEPS = st.one_of(
-    st.sampled_from([("open",), ("poll",)]),
+    st.sampled_from([("open",), ("poll",), ("asgi",)]),
     st.tuples(st.just("read"), WHO, READS),
-    st.tuples(st.sampled_from(["get", "upgrade", "stall", "flow", "hang", "emit", "call", "close"]), WHO),
+    st.tuples(
+        st.sampled_from(
+            ["get", "upgrade", "asgi_upgrade", "stall", "flow", "hang", "emit", "call", "whisper", "part", "close"]
+        ),
+        WHO,
+    ),
     st.tuples(st.just("wait"), st.floats(0.01, 60.0)),
 )
 
@@ -49,18 +54,19 @@ def test_nobody_but_the_offender_notices(steps):
 
 @settings(max_examples=60)
 @given(
+    st.sampled_from([("open",), ("asgi",)]),
     st.lists(
         st.one_of(
             st.tuples(st.just("read"), st.just(0), TEXT.map(lambda text: client_frame(1, text))),
-            st.tuples(st.sampled_from(["stall", "flow", "emit", "call"]), st.just(0)),
+            st.tuples(st.sampled_from(["stall", "flow", "emit", "call", "whisper", "part"]), st.just(0)),
             st.tuples(st.just("wait"), st.floats(0.01, 10.0)),
         ),
         max_size=25,
-    )
+    ),
 )
-def test_a_connected_client_says_anything(packets):
+def test_a_connected_client_says_anything(opening, packets):
     """The same of one that is connected on two namespaces, and goes deeper."""
-    play([("open",), *(("read", 0, client_frame(1, text)) for text in ("40", "40/chat,")), ("wait", 1.5), *packets])
+    play([opening, *(("read", 0, client_frame(1, text)) for text in ("40", "40/chat,")), ("wait", 1.5), *packets])
 
 
 def test_a_broken_promise_is_noticed(monkeypatch):

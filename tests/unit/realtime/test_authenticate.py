@@ -1,5 +1,7 @@
 """A connection is one user's, one of a bounded number, and ends with its latest token."""
 
+import gc
+import weakref
 from types import SimpleNamespace
 
 import pytest
@@ -246,3 +248,25 @@ def test_an_end_beyond_all_calendars_can_still_be_told(authenticator, clocks):
     connection.data.on_due(0.0)
 
     assert [("auth_expiring", {"expires_at": "9999-12-31T23:59:59.000Z"})] == connection.told
+
+
+def test_a_closed_connection_needs_no_garbage_collector(clocks):
+    """It is freed at once, the user with it: those of a day must not wait for a collection."""
+
+    class Bare(Connection):
+        def __init__(self):
+            super().__init__()
+            self.sockets = {}
+
+    authenticator = Authenticator(Tokens(), Wheel())
+    connection = Bare()
+    authenticator.authenticate(connection, "7@60")
+    kept = weakref.ref(connection)
+    gc.disable()
+    try:
+        authenticator.on_connection_closed(connection)
+        del connection
+
+        assert kept() is None
+    finally:
+        gc.enable()

@@ -74,6 +74,11 @@ def prune(transaction: Transaction, now: int, most: int) -> int:
     return transaction.execute(SQL.delete_old_attempts, {"cutoff": now - KEPT_MS, "limit": most}).rowcount
 
 
+def drop(transaction: Transaction, most: int) -> int:
+    """Forget ladders, a number at ``most``, whatever they have sent; return how many."""
+    return transaction.execute(SQL.drop_deliveries, {"limit": most}).rowcount
+
+
 def prove(transaction: Transaction, subscription_id: str, notification_id: str | None, event: str) -> None:
     """Note that a browser is there and has shown a push, or that its user has dealt with it; once is enough."""
     web_push.see(transaction, subscription_id)

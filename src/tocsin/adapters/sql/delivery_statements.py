@@ -93,6 +93,8 @@ class DeliveryStatements:
         self.release_delivery = compiled_row(update(delivery).values(released).where(one), RELEASE_FIELDS)
         as_seen = delivery.c.ended.is_not_distinct_from(bindparam("ended"))
         self.delete_delivery = compiled(delete(delivery).where(one, as_seen))
+        some = select(delivery.c.notification_id).limit(bindparam("limit")).offset(_ZERO)
+        self.drop_deliveries = compiled(delete(delivery).where(delivery.c.notification_id.in_(some)))
         self.next_due = compiled(select(func.min(delivery.c.due_at)))
 
     def _decisions(self) -> None:

@@ -92,6 +92,22 @@ def upgrade_postgres(url: str, revision: str = "head") -> str:
     return latest()
 
 
+def revision_of(connection: Connection, where: str) -> str | None:
+    """
+    Return the revision of the tables, None where there are none; nothing is changed.
+
+    Raises:
+        SchemaOfHost: A host's migrations made them, and are behind.
+    """
+    if _is_of_host(connection):
+        _check_shape(connection, where)
+        return latest()
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    revision: str | None = connection.execute(select(version)).scalar()
+    return revision
+
+
 def _upgrade(connection: Connection, where: str, revision: str) -> bool:
     """Bring the tables up to date, or look at a host's; return whether they are ours."""
     if _is_of_host(connection):

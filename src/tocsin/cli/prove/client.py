@@ -42,6 +42,7 @@ class Client:
         on_show: Called for each event shown.
         epoch: To begin before the first event of the log; None: with what is live.
         open_link: How it talks to a node.
+        ack_every: It acknowledges each event whose seq is a multiple of this.
 
     Attributes:
         epoch: Of the log that it follows; None until it knows.
@@ -63,6 +64,7 @@ class Client:
         on_show: Callable[[], None],
         epoch: str | None = None,
         open_link: OpenLink = websocket,
+        ack_every: int = ACK_EVERY,
     ) -> None:
         self.name = name
         self.route = route
@@ -75,6 +77,7 @@ class Client:
         self.is_synced = asyncio.Event()
         self._token = token
         self._open_link = open_link
+        self._ack_every = ack_every
         self._journal = journal
         self._on_show = on_show
         self._link: Link | None = None
@@ -158,7 +161,7 @@ class Client:
             self.dropped += 1
         elif seq == self._last_seq + 1:
             self._show(payload)
-            if seq % ACK_EVERY == 0:
+            if seq % self._ack_every == 0:
                 await self._emit(link, "ack", {"seq": seq})
         elif not self._is_replaying:
             self._is_replaying = True

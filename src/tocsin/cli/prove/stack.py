@@ -28,6 +28,8 @@ from tocsin.cli.prove.valkey import Valkey
 class CannotProve(Exception):
     """The wanted stack can't be had here; the message is one line that says why."""
 
+    exit_status = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Design:

@@ -17,6 +17,7 @@ from tocsin.adapters.sql.schema.chat import (
     last_seen,
     message,
 )
+from tocsin.adapters.sql.schema.erasure import erasure
 from tocsin.adapters.sql.schema.inbox import fan_out, group_member, notification, preference, scheduled, template
 from tocsin.adapters.sql.schema.push import (
     channel,
@@ -41,6 +42,7 @@ __all__ = [
     "e2ee_device",
     "e2ee_one_time_key",
     "e2ee_to_device",
+    "erasure",
     "fan_out",
     "group_member",
     "idempotency_key",

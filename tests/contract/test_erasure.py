@@ -1,0 +1,320 @@
+"""Erasing a user: nothing of it is left in any table, on every database, and others keep what is theirs."""
+
+import asyncio
+from itertools import count
+
+import orjson
+import pytest
+from sqlalchemy import Integer, LargeBinary, bindparam, insert, select
+
+from tests.contract.conftest import everything
+from tocsin.adapters.sql import erase_mentions, erase_own, erasures, schema
+from tocsin.adapters.sql.chat_store import SqlChat
+from tocsin.adapters.sql.deliveries import SqlDeliveries
+from tocsin.adapters.sql.dialects import compiled
+from tocsin.adapters.sql.erasures import SqlErasures
+from tocsin.adapters.sql.fan_out import SqlFanOut
+from tocsin.application.deliveries import Settlement
+from tocsin.application.once import Once
+from tocsin.domain.conversation import PageQuery
+from tocsin.domain.delivery import Attempt
+from tocsin.domain.device import DeviceDraft
+from tocsin.domain.erasure import SETTLE_MS
+from tocsin.domain.message import MessageDraft
+from tocsin.domain.stream import StreamKey, resync_reason
+from tocsin.domain.user_id import UserId
+
+ALICE = UserId("alice-7f3a")
+NOTIFICATIONS, CHAT = (StreamKey(UserId("bob"), namespace) for namespace in ("/notifications", "/chat"))
+
+
+@pytest.fixture
+def jobs(store):
+    return SqlErasures(store)
+
+
+async def erase(jobs, clock, user_id=ALICE):
+    """Erase a user to the end of the last look; return the streams of others that were cut."""
+    cut = []
+    await jobs.request(user_id)
+    assert (await jobs.work(user_id, cut.extend)).state == "settling"
+    clock.now += SETTLE_MS
+    assert await jobs.work(user_id, cut.extend) is None
+    return cut
+
+
+def message(sender, recipient, text="Hello", **fields):
+    return MessageDraft(from_user_id=UserId(sender), to_user_id=UserId(recipient), message=text, **fields)
+
+
+async def rows_of_all(store):
+    queries = [compiled(select(table)) for table in schema.metadata.sorted_tables]
+    return await store.read(lambda reader: [row for query in queries for row in reader.execute(query).fetchall()])
+
+
+async def create(store, wanted):
+    (created,) = await store.create_notifications([wanted])
+    return created
+
+
+def rows_that_name(user_id):
+    """Return, for every table, one row for each of its columns that may name a user, whatever else stands there."""
+    numbers = count(1)
+    for table in set(schema.metadata.sorted_tables) - erase_mentions.KEPT:
+        columns = [column.name for column in table.c]
+        named = [name for name in columns if name.endswith("user_id") or name in NAMES]
+        assert named, f"{table.name} has no column that names a user: is it one of KEPT?"
+        for wanted in named:
+            row = {}
+            for column in table.c:
+                number = next(numbers)
+                if column.name == wanted:
+                    value = FORMS.get(wanted, lambda one: one)(user_id)
+                elif column.name == "state":
+                    value = "done"
+                elif isinstance(column.type, LargeBinary):
+                    value = b"[]" if column.name in {"user_ids", "group_actors"} else b"{}"
+                elif isinstance(column.type, Integer):
+                    value = number
+                else:
+                    value = f"other-{number}"
+                row[column.name] = value
+            yield table, row
+            if wanted == "payload":
+                yield (
+                    schema.stream,
+                    {"unread": None, "pruned": 0, "acked": 0}
+                    | {name: row[name] for name in ("user_id", "namespace", "seq")},
+                )
+
+
+NAMES = {"peer_id", "actor_id", "claimed_by", "owner", "draft", "result", "user_ids", "group_actors", "payload"}
+FORMS = {
+    "owner": lambda user_id: f"publish\n{user_id}",
+    "draft": lambda user_id: orjson.dumps({"user_id": user_id, "actor_id": user_id, "title": "a", "data": {}}),
+    "result": lambda user_id: orjson.dumps({"user_id": user_id, "title": user_id, "each": [[user_id, 1, "e"]]}),
+    "user_ids": lambda user_id: orjson.dumps(["aaron", user_id, "bob"]),
+    "group_actors": lambda user_id: orjson.dumps([{"id": user_id, "name": "Alice"}, {"id": "carol", "name": "C"}]),
+    "payload": lambda user_id: orjson.dumps({"from_user_id": user_id}),
+}
+
+
+def test_every_table_is_thought_of():
+    """A new table must be said to hold what a user owns, to name users, or neither."""
+    mentioned = {mention.table for mention in erase_mentions.MENTIONS}
+
+    assert set(schema.metadata.sorted_tables) == erase_own.OWNED | mentioned | erase_mentions.KEPT
+
+
+async def test_no_table_names_the_user_afterwards(store, jobs, clock):
+    """Whatever column of whatever table named the user."""
+    rows = [*rows_that_name(ALICE)]
+
+    def fill(transaction):
+        for table, row in rows:
+            wanted = insert(table).values({name: bindparam(name) for name in row})
+            transaction.execute(compiled(wanted), row)
+
+    await store.write(fill)
+    assert (await everything(store)).count(ALICE) >= len(rows)
+    await erase(jobs, clock)
+
+    left = [row for row in await rows_of_all(store) if ALICE in repr(row)]
+    assert [] == left
+
+
+async def test_what_others_wrote_and_where_it_stands_stays(store, jobs, clock):
+    """Of a conversation the other's messages stay, the user's places are empty, and their order is as before."""
+    sent = [
+        await store.send_message(message(ALICE, "bob", "my secret", client_msg_id="one")),
+        await store.send_message(message("bob", ALICE, "Bob's own words")),
+        await store.send_message(message(ALICE, "bob", "another secret")),
+        await store.send_message(message("bob", "carol", "of others")),
+    ]
+    await store.send_message(message(ALICE, ALICE, "a note to self"))
+    await erase(jobs, clock)
+    chats = SqlChat(store)
+    (carol, alias) = [
+        (one.user_id, one.last_message.id) for one in (await chats.conversations("bob", None, 10)).conversations
+    ]
+    page = await chats.page(UserId("bob"), PageQuery(peer_id=alias[0]))
+
+    assert (("carol", sent[3].id), sent[2].id) == (carol, alias[1])
+    assert alias[0].startswith("erased-")
+    assert [one.id for one in sent[:3]] == [one.id for one in page.messages]
+    assert ["", "Bob's own words", ""] == [one.message for one in page.messages]
+    assert [True, False, True] == [one.deleted_at is not None for one in page.messages]
+    assert "secret" not in await everything(store)
+    assert "a note to self" not in await everything(store)
+
+
+async def test_whoever_follows_a_stream_that_named_the_user_fetches_anew(store, jobs, clock, draft):
+    """Bob's client of chat does, wherever it stood; the one of notifications does not have to."""
+    await store.send_message(message(ALICE, "bob"))
+    await create(store, draft("bob", title="nothing of her"))
+    before = await store.heads([CHAT, NOTIFICATIONS])
+    cut = await erase(jobs, clock)
+    after = await store.heads([CHAT, NOTIFICATIONS])
+
+    assert [CHAT] == cut
+    assert "pruned" == resync_reason(store.epoch, before[0].seq, after[0], store.epoch)
+    assert before[1] == after[1]
+    assert [] == (await store.read_stream(CHAT, after[0].pruned, 10)).events
+
+
+async def test_a_number_is_not_taken_for_a_user(store, jobs, clock, draft):
+    """User 7 goes; the sevens of others are no mention, and titles stay."""
+    await create(store, draft("bob", title="7", data={"count": 7, "size": "7"}))
+    await create(store, draft("7", title="to go"))
+    before = await store.heads([NOTIFICATIONS])
+    inbox = await store.read(lambda reader: reader.execute(_ROWS, {"user_id": "bob"}).fetchall())
+    await erase(jobs, clock, UserId("7"))
+
+    assert inbox == await store.read(lambda reader: reader.execute(_ROWS, {"user_id": "bob"}).fetchall())
+    assert before[0].pruned <= (await store.heads([NOTIFICATIONS]))[0].seq
+    assert [] == await store.read(lambda reader: reader.execute(_ROWS, {"user_id": "7"}).fetchall())
+
+
+async def test_what_was_on_its_way_goes_with_the_last_look(store, jobs, clock, draft):
+    """A push that ended after the rows were gone is recorded, and then erased too."""
+    deliveries = SqlDeliveries(store)
+    await store.register_device(DeviceDraft(user_id=ALICE, token="t" * 40, platform="ios"), 20)
+    told = await create(store, draft(ALICE))
+    (due,) = await deliveries.claim(10, 60_000)
+    await jobs.request(ALICE)
+    await jobs.work(ALICE, lambda _: None)
+    attempt = Attempt(notification_id=told.id, user_id=ALICE, channel="fcm", outcome="sent")
+    await deliveries.settle([Settlement(due.delivery, [attempt], 1, 0, None)])
+
+    assert None is await deliveries.next_due()
+    assert told.id in await everything(store)
+    clock.now += SETTLE_MS
+    assert None is await jobs.work(ALICE, lambda _: None)
+    assert told.id not in await everything(store)
+
+
+async def test_it_settles_before_the_last_look(store, jobs, clock):
+    """Nobody works at it before it is due again."""
+    await jobs.request(ALICE)
+    await jobs.work(ALICE, lambda _: None)
+    clock.now += SETTLE_MS - 1
+
+    assert "settling" == (await jobs.work(ALICE, lambda _: None)).state
+    assert ["settling"] == [job.state for job in await jobs.list()]
+
+
+async def test_asking_again_changes_nothing(store, jobs, clock):
+    """The job that runs is the answer; one that is done may be asked for once more."""
+    first = await jobs.request(ALICE)
+    clock.now += 5
+
+    assert first == await jobs.request(ALICE)
+    await erase(jobs, clock)
+    await erase(jobs, clock)
+    assert None is await jobs.find(ALICE)
+
+
+async def test_what_a_process_that_died_has_left_is_gone_on_with(open_store, clock, draft, monkeypatch):
+    """Another process goes on as soon as nobody holds the job, and nothing is left."""
+    monkeypatch.setattr(erasures, "TURN", 3)
+    first, second = await open_store(), await open_store()
+    for number in range(10):
+        await create(first.store, draft(ALICE, title=str(number)))
+    jobs = SqlErasures(first.store)
+    await jobs.request(ALICE)
+    turn = erase_own.turn
+    turns = count()
+
+    def dies(*arguments):
+        if next(turns) >= 2:
+            raise RuntimeError("killed")
+        return turn(*arguments)
+
+    monkeypatch.setattr(erase_own, "turn", dies)
+    with pytest.raises(RuntimeError):
+        await jobs.work(ALICE, lambda _: None)
+    monkeypatch.setattr(erase_own, "turn", turn)
+    others = SqlErasures(second.store)
+
+    assert 6 == (await others.work(ALICE, lambda _: None)).done
+    clock.now += 30_000
+    assert "settling" == (await others.work(ALICE, lambda _: None)).state
+    assert (await everything(second.store)).count(ALICE) == 1
+
+
+async def test_no_transaction_takes_more_than_a_turn(store, jobs, clock, draft, monkeypatch):
+    """Of thousands of rows each turn takes a bounded number, and whole tables are read in parts."""
+    monkeypatch.setattr(erasures, "TURN", 7)
+    for mention in (*erase_mentions.MENTIONS,):
+        monkeypatch.setattr(mention.pages, "_page", 4)
+    taken = []
+    turn = erase_own.turn
+    monkeypatch.setattr(erase_own, "turn", lambda *asked: taken.append(turn(*asked)) or taken[-1])
+    for number in range(30):
+        await store.send_message(message(ALICE, f"peer-{number % 3}"))
+        await create(store, draft(ALICE, title=str(number)))
+    await erase(jobs, clock)
+
+    assert max(rows for rows, _ in taken[:-1]) <= 7
+    assert ALICE not in await everything(store)
+
+
+async def test_a_back_end_that_repeats_a_list_reaches_nobody_twice(opened, store, jobs, clock, draft):
+    """The key of a write to several stays, without the user in it."""
+    once = Once("publish\nshop", "key", b"print")
+    users = [ALICE, UserId("bob")]
+    await store.append_event("/sns", "post_liked", users, b"{}", once)
+    await erase(jobs, clock)
+    opened.take()
+    await store.append_event("/sns", "post_liked", users, b"{}", once)
+
+    assert [] == opened.take()
+    assert ALICE not in await everything(store)
+
+
+async def test_a_job_for_many_goes_on_without_the_user(opened, store, jobs, clock, draft):
+    """The others of a long list get theirs."""
+    fan_out = SqlFanOut(store)
+    users = [ALICE, *(UserId(f"user-{number}") for number in range(6))]
+    job = await fan_out.begin_list(users, draft(""))
+    await fan_out.step(job.id, 2)
+    await erase(jobs, clock)
+    while (job := await fan_out.step(job.id, 2)).state != "done":
+        pass
+
+    assert set(users) == {event.user_id for event in opened.take()}
+    assert ALICE not in await everything(store)
+
+
+async def test_others_write_meanwhile(open_store, clock, draft):
+    """Writers of the same and of other processes are neither refused nor lost."""
+    first, second = await open_store(), await open_store()
+    for number in range(40):
+        await first.store.send_message(message(ALICE, f"peer-{number % 4}"))
+
+    async def write(store, user):
+        for number in range(20):
+            await store.send_message(message(user, "peer-1", str(number)))
+
+    jobs = SqlErasures(first.store)
+    await asyncio.gather(erase(jobs, clock), write(first.store, "carol"), write(second.store, "dave"))
+
+    for user in ("carol", "dave"):
+        page = await SqlChat(first.store).page(UserId(user), PageQuery(peer_id=UserId("peer-1")))
+        assert [str(number) for number in range(20)] == [one.message for one in page.messages]
+    assert ALICE not in await everything(first.store)
+
+
+async def test_a_new_life_begins_at_one(store, jobs, clock, draft):
+    """Whoever comes with a cursor of before is told to fetch the state."""
+    for _ in range(3):
+        await create(store, draft(ALICE))
+    await erase(jobs, clock)
+    assert 1 == (await create(store, draft(ALICE))).seq
+    (head,) = await store.heads([StreamKey(ALICE, "/notifications")])
+
+    assert (1, 0, 1) == (head.seq, head.pruned, head.unread)
+    assert "ahead_of_head" == resync_reason(store.epoch, 3, head, store.epoch)
+
+
+_ROWS = compiled(select(schema.notification).where(schema.notification.c.user_id == bindparam("user_id")))
