@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(LIMIT_S + 20)]
 
 @pytest.mark.parametrize(
     ("scope", "paths", "tested"),
-    [("publish", ".*", 62), ("", ".*", 62), ("admin", "^/(api/admin/|metrics)|/trace$", 8)],
+    [("publish", ".*", 65), ("", ".*", 65), ("admin", "^/(api/admin/|metrics)|/trace$", 8)],
     ids=["publisher", "user", "operator"],
 )
 def test_nothing_undocumented_happens(shared_server, tmp_path, scope, paths, tested):

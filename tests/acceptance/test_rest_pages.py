@@ -195,6 +195,9 @@ def test_the_openapi_document_describes_every_route(shared_server):
         ("GET", "/healthz"),
         ("GET", "/readyz"),
         ("GET", "/metrics"),
+        ("GET", "/api/users/{user_id}/erasure"),
+        ("DELETE", "/api/users/{user_id}"),
+        ("GET", "/api/users/{user_id}/export"),
     }
     for path, item in document["paths"].items():
         for operation in item.values():
