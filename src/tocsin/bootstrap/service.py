@@ -233,7 +233,8 @@ class Service(Core):
         self.is_accepting = True
 
     def _pass_on(self, events: Sequence[StreamEvent]) -> None:
-        self._committed.update([event.namespace for event in events])
+        for event in events:
+            self._committed[event.namespace] += 1
         self.bus.publish(events)
         self.relay.on_events(events)
         self.timekeeper.on_events(events)
