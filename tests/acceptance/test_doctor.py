@@ -19,10 +19,11 @@ from sqlalchemy.engine import make_url
 from tests.jwks_server import ISSUER, issuer, send
 from tests.postgres import postgres
 from tests.processes import environment
-from tests.proxies import free_port, haproxy, nginx
+from tests.proxies import haproxy, nginx
 from tests.valkey import WITHOUT_SHARDS, valkey
 from tocsin.adapters.sql.migrate import upgrade_postgres
 from tocsin.cli.doctor import database, keys, redis_bus, url
+from tocsin.cli.prove.node import free_port
 from tocsin.settings import Settings
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,8 @@ from tests.acceptance.stock_clients import TRANSPORTS, stock_client
 from tests.acceptance.test_workers import token
 from tests.acceptance.wire_socket import eventually
 from tests.processes import environment, serving
-from tests.proxies import free_port, haproxy, nginx
+from tests.proxies import haproxy, nginx
+from tocsin.cli.prove.node import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -6,10 +6,12 @@ It keeps its port over restarts, as a supervised service does.
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from tocsin.cli.prove.http import Http, HttpError
@@ -17,6 +19,8 @@ from tocsin.cli.prove.route import Address, Route
 
 START_S = 60.0
 STOP_S = 35.0
+# Linux takes those of clients from 32768 on.
+_SERVERS_PORTS = 20_000, 32_000
 
 
 class Node:
@@ -145,8 +149,9 @@ def _foreign_environment() -> dict[str, str]:
 
 
 def free_port() -> int:
-    """Return a port that was free just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that was free just now, and is none that the kernel gives to somebody's outgoing connection."""
+    while True:
+        port = random.randint(*_SERVERS_PORTS)  # noqa: S311 a port is no secret
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
