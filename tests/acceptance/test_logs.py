@@ -1,5 +1,6 @@
 """What the log of a server tells, read as an operator reads it: lines of JSON from a real process."""
 
+import asyncio
 import json
 import re
 import sys
@@ -95,6 +96,21 @@ async def test_without_being_asked_no_request_is_logged(tmp_path):
         assert 201 == (await publish(http)).status_code
 
     assert [] == [line for line in lines(process) if line["logger"] == "tocsin.access"]
+
+
+async def test_strangers_write_no_lines(tmp_path):
+    """What is no HTTP is refused and not told of: whoever reaches the port could fill the disk."""
+    async with serving(tmp_path, environment(tmp_path / "a.db", TOCSIN_LOG_FORMAT="json")) as (url, process):
+        for nonsense in (
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n",
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+            writer.write(nonsense)
+            assert await asyncio.wait_for(reader.read(4_096), 10)
+            writer.close()
+
+    assert lines(process) == []
 
 
 @pytest.mark.parametrize("given", ["", "x" * 129, "new\tline", 'quote"', "ü"])

@@ -60,8 +60,15 @@ def configure_logs(settings: Settings, *, worker: int | None = None) -> None:
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
     ACCESS.setLevel(logging.INFO if settings.access_log == "on" else logging.WARNING)
     # Its start and stop lines repeat ours; what it warns of stays.
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    uvicorn = logging.getLogger("uvicorn.error")
+    uvicorn.setLevel(logging.WARNING)
+    uvicorn.addFilter(_is_ours)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    # Warnings of one request that is no HTTP: any stranger could fill the log with them.
+    return not record.getMessage().startswith(("Invalid HTTP request", "Unsupported upgrade request"))
 
 
 def _add_context(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -23,7 +23,7 @@ ROUTE: Final = "tocsin.route"
 """Where a scope keeps the template of the route that was found."""
 
 ACCESS = logging.getLogger("tocsin.access")
-# A line costs as much as a tenth of a POST: who wants it says so (``access_log``).
+# Writing a line costs every request some time: who wants it says so (``access_log``).
 ACCESS.setLevel(logging.WARNING)
 
 _GIVEN = re.compile(rb"[A-Za-z0-9._~:-]{1,128}")
