@@ -163,7 +163,7 @@ async def test_the_server_waits_for_a_hosts_open_transaction(server, host):
         with host() as session:
             publish_in(session, "/notifications", "notification", 1, {"title": "First"})
             posting = asyncio.get_running_loop().run_in_executor(None, post, server, "Second")
-            while not server.service.store._writer._waiting:  # noqa: ASYNC110 nothing tells of it
+            while not server.service.store._writer._meters.waiting:  # noqa: ASYNC110 nothing tells of it
                 await asyncio.sleep(0.01)
             assert not posting.done()
             session.commit()
