@@ -1,8 +1,9 @@
 """Socket.IO through the proxies: polling that finds its process again, the upgrade, a WebSocket that stays open."""
 
 import re
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,7 +11,7 @@ import orjson
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from tocsin.cli.doctor.finding import Findings, first_line, ok, problem, warning
+from tocsin.cli.doctor.finding import Finding, Findings, first_line, ok, problem, warning
 from tocsin.cli.doctor.http import TIMEOUT_S, Site
 from tocsin.domain.events import NAMESPACES
 
@@ -43,8 +44,19 @@ def look(site: Site, idle_s: float = 0.0) -> Findings:
         yield from _sticky(site, sid)
         if "websocket" not in upgrades:
             yield warning(AREA, "the server offers no WebSocket", "look into its settings")
-    yield from _websocket(site, idle_s)
-    yield from _change(site)
+    yield from _in_time(lambda: _websocket(site, idle_s), idle_s)
+    yield from _in_time(lambda: _change(site))
+
+
+def _in_time(look: Callable[[], Findings], more_s: float = 0.0) -> Findings:
+    """Look in a thread of its own: the client waits without end for a TLS server that answers nothing."""
+    found: list[Finding] = []
+    thread = threading.Thread(target=lambda: found.extend([*look()]), daemon=True)
+    thread.start()
+    thread.join(2 * TIMEOUT_S + more_s)
+    yield from found
+    if thread.is_alive():
+        yield problem(AREA, "no WebSocket: the request for one gets no answer", f"in nginx: {_UPGRADE}")
 
 
 def _open(site: Site) -> tuple[str, list[str]]:
