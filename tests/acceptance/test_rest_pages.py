@@ -195,7 +195,6 @@ def test_the_openapi_document_describes_every_route(shared_server):
         ("GET", "/healthz"),
         ("GET", "/metrics"),
         ("GET", "/readyz"),
-        ("GET", "/metrics"),
         ("GET", "/api/users/{user_id}/export"),
         ("GET", "/api/users/{user_id}/erasure"),
         ("DELETE", "/api/users/{user_id}"),

@@ -1,16 +1,11 @@
 """Our RFC 6455 parser against the one of the websockets library."""
 
-import codecs
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from websockets.frames import CloseCode, Frame, Opcode
-from websockets.protocol import SERVER, Protocol
 from websockets.speedups import apply_mask
 
+from fuzz.targets.frames import MAX_PAYLOAD, theirs
 from tocsin.engine.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, FrameError, FrameParser
-
-MAX_PAYLOAD = 4096
 
 
 def frame(opcode: int, payload: bytes, mask: bytes, *, final: bool = True, rsv: int = 0, masked: bool = True) -> bytes:
@@ -90,37 +85,6 @@ def ours(reads: list[bytes]) -> tuple[list, int | None]:
                 messages.append(message)  # noqa: PERF402, keep what came before a fault
     except FrameError as fault:
         return messages, fault.code
-    return messages, None
-
-
-def theirs(reads: list[bytes]) -> tuple[list, int | None]:
-    """Frames from websockets, put together as its connections do."""
-    protocol = Protocol(SERVER, max_size=MAX_PAYLOAD)
-    messages: list = []
-    kind, parts = None, b""
-    for data in reads:
-        if protocol.eof_sent:  # both ignore what comes after the end
-            break
-        protocol.receive_data(data)
-        for event in protocol.events_received():
-            assert isinstance(event, Frame)
-            payload = bytes(event.data)
-            if event.opcode in (Opcode.PING, Opcode.PONG, Opcode.CLOSE):
-                messages.append((int(event.opcode), payload))
-                continue
-            if event.opcode is not Opcode.CONT:
-                kind, parts = event.opcode, b""
-            parts += payload
-            if event.fin and kind is Opcode.BINARY:
-                messages.append((BINARY, parts))
-            elif event.fin:
-                try:
-                    messages.append((TEXT, codecs.decode(parts, "utf-8")))
-                except UnicodeDecodeError:
-                    return messages, int(CloseCode.INVALID_DATA)
-        if protocol.parser_exc is not None:
-            assert protocol.close_sent is not None
-            return messages, int(protocol.close_sent.code)
     return messages, None
 
 
