@@ -129,7 +129,7 @@ describe("the page", () => {
     assert.notEqual(await mina.bell.evaluate((element) => getComputedStyle(element).outlineStyle), "none");
 
     await page.keyboard.press("Enter");
-    assert.ok(await focused(mina.panel));
+    await settles(() => focused(mina.panel), true);
     assert.equal(await mina.bell.getAttribute("aria-expanded"), "true");
 
     const unread = await unreadOf(mina);
@@ -143,7 +143,7 @@ describe("the page", () => {
     await settles(() => mina.items.count(), count - 1);
 
     await page.keyboard.press("Escape");
-    assert.ok(await focused(mina.bell));
+    await settles(() => focused(mina.bell), true);
     assert.ok(await mina.panel.isHidden());
     await close();
   });
@@ -156,8 +156,8 @@ describe("the page", () => {
     await junho.preferences.getByRole("heading", { name: "알림 설정" }).waitFor();
     await page.keyboard.press("Escape");
 
-    assert.ok(await junho.preferences.isHidden());
-    assert.ok(await junho.settings.evaluate((element) => element === document.activeElement));
+    await settles(() => junho.preferences.isHidden(), true);
+    await settles(() => junho.settings.evaluate((element) => element === document.activeElement), true);
     await close();
   });
 
