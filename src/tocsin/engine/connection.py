@@ -7,7 +7,6 @@ format lives in ``packets.py``, registration in ``namespace.py``.
 
 import logging
 import re
-import secrets
 from collections.abc import Callable, Coroutine
 from functools import partial
 from inspect import isawaitable
@@ -32,6 +31,7 @@ from tocsin.engine.packets import (
 )
 from tocsin.engine.refusals import INTERNAL, INVALID, NO_BINARY, RATE_LIMITED, UNKNOWN_EVENT
 from tocsin.engine.session import OVER_LIMIT, Session
+from tocsin.engine.session_ids import session_id
 
 if TYPE_CHECKING:
     from tocsin.engine.server import SocketServer
@@ -188,7 +188,7 @@ class Connection(Session):
             server.count("refused:namespaces")
             self.close(OVER_LIMIT)
             return
-        socket = Socket(ns, self, secrets.token_urlsafe(15))
+        socket = Socket(ns, self, session_id())
         self._sockets = (*self._sockets, socket)
         auth = {} if packet.data is None else packet.data
         handler = ns.connect

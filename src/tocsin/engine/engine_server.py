@@ -6,7 +6,6 @@ transports hold their own state; here is only what spans them.
 """
 
 import asyncio
-import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -22,6 +21,7 @@ from tocsin.engine.polling import Polling
 from tocsin.engine.proxies import TrustedProxies, network_of
 from tocsin.engine.request import Refused, Request
 from tocsin.engine.session import SHUTTING_DOWN, Session
+from tocsin.engine.session_ids import session_id
 from tocsin.engine.siblings import Siblings
 from tocsin.engine.timer_wheel import TimerWheel
 from tocsin.engine.upgrade import FirstBytesDoor, HandedDoor, WebSocketDoor
@@ -198,7 +198,7 @@ class EngineServer:
 
     def open(self, address: str | None, upgrades: tuple[str, ...]) -> tuple[Session, EncodedPacket]:
         """Make an admitted session; return it and its handshake, to be sent before ``start``."""
-        sid = secrets.token_urlsafe(15)
+        sid = session_id()
         if self.siblings is not None:
             sid = self.siblings.sid(sid)
         session = self._session_class(self, sid, address)
