@@ -72,7 +72,7 @@ class Socket:
         """Leave a room; without effect when not in it."""
         self.ns.rooms.leave(self, room)
 
-    def emit(self, event: str, *args: Any, ephemeral: bool = False) -> bool:
+    def emit(self, event: str, *args: Any, ephemeral: bool = False, more: bool = False) -> bool:
         """
         Send an event; ``bytes`` in the args become attachments.
 
@@ -80,6 +80,7 @@ class Socket:
             event: Its name.
             args: JSON values and ``bytes``.
             ephemeral: It may be dropped when the client is slow.
+            more: Another follows in this turn of the loop, and both leave in one write.
 
         Returns:
             False when dropped, or when the client is gone or was cut for being slow.
@@ -87,7 +88,8 @@ class Socket:
         Raises:
             TypeError: An argument has no JSON form.
         """
-        is_sent = self.send(encode_event(self.ns.name, event, args), ephemeral)
+        packet = encode_event(self.ns.name, event, args)
+        is_sent = self.defer(packet, ephemeral) if more else self.send(packet, ephemeral)
         self.ns.sent += is_sent
         return is_sent
 

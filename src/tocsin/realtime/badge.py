@@ -5,7 +5,7 @@ import logging
 
 from tocsin.application.ports import Store
 from tocsin.domain.errors import TocsinError
-from tocsin.domain.stream import StreamKey
+from tocsin.domain.stream import Head, StreamKey
 from tocsin.engine import Socket
 
 NAMESPACE = "/notifications"
@@ -26,9 +26,12 @@ class Badges:
         self._waiting: list[tuple[Socket, StreamKey]] = []
         self._task: asyncio.Task[None] | None = None
 
-    def tell(self, socket: Socket, key: StreamKey) -> None:
-        """Tell soon, if it is the stream of an inbox; never waits."""
+    def tell(self, socket: Socket, key: StreamKey, head: Head | None = None) -> None:
+        """Tell at once from a head that was read already, else soon, if it is the stream of an inbox; never waits."""
         if key.namespace != NAMESPACE:
+            return
+        if head is not None:
+            _tell(socket, head)
             return
         self._waiting.append((socket, key))
         if self._task is None:
@@ -46,9 +49,13 @@ class Badges:
                 batch, self._waiting = self._waiting, []
                 heads = await self._store.heads([key for _, key in batch])
                 for (socket, _), head in zip(batch, heads, strict=True):
-                    if socket.connected and (head.unread is not None or not head.seq):
-                        socket.emit("unread_count", {"unread_count": head.unread or 0, "as_of": head.seq})
+                    _tell(socket, head)
         except TocsinError as error:
             _log.warning("badges are not told: %s", error.code)
         finally:
             self._task = None
+
+
+def _tell(socket: Socket, head: Head) -> None:
+    if socket.connected and (head.unread is not None or not head.seq):
+        socket.emit("unread_count", {"unread_count": head.unread or 0, "as_of": head.seq})

@@ -82,15 +82,17 @@ class CatchUp:
         cursor: Where it said to be; None for a client that keeps no cursor.
         began: It was not sent what stands up to here.
         after: It has been sent everything from there up to here.
+        head: As it was read for its cursor; None: that was known without.
     """
 
-    __slots__ = ("after", "began", "cursor", "socket", "stream")
+    __slots__ = ("after", "began", "cursor", "head", "socket", "stream")
 
     def __init__(self, socket: Socket, cursor: Cursor | None) -> None:
         self.socket = socket
         self.cursor = cursor
         self.began = 0
         self.after = 0
+        self.head: Head | None = None
         self.stream: LiveStream
 
 
@@ -209,7 +211,7 @@ class Resumer:
             self._live.read_up_to(stream, head.seq)
 
     def _start_from(self, catch_up: CatchUp, head: Head) -> None:
-        cursor, stream = catch_up.cursor, catch_up.stream
+        cursor, stream, catch_up.head = catch_up.cursor, catch_up.stream, head
         if cursor is None:
             # What was committed after CONNECT is live for this client, even if the head tells of it already.
             catch_up.after = min(head.seq, stream.first_live - 1) if stream.first_live else head.seq
@@ -254,8 +256,10 @@ class Resumer:
         self._live.settle(socket, stream)
         if stream.key.namespace == WITNESSED:
             self._witness.caught_up(socket.id, catch_up.began, stream.head)
-        socket.emit("synced", {"epoch": self._live.epoch, "seq": stream.head})
-        self._badges.tell(socket, stream.key)
+        # What was read for the cursor tells of the inbox as well, unless more was committed since.
+        head = catch_up.head if catch_up.head is not None and catch_up.head.seq == stream.head else None
+        socket.emit("synced", {"epoch": self._live.epoch, "seq": stream.head}, more=head is not None)
+        self._badges.tell(socket, stream.key, head)
         return True
 
     async def _replay(self, catch_up: CatchUp) -> None:

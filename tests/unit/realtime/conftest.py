@@ -113,7 +113,7 @@ class RecordingSocket:
         self.received.append(tuple(orjson.loads(text.removeprefix(f"42{NAMESPACE},"))))
         return True
 
-    def emit(self, event: str, *args, ephemeral: bool = False) -> bool:
+    def emit(self, event: str, *args, ephemeral: bool = False, more: bool = False) -> bool:
         self.received.append((event, *args))
         return True
 
