@@ -1,25 +1,12 @@
-"""
-Write the page of the metrics: ``docs/reference/metrics.md``.
-
-    python scripts/generate_metrics_page.py            writes the file
-    python scripts/generate_metrics_page.py --check    exits 1 when it would change
-
-The catalogue is ``tocsin.metrics.catalogue``; nothing about metrics is decided here.
-"""
-
-import argparse
-import sys
-from pathlib import Path
+"""The page of the metrics, from ``tocsin.metrics.catalogue``: nothing about metrics is decided here."""
 
 from tocsin.application.meters import SECONDS, SIZES
 from tocsin.metrics.catalogue import CATALOGUE, PROCESS_METRICS, PROCESS_TEXT, Metric
 
-TARGET = Path(__file__).parent.parent / "docs" / "reference" / "metrics.md"
-
 HEAD = """\
 # Metrics
 
-<!-- Made by scripts/generate_metrics_page.py from tocsin.metrics.catalogue. Do not edit. -->
+<!-- Made by scripts/generate from tocsin.metrics.catalogue. Do not edit. -->
 
 `GET /metrics` tells these, as text for Prometheus or OpenMetrics; [Observe it](../how-to/observe.md) tells how to
 read them. With several workers each series has the label `worker`, the number that the log has, too. Counters count
@@ -60,19 +47,9 @@ DOORS = (
 )
 
 
-def main() -> int:
-    """Write the file, or compare it; return the exit status."""
-    parser = argparse.ArgumentParser(description="Write the page of the metrics.")
-    parser.add_argument("--check", action="store_true", help="exit 1 when the file is out of date")
-    is_check = parser.parse_args().check
-    text = render()
-    if TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text:
-        return 0
-    if is_check:
-        print(f"{TARGET.name} is out of date: run python scripts/generate_metrics_page.py", file=sys.stderr)
-        return 1
-    TARGET.write_text(text, encoding="utf-8")
-    return 0
+def files() -> dict[str, str]:
+    """Return the page by its path."""
+    return {"docs/reference/metrics.md": render()}
 
 
 def render() -> str:
@@ -91,7 +68,3 @@ def _row(metric: Metric) -> str:
 
 def _numbers(bounds: tuple[float, ...]) -> str:
     return ", ".join(f"{bound:g}" for bound in bounds)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
