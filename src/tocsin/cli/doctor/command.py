@@ -43,8 +43,14 @@ def doctor(
         told["ok"] = told.pop("oks")
         typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
     else:
-        typer.echo(f"{count['problem']} problems, {count['warning']} warnings, {count['ok']} ok")
+        typer.echo(
+            f"{_counted(count['problem'], 'problem')}, {_counted(count['warning'], 'warning')}, {count['ok']} ok"
+        )
     raise typer.Exit(1 if count["problem"] else 0)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def examine(address: str | None = None, token: str | None = None, idle_s: float = 0.0) -> Iterable[Finding]:
