@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import orjson
@@ -44,10 +45,10 @@ def answer_for_server(app: "Flask") -> None:
         return response
 
 
-def warn_of_hidden_routes(app: "Flask") -> None:
-    """Log the application's own routes that the server's API hides."""
+def warn_of_hidden_routes(app: "Flask", is_api: Callable[[str], bool]) -> None:
+    """Log the application's own routes that the server's API hides, which ``is_api`` knows by their paths."""
     for rule in app.url_map.iter_rules():
-        if is_api_path(rule.rule) or rule.rule.startswith("/socket.io/"):
+        if is_api(rule.rule) or rule.rule.startswith("/socket.io/"):
             _log.warning("the application's route %s is never reached: the server answers this path itself", rule.rule)
 
 

@@ -273,7 +273,7 @@ class SocketIO:
         app, service = self.app, self.service
         assert app is not None
         service.settings = self.settings  # one that was looked at before has not heard of run's arguments
-        warn_of_hidden_routes(app)
+        warn_of_hidden_routes(app, service.rest.is_api)
         views = with_debugger(app, service.settings.host, evalex=wanted.use_evalex) if wanted.use_debugger else app
         service.run(
             WsgiHost(views, threads=service.settings.host_threads),

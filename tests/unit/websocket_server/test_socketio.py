@@ -138,10 +138,22 @@ def test_routes_that_the_server_hides_are_told(server, caplog):
     """One warning each; a longer name is another path."""
     for path in ("/api/notifications", "/api/notifications/<id>", "/api/notifications-of-mine", "/socket.io/x"):
         server.app.add_url_rule(path, path.replace(".", "-"), lambda: "")
-    warn_of_hidden_routes(server.app)
+    warn_of_hidden_routes(server.app, server.service.rest.is_api)
 
     told = [record.args[0] for record in caplog.records]
     assert told == ["/api/notifications", "/api/notifications/<id>", "/socket.io/x"]
+
+
+@pytest.mark.parametrize(("metrics", "told"), [("off", []), ("open", ["/metrics"])])
+def test_metrics_of_the_host_are_its_own_where_the_server_has_none(tmp_path, caplog, metrics, told):
+    """An application that tells Prometheus of itself gets no warning once the server's own are off."""
+    app = Flask("host")
+    settings = {"jwt_secret": SECRET, "database_url": f"sqlite:///{tmp_path / 'x.db'}", "metrics": metrics}
+    server = init_websocket(app, **settings)
+    app.add_url_rule("/metrics", "metrics", lambda: "")
+    warn_of_hidden_routes(app, server.service.rest.is_api)
+
+    assert told == [record.args[0] for record in caplog.records]
 
 
 def test_the_hint_is_for_paths_that_no_view_has(server):
