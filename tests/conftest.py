@@ -5,7 +5,8 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class RunningServer:
         self._error: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="tocsin-test-server")
+        self._thread = threading.Thread(target=self._run, name="tocsin-test-server", daemon=True)
         self._thread.start()
         if not self._is_ready.wait(_START_S) or self._error is not None:
             raise RuntimeError("the server did not start") from self._error
@@ -108,24 +109,22 @@ class RunningServer:
 @contextmanager
 def servers(folder: Path) -> Iterator[Callable[..., RunningServer]]:
     """Start servers on databases in a folder; stop them all at the end."""
-    running: list[RunningServer] = []
+    numbers = count()
+    with ExitStack() as running:
 
-    def start(**settings: Any) -> RunningServer:
-        usual = {
-            "jwt_secret": None if "jwt_public_key" in settings else SECRET,
-            "jwt_public_key": None,
-            "database_url": f"sqlite:///{folder / f'{len(running)}.db'}",
-            "port": 0,
-            "drain_s": 0.0,
-        }
-        running.append(RunningServer(Settings(_env_file=None, **(usual | settings))))
-        return running[-1]
+        def start(**settings: Any) -> RunningServer:
+            usual = {
+                "jwt_secret": None if "jwt_public_key" in settings else SECRET,
+                "jwt_public_key": None,
+                "database_url": f"sqlite:///{folder / f'{next(numbers)}.db'}",
+                "port": 0,
+                "drain_s": 0.0,
+            }
+            server = RunningServer(Settings(_env_file=None, **(usual | settings)))
+            running.callback(server.stop)
+            return server
 
-    try:
         yield start
-    finally:
-        for server in running:
-            server.stop()
 
 
 @pytest.fixture
