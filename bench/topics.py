@@ -41,17 +41,17 @@ async def run(followers: int, path: str) -> None:
         "news", NotificationDraft(user_id=UserId(""), type="sale", title="Sale", message=MESSAGE)
     )
     fan_out = FanOut(jobs)
-    fan_out.start()
+    fan_out.rounds.start()
     while (found := await jobs.get(job.id)).done < followers // 2:  # noqa: ASYNC110 as a back end looks
         await asyncio.sleep(0.01)
-    await fan_out.stop()
+    await fan_out.rounds.stop()
     print(f"stopped at {found.done:,} of {found.total:,} after {time.perf_counter() - began:.1f} s, and started again")
     fan_out = FanOut(jobs)
-    fan_out.start()
+    fan_out.rounds.start()
     while (found := await jobs.get(job.id)).state != "done":  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     took_s = time.perf_counter() - began
-    await fan_out.stop()
+    await fan_out.rounds.stop()
     await store.stop()
     print(f"{found.done:,} users with a device each: {took_s:.1f} s, {found.done / took_s:,.0f} users/s")
     print(f"peak memory {before:.0f} MiB before, {peak_mib():.0f} MiB after")

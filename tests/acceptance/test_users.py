@@ -19,7 +19,7 @@ def hasty(start_server):
     """A server whose erasures need not settle."""
     server = start_server()
     server.service.erasure_jobs._settle_ms = 0
-    server.service.erasures._look_s = 0.05
+    server.service.erasures.rounds._longest_s = 0.05
     return server
 
 

@@ -1,20 +1,16 @@
 """Forgets users: a job in the database for each, worked off in the background, and their sockets cut meanwhile."""
 
-import asyncio
-import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Protocol
 
+from tocsin.application.rounds import Rounds
 from tocsin.domain.erasure import Erasure, State
-from tocsin.domain.errors import NotFound, TocsinError
+from tocsin.domain.errors import NotFound
 from tocsin.domain.stream import StreamKey
 from tocsin.domain.user_id import UserId
 
 # How late another process hears of a job: its sockets of the user are cut by then.
 LOOK_S = 2.0
-
-_log = logging.getLogger(__name__)
 
 OnCut = Callable[[Sequence[StreamKey]], None]
 
@@ -56,6 +52,10 @@ class Erasures:
         wake: Called with streams that clients are to be told of.
         cut: Called with a user whose sockets on this node are to be cut, now and again until nothing is left.
         look_s: Seconds between looks for jobs that other processes have begun.
+
+    Attributes:
+        rounds: Its work. What a process that died has left is gone on with at the start; ``stop`` ends after the
+            transaction that is under way, and the rest comes after the next start.
     """
 
     def __init__(
@@ -69,10 +69,8 @@ class Erasures:
         self._store = store
         self._wake = wake
         self._cut = cut
-        self._look_s = look_s
         self._seen: dict[UserId, State] = {}
-        self._news = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self.rounds = Rounds("erasing users", self.work_off, longest_s=look_s)
 
     async def request(self, user_id: UserId) -> Erasure:
         """
@@ -81,7 +79,7 @@ class Erasures:
         What is written for the user until the job is gone goes as well. It is durable when this returns.
         """
         erasure = await self._store.request(user_id)
-        self._news.set()
+        self.rounds.hurry()
         return erasure
 
     async def get(self, user_id: UserId) -> Erasure:
@@ -95,32 +93,6 @@ class Erasures:
         if erasure is None:
             raise NotFound("this user is not being erased; if that was asked for, it is done")
         return erasure
-
-    def start(self) -> None:
-        """Begin to look for jobs; what a process that died has left is gone on with."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="tocsin-erasure")
-
-    async def stop(self) -> None:
-        """Stop after the transaction that is under way; the rest comes after the next start."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.work_off()
-            except TocsinError as error:
-                _log.warning("erasures wait: %s", error)
-            except Exception:  # noqa: BLE001 logged
-                # A fault of one round must not end them for the whole life.
-                _log.exception("an erasure failed")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._look_s):
-                    await self._news.wait()
-            self._news.clear()
 
     async def work_off(self) -> None:
         """Cut the sockets of users whose jobs have begun or moved on, and do what is due."""

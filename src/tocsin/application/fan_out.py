@@ -1,14 +1,13 @@
 """Notifications to all who follow a topic, or to a long list, made in parts while everything else goes on."""
 
-import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Protocol
 
 from tocsin.application.devices import check_topic
 from tocsin.application.notifications import check_notification
 from tocsin.application.once import Once
+from tocsin.application.rounds import Rounds
 from tocsin.domain.errors import Invalid, TocsinError
 from tocsin.domain.fan_out import FanOutJob
 from tocsin.domain.notification import MAX_BULK, NotificationDraft
@@ -57,12 +56,15 @@ class FanOut:
     Whoever follows the topic when the run comes by gets the notification, in ascending order of
     users: who subscribes behind it doesn't, who unsubscribes before it came doesn't either.
     A job survives every end of a process, and goes on where it was.
+
+    Attributes:
+        rounds: Its work. Jobs that were left are gone on with at the start; ``stop`` ends after the step that is
+            under way.
     """
 
     def __init__(self, store: FanOutStore) -> None:
         self._store = store
-        self._news = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self.rounds = Rounds("notifying many", self._round, longest_s=LOOK_S)
 
     async def publish(self, topic: str, draft: NotificationDraft, once: Once | None = None) -> FanOutJob:
         """
@@ -76,7 +78,7 @@ class FanOut:
         check_topic(topic)
         check_notification(draft)
         job = await self._store.begin(topic, draft, once)
-        self._news.set()
+        self.rounds.hurry()
         return job
 
     async def publish_to(
@@ -94,38 +96,16 @@ class FanOut:
             raise Invalid(f"user_ids must hold 1 to {MAX_BULK} users")
         check_notification(draft)
         job = await self._store.begin_list(user_ids, draft, once)
-        self._news.set()
+        self.rounds.hurry()
         return job
 
     async def get(self, job_id: str) -> FanOutJob:
         """Return how far a job is; NotFound when there is none."""
         return await self._store.get(job_id)
 
-    def start(self) -> None:
-        """Begin to work off jobs, also those that were left."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="tocsin-fan-out")
-
-    async def stop(self) -> None:
-        """Stop after the step that is under way; the rest comes after the next start."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._work_off()
-                await self._store.prune()
-            except TocsinError as error:
-                _log.warning("a topic's notifications wait: %s", error)
-            except Exception:  # noqa: BLE001 logged
-                _log.exception("looking for topics' notifications failed")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_S):
-                    await self._news.wait()
-            self._news.clear()
+    async def _round(self) -> None:
+        await self._work_off()
+        await self._store.prune()
 
     async def _work_off(self) -> None:
         job_id = ""

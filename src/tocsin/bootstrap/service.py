@@ -21,6 +21,7 @@ from tocsin.application.rate_limits import RateLimits
 from tocsin.application.relay import Relay
 from tocsin.application.retention import Retention
 from tocsin.application.revocations import Revocations
+from tocsin.application.rounds import Rounds
 from tocsin.application.timekeeper import Timekeeper
 from tocsin.bootstrap.core import Core, StartError, loop_factory, open_insight
 from tocsin.bootstrap.figures import figures
@@ -212,7 +213,6 @@ class Service(Core):
                 "cors_origins is *: EVERY WEB PAGE may use this server with a token that it gets hold of; "
                 "name your own origins in production"
             )
-        self.retention.start()
         if self._key_set is not None:
             self._key_set.start()
         await self.revocations.start()
@@ -226,9 +226,8 @@ class Service(Core):
         self._bridge = Bridge(asyncio.get_running_loop(), self)
         bridge.attach(self._bridge)
         self.relay.start()
-        self.fan_out.start()
-        self.timekeeper.start()
-        self.erasures.start()
+        for rounds in self._rounds():
+            rounds.start()
         await self.metrics.start(None if self.seat is None else (self.seat.folder, self.seat.number))
         self.is_accepting = True
 
@@ -238,6 +237,9 @@ class Service(Core):
         self.bus.publish(events)
         self.relay.on_events(events)
         self.timekeeper.on_events(events)
+
+    def _rounds(self) -> tuple[Rounds, ...]:
+        return (self.fan_out.rounds, self.timekeeper.rounds, self.erasures.rounds, self.retention.rounds)
 
     def _is_online(self, user_id: UserId) -> bool | None:
         return self.realtime.is_online(user_id) or self.presence.is_elsewhere(user_id)
@@ -262,9 +264,8 @@ class Service(Core):
         await self.engine.close()
         self.rest.wheel.stop()
         await self.realtime.stop()
-        await self.fan_out.stop()
-        await self.timekeeper.stop()
-        await self.erasures.stop()
+        for rounds in self._rounds():
+            await rounds.stop()
         await self.relay.stop()
         await self.channel_route.sender.stop()
         # What is pushed would keep the bridge for a minute.
@@ -273,7 +274,6 @@ class Service(Core):
         if self._bridge is not None:
             await self._bridge.close()
             bridge.detach(self._bridge)
-        await self.retention.stop()
         await self.revocations.stop()
         if self._key_set is not None:
             await self._key_set.stop()

@@ -155,7 +155,7 @@ def _of_bus(sources: Sources) -> Readings:
 def _of_upkeep(sources: Sources) -> Readings:
     return {
         "tocsin_retention_dropped_total": _by(sources.retention.dropped),
-        "tocsin_retention_failures_total": _one(sources.retention.failures),
+        "tocsin_retention_failures_total": _one(sources.retention.rounds.failures),
     }
 
 

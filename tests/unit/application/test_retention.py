@@ -27,10 +27,10 @@ async def test_it_prunes_again_and_again():
     """It begins at once and repeats with the clock's instant."""
     pruned = Pruned()
     retention = Retention(pruned, interval_s=0.001, clock=lambda: 7)
-    retention.start()
+    retention.rounds.start()
 
     await asyncio.wait_for(pruned.twice.wait(), 20)
-    await retention.stop()
+    await retention.rounds.stop()
 
     assert {7} == set(pruned.moments)
 
@@ -39,12 +39,12 @@ async def test_failures_do_not_end_it(caplog):
     """A full disk or a fault of ours is logged, and the next round comes."""
     pruned = Pruned(StorageFull("full"), ZeroDivisionError())
     retention = Retention(pruned, interval_s=0.001)
-    retention.start()
+    retention.rounds.start()
 
     await asyncio.wait_for(pruned.twice.wait(), 20)
-    await retention.stop()
+    await retention.rounds.stop()
 
-    assert "retention waits: full" in caplog.text
+    assert "retention can't go on now: full" in caplog.text
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -52,10 +52,10 @@ async def test_stopping_ends_it():
     """No round begins after ``stop``; stopping what never started is no error."""
     pruned = Pruned()
     retention = Retention(pruned, interval_s=0.001)
-    await retention.stop()
-    retention.start()
+    await retention.rounds.stop()
+    retention.rounds.start()
     await asyncio.wait_for(pruned.twice.wait(), 20)
-    await retention.stop()
+    await retention.rounds.stop()
     count = len(pruned.moments)
 
     for _ in range(20):

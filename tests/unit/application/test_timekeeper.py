@@ -52,13 +52,13 @@ async def test_it_sleeps_till_something_is_due():
     """And not for longer, also when that was written after it went to sleep."""
     inboxes = Inboxes()
     timekeeper = Timekeeper(inboxes)
-    timekeeper.start()
+    timekeeper.rounds.start()
     await asyncio.sleep(0.1)
     due_at = time.time() * 1000 + 200
     inboxes.due = [due_at]
     timekeeper.look()
     await inboxes.is_done()
-    await timekeeper.stop()
+    await timekeeper.rounds.stop()
 
     assert time.time() * 1000 >= due_at
     assert inboxes.looks < 50
@@ -68,13 +68,13 @@ async def test_failures_do_not_end_it(caplog):
     """A full disk, or a fault of ours, is logged, and the next look comes."""
     inboxes = Inboxes(0, failures=[StorageFull("full"), ZeroDivisionError()])
     timekeeper = Timekeeper(inboxes)
-    timekeeper.start()
+    timekeeper.rounds.start()
     for _ in range(200):
         timekeeper.look()
         await asyncio.sleep(0.02)
         if not inboxes.due:
             break
-    await timekeeper.stop()
+    await timekeeper.rounds.stop()
 
     assert [] == inboxes.due
     assert {"WARNING", "ERROR"} == {record.levelname for record in caplog.records}
@@ -97,7 +97,7 @@ async def test_only_what_sets_a_time_makes_it_look(event, times, looks):
     one = Notification(**words, seq=1, data={}, created_at=0, **times)
     timekeeper.on_events([StreamEvent("u", "/notifications", 1, "e", event, orjson.dumps(one.json()), 0)])
 
-    assert looks == timekeeper._news.is_set()
+    assert looks == timekeeper.rounds.hurries
 
 
 async def test_what_is_due_and_not_done_is_not_hammered():
@@ -109,8 +109,8 @@ async def test_what_is_due_and_not_done_is_not_hammered():
 
     inboxes.change_by_time = nothing
     timekeeper = Timekeeper(inboxes)
-    timekeeper.start()
+    timekeeper.rounds.start()
     await asyncio.sleep(0.5)
-    await timekeeper.stop()
+    await timekeeper.rounds.stop()
 
     assert inboxes.looks < 50
