@@ -36,7 +36,7 @@ class Figures:
     """
 
     connections: int = 19_000
-    connection_kib: float = 3.1 + 4.0
+    connection_kib: float = 4.4 + 4.0
     emits: int = 65_000
     hears: int = 60_000
     writes: int = 7_500
