@@ -1,6 +1,8 @@
 """Tokens that are ended before their time, over real connections: security.md, "Tokens"."""
 
 import asyncio
+import time
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -129,9 +131,20 @@ def test_it_is_dropped_when_it_has_expired(shared_server):
     assert (
         "2099-01-01T00:00:00.000Z" == revoke(server, jti="j-1", expires_at="2099-01-01T00:00:00Z").json()["expires_at"]
     )
-    revoke(server, jti="j-2", expires_at="2001-01-01T00:00:00Z")
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    revoke(server, jti="j-2", expires_at=soon.isoformat())
+    time.sleep(1.1)
 
     assert 1 == server.call(server.service.retention.prune())["revocation"]
+
+
+def test_one_that_would_be_over_already_is_refused(shared_server):
+    """No other node would hear of it, and this one would forget it soon."""
+    answer = shared_server.http.post(
+        PATH, json={"user_id": 7, "expires_at": "2001-01-01T00:00:00Z"}, headers=shared_server.bearer("shop", "publish")
+    )
+
+    assert (422, "invalid") == (answer.status_code, answer.json()["code"])
 
 
 def test_a_publisher_may_be_ended_too(shared_server):

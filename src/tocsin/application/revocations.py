@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from tocsin.application.ports import Bus, TokenVerifier
-from tocsin.domain.errors import TocsinError, Unauthenticated
+from tocsin.domain.errors import Invalid, TocsinError, Unauthenticated
 from tocsin.domain.jitter import jitter
 from tocsin.domain.principal import Principal
 from tocsin.domain.revocation import KEPT_MS, Kind, Revocation, check_token_id
@@ -23,8 +23,9 @@ from tocsin.domain.user_id import UserId
 
 NAMESPACE = "/:revocations"
 SWEEP_S = 2.5
-# Other nodes' clocks, and their transactions that take long, may be this far behind.
-OVERLAP_MS = 60_000
+# Other nodes' clocks, and their transactions that take long, may be this far behind. Beyond it the next reload finds
+# what was missed.
+OVERLAP_MS = 300_000
 RELOAD_S = 600.0
 # Whoever can say on the bus that there is something new must not keep the database busy.
 LEAST_BETWEEN_S = 0.1
@@ -98,6 +99,9 @@ class Revocations:
         Args:
             user_id: Whose.
             expires_at: When the last of them will have expired, in milliseconds since 1970; None: in 400 days.
+
+        Raises:
+            Invalid: ``expires_at`` is over.
         """
         return await self._revoke(Revocation("user", user_id, *self._life(expires_at)))
 
@@ -106,12 +110,14 @@ class Revocations:
         Revoke the token of a ``jti``, as ``revoke_user`` does all of a user.
 
         Raises:
-            Invalid: That is no ``jti`` that can be kept.
+            Invalid: That is no ``jti`` that can be kept, or ``expires_at`` is over.
         """
         return await self._revoke(Revocation("token", check_token_id(token_id), *self._life(expires_at)))
 
     def _life(self, expires_at: int | None) -> tuple[int, int]:
         now = self._clock()
+        if expires_at is not None and expires_at <= now:
+            raise Invalid("expires_at is over: it is when the last of the tokens will have expired")
         return now, now + KEPT_MS if expires_at is None else expires_at
 
     async def _revoke(self, revocation: Revocation) -> Revocation:
@@ -148,7 +154,9 @@ class Revocations:
             self._hurry.clear()
             try:
                 if loop.time() < reload_at:
-                    self._learn(await self._store.since(self._newest - OVERLAP_MS, self._clock()))
+                    now = self._clock()
+                    # Not from a stamp that lies ahead: of a node whose clock is fast, or from before ours was set back.
+                    self._learn(await self._store.since(min(self._newest, now) - OVERLAP_MS, now))
                 else:
                     reload_at = loop.time() + RELOAD_S
                     await self._reload()

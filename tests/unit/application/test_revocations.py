@@ -135,6 +135,25 @@ async def test_a_late_commit_of_another_clock_is_found(nodes, kept):
     await until(lambda: nodes[1].is_revoked(token(jti="late")))
 
 
+async def test_a_stamp_that_lies_ahead_hides_none_that_follow(nodes, kept):
+    """One node's clock is ten minutes fast, or was set back: what others revoke from then on is found as soon."""
+    kept.rows["token", "fast"] = Revocation("token", "fast", NOW + 600_000, NOW + 900_000)
+    await until(lambda: nodes[1].is_revoked(token(jti="fast")))
+    kept.rows["token", "later"] = Revocation("token", "later", NOW, NOW + 1_000)
+
+    await until(lambda: nodes[1].is_revoked(token(jti="later")))
+
+
+async def test_one_that_is_over_is_refused(nodes, kept):
+    """Nobody else would hear of it: an answer that says revoked would be untrue."""
+    with pytest.raises(Invalid, match="expires_at is over"):
+        await nodes[0].revoke_user(ANN, NOW)
+    with pytest.raises(Invalid, match="expires_at is over"):
+        await nodes[0].revoke_token("one", NOW - 1)
+
+    assert not kept.rows
+
+
 async def test_what_has_expired_is_forgotten(kept, monkeypatch):
     """No such token can be alive; memory goes with the upkeep."""
     moment = NOW
