@@ -239,7 +239,7 @@ def test_every_route_needs_a_token(shared_server, method, path):
 
 
 def test_the_webassembly_is_served_compressed(tmp_path, monkeypatch, start_server):
-    """Under its type, and plain to a client that unpacks nothing; a browser asks before it uses its own copy."""
+    """Under its type, to whoever asks: to unpack it for each would fill the memory; a browser asks for its copy."""
     folder = tmp_path / "static" / "js"
     folder.mkdir(parents=True)
     (folder / "e2ee.wasm.gz").write_bytes(gzip.compress(b"wasm " * 1_000))
@@ -251,8 +251,7 @@ def test_the_webassembly_is_served_compressed(tmp_path, monkeypatch, start_serve
     known = http.get("/js/e2ee.wasm", headers={"If-None-Match": packed.headers["etag"]})
 
     assert b"wasm " * 1_000 == packed.content == plain.content
-    assert ("gzip", "accept-encoding") == (packed.headers["content-encoding"], packed.headers["vary"])
-    assert "content-encoding" not in plain.headers
+    assert {"gzip"} == {answer.headers["content-encoding"] for answer in (packed, plain)}
     assert {"application/wasm"} == {answer.headers["content-type"] for answer in (packed, plain)}
     assert 304 == known.status_code
     assert b"" == known.content
