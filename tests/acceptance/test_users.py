@@ -1,15 +1,20 @@
 """What is kept of a user, over REST: given out whole to whom it belongs, erased for good."""
 
+import asyncio
 import json
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import orjson
 import pytest
 
 from tests.acceptance.wire_socket import connected, eventually
 from tests.contract.conftest import everything
 from tests.processes import environment
+from tocsin.rest import users
 
 NOTIFICATION = {"type": "t", "title": "A title", "message": "Some words"}
 
@@ -184,6 +189,58 @@ def test_the_command_asks_first(server, tmp_path):
     assert 1 == done.returncode
     assert 404 == erasure(server, "ann").status_code
     assert 1 == server.http.get("/api/notifications/stats", headers=server.bearer("ann")).json()["total"]
+
+
+class Slow:
+    """Gives a row of a user, and the next when it is told to."""
+
+    def __init__(self):
+        self.goes_on = threading.Event()
+
+    async def parts(self, user_id):
+        yield "notifications", [{"user_id": user_id}]
+        while not self.goes_on.is_set():  # noqa: ASYNC110 another thread says
+            await asyncio.sleep(0.01)
+        yield "messages", []
+
+
+async def test_a_user_has_one_export_at_a_time_and_all_have_four(server):
+    """However many come at once: each looks through tables of everybody."""
+    slow = server.service.exports._store = Slow()
+
+    def export(user):
+        return server.http.get(f"/api/users/{user}/export", headers=server.bearer("shop", "publish"))
+
+    with ThreadPoolExecutor(12) as pool:
+        waiting = [pool.submit(export, user) for user in ("ann", "ann", "bob", "cid", "dan")]
+        await eventually(lambda: len(server.service.exports._open) == 4)
+        await eventually(lambda: sum(one.done() for one in waiting) == 1)
+        fifth = await asyncio.to_thread(export, "eve")
+        slow.goes_on.set()
+        answers = [await asyncio.to_thread(one.result) for one in waiting]
+
+    assert [200, 200, 200, 200, 503] == sorted(answer.status_code for answer in answers)
+    assert (503, "10") == (fifth.status_code, fifth.headers["retry-after"])
+    assert 200 == export("ann").status_code
+
+
+async def test_a_client_that_leaves_gives_its_place_up(server, monkeypatch):
+    """And one that takes nothing for half an hour."""
+    server.service.exports._store = Slow()
+    headers = server.bearer("ann")
+    with server.http.stream("GET", "/api/users/ann/export", headers=headers) as answer:
+        assert next(answer.iter_raw())
+        assert {"ann"} == server.service.exports._open
+    await eventually(lambda: not server.service.exports._open)
+
+    monkeypatch.setattr(users, "EXPORT_S", 0.2)
+    with (
+        pytest.raises(httpx.RemoteProtocolError),
+        server.http.stream("GET", "/api/users/ann/export", headers=headers) as answer,
+    ):
+        for _ in answer.iter_raw():
+            pass
+    await eventually(lambda: not server.service.exports._open)
 
 
 def test_the_command_exports_to_a_new_private_file(server, tmp_path):

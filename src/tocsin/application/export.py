@@ -1,6 +1,6 @@
 """Gives out all that is kept of a user, as one JSON object that is written while it is read."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Any, Protocol
 
 import orjson
@@ -25,38 +25,61 @@ class ExportStore(Protocol):
         """
 
 
+class Export:
+    """
+    The JSON document of a user in chunks, of which no more is held than one; it has a place until it is closed.
+
+    Belongs to the event loop's thread.
+    """
+
+    def __init__(self, chunks: AsyncGenerator[bytes, None], leave: Callable[[], None]) -> None:
+        self._chunks = chunks
+        self._leave = leave
+        self._is_closed = False
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Return the chunks; once."""
+        return self._chunks
+
+    async def close(self) -> None:
+        """End it, read to its end or not, and give up its place; once more changes nothing."""
+        if not self._is_closed:
+            self._is_closed = True
+            await self._chunks.aclose()
+            self._leave()
+
+
 class Exports:
-    """Writes exports; a bounded number at a time. Belongs to the event loop's thread."""
+    """Writes exports; a bounded number at a time, and of a user one. Belongs to the event loop's thread."""
 
     def __init__(self, store: ExportStore) -> None:
         self._store = store
-        self._open = 0
+        self._open: set[UserId] = set()
 
-    def open(self, user_id: UserId) -> AsyncGenerator[bytes, None]:
+    def open(self, user_id: UserId) -> Export:
         """
-        Return the JSON document of a user in chunks; no more of it is held than a chunk.
+        Return the export of a user; whoever opened it closes it.
 
         Raises:
-            Overloaded: Too many exports run.
+            Overloaded: Too many exports run, or one of this user does.
         """
-        if self._open >= MOST_AT_ONCE:
+        if user_id in self._open:
+            raise Overloaded("an export of this user runs already", retry_after_s=10.0)
+        if len(self._open) >= MOST_AT_ONCE:
             raise Overloaded(f"{MOST_AT_ONCE} exports run already", retry_after_s=10.0)
-        return self._write(user_id)
+        self._open.add(user_id)
+        return Export(self._write(user_id), lambda: self._open.discard(user_id))
 
     async def _write(self, user_id: UserId) -> AsyncGenerator[bytes, None]:
-        self._open += 1
-        try:
-            head = {"format": FORMAT, "user_id": user_id_json(user_id), "exported_at": iso(now_ms())}
-            yield orjson.dumps(head)[:-1]
-            kind, is_first = "", True
-            async for name, rows in self._store.parts(user_id):
-                opening = b""
-                if name != kind:
-                    opening = (b"" if not kind else b"]") + b',\n"' + name.encode() + b'":['
-                    kind, is_first = name, True
-                lines = b",\n".join(orjson.dumps(row) for row in rows)
-                yield opening + (b"" if is_first or not rows else b",\n") + lines
-                is_first = is_first and not rows
-            yield b"]}\n" if kind else b"}\n"
-        finally:
-            self._open -= 1
+        head = {"format": FORMAT, "user_id": user_id_json(user_id), "exported_at": iso(now_ms())}
+        yield orjson.dumps(head)[:-1]
+        kind, is_first = "", True
+        async for name, rows in self._store.parts(user_id):
+            opening = b""
+            if name != kind:
+                opening = (b"" if not kind else b"]") + b',\n"' + name.encode() + b'":['
+                kind, is_first = name, True
+            lines = b",\n".join(orjson.dumps(row) for row in rows)
+            yield opening + (b"" if is_first or not rows else b",\n") + lines
+            is_first = is_first and not rows
+        yield b"]}\n" if kind else b"}\n"

@@ -1,17 +1,25 @@
 """What is kept of a user, over HTTP: given out whole, or erased."""
 
+import asyncio
+import logging
 from typing import Annotated
 
 from fastapi import Depends
 from pydantic import BaseModel
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
+from tocsin.application.export import Export
 from tocsin.domain.errors import NotFound
 from tocsin.domain.user_id import UserId, parse_user_id
 from tocsin.rest.answers import Responses, api_router, json_response, problems
 from tocsin.rest.callers import Caller, Publisher, uses
 from tocsin.rest.uses import Uses
 
+# Nobody holds a place for ever by reading slowly.
+EXPORT_S = 1_800
+
+_log = logging.getLogger(__name__)
 router = api_router("users")
 
 App = Annotated[Uses, Depends(uses)]
@@ -21,6 +29,25 @@ _EXPORT: Responses = {
         "content": {"application/json": {"schema": {"type": "object"}}},
     }
 }
+
+
+class _ExportResponse(StreamingResponse):
+    """An export, which has its place until the last byte is sent, its client has gone or the time is over."""
+
+    def __init__(self, export: Export) -> None:
+        headers = {"cache-control": "no-store", "content-disposition": 'attachment; filename="export.json"'}
+        super().__init__(export, media_type="application/json", headers=headers)
+        self._export = export
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; broken off after ``EXPORT_S``, as by a server that ends."""
+        try:
+            async with asyncio.timeout(EXPORT_S):
+                await super().__call__(scope, receive, send)
+        except TimeoutError:
+            _log.warning("an export was broken off: its client did not take it within %d s", EXPORT_S)
+        finally:
+            await self._export.close()
 
 
 class ErasureView(BaseModel):
@@ -42,8 +69,7 @@ async def export_user(app: App, caller: Caller, user_id: str) -> Response:
     wanted = _user(user_id)
     if wanted != caller.user_id and "publish" not in caller.scopes:
         raise NotFound("there is no such user, or it is somebody else")
-    headers = {"cache-control": "no-store", "content-disposition": 'attachment; filename="export.json"'}
-    return StreamingResponse(app.exports.open(wanted), media_type="application/json", headers=headers)
+    return _ExportResponse(app.exports.open(wanted))
 
 
 @router.delete("/api/users/{user_id}", status_code=202, response_model=ErasureView, responses=problems())
