@@ -11,6 +11,7 @@ import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.algorithms import ECAlgorithm
 
 from tests.acceptance.wire_socket import Refused, connected, eventually, wire
 from tests.jwks_server import ISSUER, issuer, send
@@ -153,7 +154,19 @@ def _huge_head(request):
         request.wfile.write(b"X-%d: %s\r\n" % (number, b"x" * 1_000))
 
 
+def _upgrade(request):
+    request.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+
+
+def _deep_key(request):
+    """A good key, and beside it what can be read and not be written again."""
+    key = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key()).encode()
+    send(request, 200, b'{"keys": [' + key[:-1] + b', "more": ' + b"[" * 500 + b"]" * 500 + b"}]}")
+
+
 MISBEHAVIOURS = {
+    "another protocol": _upgrade,
+    "a key too deep": _deep_key,
     "500": lambda request: send(request, 500, b"oops"),
     "204": lambda request: send(request, 204),
     "redirect": lambda request: send(request, 302, Location="/elsewhere"),

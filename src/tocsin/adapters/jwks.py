@@ -114,6 +114,9 @@ class KeySet:
             kept = f"{len(self._keys)} keys of before stay" if self._keys else "no token can be verified"
             _log.warning("TOCSIN_JWKS_URL: %s; %s", error, kept)
             return
+        except Exception:  # noqa: BLE001 logged: whatever an issuer says must not end all looks to come
+            _log.exception("TOCSIN_JWKS_URL: its answer could not be read")
+            return
         finally:
             self._asking = None
         if {kid: key.text for kid, key in keys.items()} != {kid: key.text for kid, key in self._keys.items()}:

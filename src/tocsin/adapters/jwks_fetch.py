@@ -41,7 +41,7 @@ async def fetch(url: str, *, deadline_s: float = FETCH_S) -> bytes:
         raise NotFetched(f"its certificate was not accepted ({error.reason})") from None
     except OSError as error:
         raise NotFetched(f"it can't be reached ({error.strerror or type(error).__name__})") from None
-    except httptools.HttpParserError:
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
         raise NotFetched("what it says is not HTTP") from None
 
 

@@ -92,13 +92,14 @@ def _key_of_jwk(jwk: object) -> SigningKey | None:
     try:
         key = jwt.PyJWK(jwk).key
         algorithms = _algorithms_of(key)
+        text = orjson.dumps(jwk, option=orjson.OPT_SORT_KEYS)
     # The readers beneath raise more than their own errors, on parts of a wrong type or length.
     except (jwt.PyJWTError, UnusableKey, ValueError, TypeError, UnsupportedAlgorithm):
         return None
     named = jwk.get("alg")
     if named is not None:
         algorithms = [one for one in algorithms if one == named]
-    return SigningKey(key, algorithms, orjson.dumps(jwk, option=orjson.OPT_SORT_KEYS)) if algorithms else None
+    return SigningKey(key, algorithms, text) if algorithms else None
 
 
 def _algorithms_of(key: object) -> list[str]:
