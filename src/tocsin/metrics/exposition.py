@@ -35,7 +35,10 @@ def expose(readings: Mapping[str, Readings], accept: str) -> tuple[bytes, str]:
         readings: By worker; of a process that is alone under the empty name, and then there is no label for it.
         accept: As the scraper's header says; OpenMetrics if that is asked for.
     """
-    encode, media_type = choose_encoder(accept)
+    try:
+        encode, media_type = choose_encoder(accept)
+    except (TypeError, ValueError):  # a version that is none
+        encode, media_type = choose_encoder("")
     return encode(_Collected(readings)), media_type
 
 

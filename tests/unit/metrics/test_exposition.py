@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tocsin.metrics.catalogue import CATALOGUE
@@ -72,3 +73,15 @@ def test_names_follow_the_conventions():
     for metric in CATALOGUE:
         assert re.fullmatch(r"tocsin_[a-z_]+", metric.name)
         assert (metric.kind == "counter") == metric.name.endswith("_total")
+
+
+@pytest.mark.parametrize(
+    "accept",
+    ["text/plain;version=x", 'application/openmetrics-text;version="1.0.0"', "text/plain;version=", "\xff;version=1.x"],
+)
+def test_a_header_that_means_nothing_gets_the_text(accept):
+    """Whoever may read it must not make it fail."""
+    text, media_type = expose({"": {}}, accept)
+
+    assert media_type.startswith("text/plain")
+    assert b"# TYPE tocsin_" in text
