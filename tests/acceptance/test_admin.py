@@ -153,6 +153,14 @@ def test_one_that_nobody_knows(server):
     assert (False, None, [], 0) == (told["is_online"], told["last_seen_at"], told["sessions"], told["inbox"]["total"])
 
 
+def test_the_trace_names_who_sent_a_test(server, user):
+    """An operator can word one: it can be told from a back end's."""
+    made = ask(server, "/api/admin/test", "POST", json={"user_id": user, "title": "Your bank"})
+    told = ask(server, f"/api/notifications/{made['id']}/trace")
+
+    assert "asked for by ops (scope admin)" in str(told["timeline"])
+
+
 def test_a_notification_is_found(server, user):
     """By a user and a word of the title."""
     for title in ("Parcel", "Invoice", "소포 도착"):

@@ -86,9 +86,12 @@ async def find_notifications(
 
 
 @router.post("/api/admin/test", status_code=201, response_model=NotificationView, responses=problems(415))
-async def send_test(dashboard: Dashboard, _: Operator, body: TestNotification) -> Response:
-    """Send a user a notification of the type `test`, as any other one goes."""
+async def send_test(
+    app: Annotated[Uses, Depends(uses)], dashboard: Dashboard, operator: Operator, body: TestNotification
+) -> Response:
+    """Send a user a notification of the type `test`, as any other one goes; the trace names who sent it."""
     made = await dashboard.send_test(body.user_id, body.title, body.message)
+    app.insight.witness.created(made.id, operator)
     return json_response(made.json(), 201)
 
 
