@@ -91,6 +91,14 @@ def test_guesses_at_tokens_spend_the_addresss(strict):
     assert 200 == ask(strict, headers={"X-Forwarded-For": "203.0.113.8"}).status_code
 
 
+def test_what_fails_before_its_token_is_looked_at_spends_the_addresss(strict):
+    """Nobody gets bodies received for nothing again and again."""
+    headers = [("Authorization", "Bearer one"), ("Authorization", "Bearer two"), *FAR.items()]
+    answers = [strict.http.post(INBOX, headers=headers, json={}) for _ in range(9)]
+
+    assert [400] * 8 + [429] == [answer.status_code for answer in answers]
+
+
 def test_all_addresses_of_one_customer_are_one(strict):
     """An IPv6 customer has 2^64 of them; an IPv4 address written as IPv6 is the same."""
     for number in range(8):

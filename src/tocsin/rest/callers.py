@@ -12,7 +12,7 @@ from typing import Annotated
 from fastapi import Depends
 
 from tocsin.application.once import Once
-from tocsin.domain.errors import KeyUnknown, Unauthenticated
+from tocsin.domain.errors import KeyUnknown, RateLimited, TocsinError
 from tocsin.domain.principal import Principal
 from tocsin.rest.endpoint import Incoming
 from tocsin.rest.problems import Malformed, TokenMissing
@@ -40,9 +40,9 @@ def caller(request: Incoming) -> Principal:
         try:
             principal = _verified(request)
             request.limit_headers = limits.spend(request.scope, principal)
-        except KeyUnknown:
-            raise  # counted when the key is known
-        except Unauthenticated:
+        except (KeyUnknown, RateLimited):
+            raise  # counted when the key is known, or counted already
+        except TocsinError:
             request.limit_headers = limits.spend(request.scope, None)
             raise
         request.principal = principal

@@ -91,7 +91,12 @@ class Endpoint(APIRoute):
             request = Incoming(scope)
             scope[ROUTE] = path
             try:
-                request.content = await read_body(scope, receive)
+                try:
+                    request.content = await read_body(scope, receive)
+                except TocsinError:
+                    # Nobody has looked for a token: the address pays.
+                    request.limit_headers = request.app.state.uses.limits.spend(scope, None)
+                    raise
                 try:
                     arguments = {name: read(request) for name, read in readers}
                 except KeyUnknown as unknown:
