@@ -19,7 +19,7 @@ from tocsin.domain.errors import NotFound
 from tocsin.domain.events import NAMESPACES
 from tocsin.domain.notification import Notification, NotificationDraft
 from tocsin.domain.stream import Head, StreamEvent, StreamKey
-from tocsin.domain.timestamp import iso, now_ms
+from tocsin.domain.timestamp import is_instant, iso, now_ms
 from tocsin.domain.user_id import UserId, user_id_json
 
 MAX_PAGE = 200
@@ -172,13 +172,14 @@ def _is_session(row: Any) -> bool:
             "user_id": int() | str(),
             "transport": str(),
             "address": address,
-            "since": int(),
-            "expires_at": int(),
+            "since": since,
+            "expires_at": expires_at,
             "queued_bytes": int(),
             "sockets": dict(sockets),
         }:
             texts = all(isinstance(one, str) for pair in sockets.items() for one in pair)
-            return texts and (address is None or isinstance(address, str))
+            instants = is_instant(since) and is_instant(expires_at)
+            return texts and instants and (address is None or isinstance(address, str))
     return False
 
 

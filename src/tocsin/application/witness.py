@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tocsin.domain.principal import Principal
-from tocsin.domain.timestamp import now_ms
+from tocsin.domain.timestamp import is_instant, now_ms
 from tocsin.domain.user_id import UserId, user_id_json
 
 NAMESPACE = "/notifications"
@@ -144,17 +144,17 @@ def is_testimony(told: Any) -> bool:
 def _is_session(told: Any) -> bool:
     instants = ("at", "left_at", "acked_at")
     match told:
-        case {"id": str(), "came_at": int(), "how": str(how), "acks": bool(), "resync": resync, "left_reason": left}:
+        case {"id": str(), "came_at": came_at, "how": str(how), "acks": bool(), "resync": resync, "left_reason": left}:
             texts = all(one is None or isinstance(one, str) for one in (resync, left))
-            numbers = all(told.get(name) is None or isinstance(told[name], int) for name in instants)
-            return texts and numbers and how in HOW
+            numbers = all(told.get(name) is None or is_instant(told[name]) for name in instants)
+            return texts and numbers and is_instant(came_at) and how in HOW
     return False
 
 
 def _is_asking(told: Any) -> bool:
     match told:
-        case {"at": int(), "by": int() | str(), "scopes": list(scopes)}:
-            return all(isinstance(scope, str) for scope in scopes)
+        case {"at": at, "by": int() | str(), "scopes": list(scopes)}:
+            return is_instant(at) and all(isinstance(scope, str) for scope in scopes)
     return False
 
 

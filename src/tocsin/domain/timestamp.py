@@ -8,6 +8,7 @@ from typing import NewType
 Milliseconds = NewType("Milliseconds", int)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MS = 253_402_300_800_000
 
 
 def now_ms() -> Milliseconds:
@@ -29,6 +30,11 @@ def _second(instant_s: int) -> str:
 def iso_or_none(instant: int | None) -> str | None:
     """Return the ISO form, or None for no instant."""
     return None if instant is None else iso(instant)
+
+
+def is_instant(value: object) -> bool:
+    """Return whether what another process says is one that can be shown: of 1970 to 9999."""
+    return isinstance(value, int) and 0 <= value < _LAST_MS
 
 
 def from_datetime(moment: datetime) -> Milliseconds:
