@@ -229,7 +229,8 @@ async def test_a_client_that_leaves_gives_its_place_up(server, monkeypatch):
     server.service.exports._store = Slow()
     headers = server.bearer("ann")
     with server.http.stream("GET", "/api/users/ann/export", headers=headers) as answer:
-        assert next(answer.iter_raw())
+        chunks = answer.iter_raw()
+        assert next(chunks)
         assert {"ann"} == server.service.exports._open
     await eventually(lambda: not server.service.exports._open)
 

@@ -37,9 +37,11 @@ class Export:
         self._leave = leave
         self._is_closed = False
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """Return the chunks; once."""
-        return self._chunks
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Return the chunks; once. Whoever has the last one finds the place free."""
+        async for chunk in self._chunks:
+            yield chunk
+        await self.close()
 
     async def close(self) -> None:
         """End it, read to its end or not, and give up its place; once more changes nothing."""
