@@ -81,10 +81,11 @@ class Certificate:
             raise ValueError(f"{files}: no certificate with its unencrypted key in PEM ({what})") from None
 
     def _stamp(self) -> tuple[int, ...]:
-        # A link that is moved to another file, as certbot and Kubernetes do it, shows in the inode.
+        # A link that is moved to another file, as certbot and Kubernetes do it, shows in the inode; an owner or mode
+        # that lets us read it at last in the change time.
         stamps: list[int] = []
         for file in filter(None, (self._chain, self._key)):
             with suppress(OSError):
                 status = file.stat()
-                stamps += (status.st_ino, status.st_mtime_ns, status.st_size)
+                stamps += (status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
         return tuple(stamps)
