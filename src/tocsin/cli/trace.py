@@ -2,6 +2,7 @@
 
 import sys
 from typing import Annotated
+from unicodedata import category
 
 import orjson
 import typer
@@ -54,9 +55,9 @@ def trace(
 
 def _show(journey: Journey, console: Console) -> None:
     record, told = journey.record, journey.json()
-    console.print(Text(str(told["title"] or record.notification_id), "bold"))
+    console.print(Text(_visible(str(told["title"] or record.notification_id)), "bold"))
     about = [f"to {record.user_id}", *(str(told[name]) for name in ("type", "category", "priority") if told[name])]
-    console.print(Text(" · ".join([*about, journey.state, record.notification_id]), "dim"))
+    console.print(Text(_visible(" · ".join([*about, journey.state, record.notification_id])), "dim"))
     console.print()
     console.print(Text(journey.verdict, "bold green" if journey.verdict.startswith("Yes") else "bold yellow"))
     console.print()
@@ -79,5 +80,10 @@ def _row(step: Step) -> tuple[Text, Text, Text, Text]:
         Text(mark, style),
         Text("" if step.at is None else iso(step.at), "dim"),
         Text(step.channel, "cyan"),
-        Text(step.text + where, style),
+        Text(_visible(step.text + where), style),
     )
+
+
+def _visible(text: str) -> str:
+    """Return it without control characters: a title or a device's name must not speak to the operator's terminal."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if category(one) == "Cc" else one for one in text)
