@@ -138,8 +138,12 @@ class Relay:
         while True:
             await asyncio.sleep(RENEW_S)
             if self._held:
-                with suppress(TocsinError):  # at worst another sends the same under the same tag
+                try:
                     await self._store.renew(list(self._held.values()), HOLD_MS)
+                except TocsinError:
+                    pass  # at worst another sends the same under the same tag
+                except Exception:  # noqa: BLE001 logged: it must not end all renewals to come
+                    _log.exception("leases of pushes under way could not be renewed")
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):
