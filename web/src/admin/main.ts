@@ -135,8 +135,8 @@ function enter(event: SubmitEvent): void {
 async function lookForEver(): Promise<void> {
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    // Nobody looks at a page behind others: it asks for nothing.
-    if (!document.hidden && token() !== null && view.isLive) await view.look();
+    // Nobody looks at a page behind others: it asks for nothing. One answer that is none must not end the looks.
+    if (!document.hidden && token() !== null && view.isLive) await view.look().catch(() => undefined);
   }
 }
 
