@@ -41,7 +41,11 @@ def export(
         return
     try:
         with open(out, "xb", opener=_private) as file:
-            with_store(lambda store: write(store, file))
+            try:
+                with_store(lambda store: write(store, file))
+            except BaseException:
+                out.unlink(missing_ok=True)  # half of it would stand in the way of the next
+                raise
     except FileExistsError:
         raise typer.BadParameter("there is such a file already", param_hint="--out") from None
 
