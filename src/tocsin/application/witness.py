@@ -73,7 +73,8 @@ class Witness:
         """Note that a session has begun, with the seq it says to have."""
         if len(self._sessions) >= MAX_SESSIONS:
             _, oldest = self._sessions.popitem(last=False)
-            self._since = max(self._since, oldest.came_at + 1)
+            # What it was sent until it left, or is sent still, nobody remembers from here on.
+            self._since = max(self._since, self._clock() if oldest.left is None else oldest.left[0] + 1)
         self._sessions[session_id] = Sighting(user_id, self._clock(), cursor)
 
     def caught_up(self, session_id: str, after: int, head: int) -> None:
