@@ -18,6 +18,7 @@ from typing import Any, Final
 import orjson
 
 from tocsin.engine import frames
+from tocsin.engine.json_text import load_json
 
 MAX_DEPTH: Final = 64
 """Containers within containers that JSON from the wire may have."""
@@ -225,7 +226,7 @@ def _count_attachments(kind: str, count: str | None, most: int) -> int:
 
 def _decode_json(text: str) -> Any:
     try:
-        value = orjson.loads(text)
+        value = load_json(text)
     except orjson.JSONDecodeError:
         raise MalformedPacket("payload is not JSON") from None
     if value is None:  # no packet takes null, and None stands for "no payload"
