@@ -45,6 +45,8 @@ export interface ConnectionOptions {
 const OPEN_TIMEOUT_MS = 20_000;
 const JOIN_TIMEOUT_MS = 30_000;
 const STABLE_MS = 1_000;
+/** The packet around the data is the rest of what the server takes. */
+const MAX_BYTES = 999_000;
 
 export class Connection {
   readonly sockets: Readonly<Record<NamespaceName, Socket>>;
@@ -129,8 +131,8 @@ export class Connection {
   /**
    * Send an event and wait for the answer.
    *
-   * Rejects with a TocsinError: the server's problem, `invalid` for what JSON can't carry,
-   * or `timeout` or `disconnected` (both retryable: nobody knows whether it arrived).
+   * Rejects with a TocsinError: the server's problem, `invalid` for what JSON can't carry
+   * and what exceeds 1 MB, or `timeout` or `disconnected` (both retryable: nobody knows whether it arrived).
    */
   async request(
     namespace: NamespaceName,
@@ -141,7 +143,8 @@ export class Connection {
     const socket = this.sockets[namespace];
     let answer: unknown;
     try {
-      JSON.stringify(data);
+      // The server closes the connection over a bigger packet, and a message would be sent again over the next one.
+      if (new Blob([JSON.stringify(data)]).size > MAX_BYTES) throw new RangeError("it exceeds 1 MB");
     } catch (error) {
       throw failure("invalid", `${event} can't be sent: ${error}`);
     }

@@ -133,13 +133,15 @@ describe("sending", () => {
     await until(() => client.isConnected);
   });
 
-  it("does not let a message that JSON can't carry hold up the next", async () => {
+  it("does not let a message that JSON can't carry, or that no server takes, hold up the next", async () => {
     peer.answer = () => receipt;
     const client = await connected(peer);
     const bad = client.sendMessage(456n as never, "hello");
+    const huge = client.sendMessage(456, "안".repeat(334_000));
     const good = client.sendMessage(456, "hello");
 
     await expect(bad).rejects.toMatchObject({ code: "invalid" });
+    await expect(huge).rejects.toMatchObject({ code: "invalid" });
     expect((await good).id).toBe("m1");
   });
 
