@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tocsin.application.rate_limits import RateLimits
 from tocsin.application.tracing import Tracing
+from tocsin.application.validation import findings
 from tocsin.domain.errors import Invalid, TocsinError
 from tocsin.engine import EventRefused, Socket, SocketServer
 from tocsin.realtime.authenticate import Identity
@@ -64,9 +65,7 @@ def parse_arguments(model: type[ArgumentsT], args: tuple[Any, ...]) -> Arguments
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        field = ".".join(map(str, first["loc"][:1]))
-        raise Invalid(f"{field[:64]}: {first['msg']}") from None
+        raise Invalid(findings(error)[0]) from None
 
 
 class ClientEvents:

@@ -27,6 +27,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
+from tocsin.application.validation import findings
 from tocsin.domain.errors import Invalid, KeyUnknown, PayloadTooBig, TocsinError
 from tocsin.domain.principal import Principal
 from tocsin.engine import TimerWheel
@@ -261,10 +262,4 @@ def _validated(validate: Callable[[Any], Any], value: Any) -> Any:
     try:
         return validate(value)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        texts = [f"{'.'.join(map(str, one['loc'])) or 'body'}: {_text(one['msg'])}" for one in found]
-        raise Invalid("; ".join(texts[:MAX_NAMED_ERRORS])) from None
-
-
-def _text(message: str) -> str:
-    return message.removeprefix("Value error, ")
+        raise Invalid("; ".join(findings(error)[:MAX_NAMED_ERRORS])) from None
