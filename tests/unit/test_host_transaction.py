@@ -131,7 +131,7 @@ def test_a_session_of_flask_sqlalchemy_is_one(make_session, log):
         (("/sns", "user_online", 7, {}), "'user_online' is not stored and needs no transaction"),
         (("/orders", "order_updated", [], {}), "user_id must be 1 to 1000 users"),
         (("/orders", "order_updated", True, {}), "user_id must be a string or an integer"),
-        (("/orders", "order_updated", 7, {"status": 1}), "data.status has the wrong type"),
+        (("/orders", "order_updated", 7, {"status": 1}), "data.status must be a string"),
         (("/notifications", "notification", 7, {}), "title must have 1 to 200 characters"),
         (("/chat", "message_received", 7, {"message": "x"}), "from_user_id must be a string or an integer"),
         (("/chat", "message_received", 7, {"from_user_id": 1, "message": "x", "id": 1}), "data.id is no field"),

@@ -18,6 +18,7 @@ from tocsin.domain.user_id import UserId
 
 MAX_PAYLOAD_BYTES = 65_536
 _SET_BY_SERVER = ("event_id", "seq", "epoch")
+_WORDS: dict[Any, str] = {str: "a string", int: "an integer", list[str]: "a list of strings"}
 
 Check = Callable[[object], bool]
 
@@ -98,7 +99,7 @@ def _check_fields(kind: EventType, data: dict[str, Any]) -> None:
     checks = _checks(kind.payload)
     for name, value in data.items():
         if name in checks and not checks[name](value):
-            raise Invalid(f"data.{name} has the wrong type")
+            raise Invalid(f"data.{name} must be {_words_of(get_type_hints(kind.payload)[name])}")
 
 
 @cache
@@ -119,6 +120,10 @@ def _check_of(hint: Any) -> Check:
         return lambda value: isinstance(value, bool)
     # A bool is none of the others, though Python counts it as an int.
     return lambda value: isinstance(value, hint) and not isinstance(value, bool)
+
+
+def _words_of(hint: Any) -> str:
+    return " or ".join(_WORDS[option] for option in ((hint,) if hint in _WORDS else get_args(hint)))
 
 
 def _encode(payload: dict[str, Any]) -> bytes:

@@ -1,11 +1,14 @@
 """Published events: what the registry lets through."""
 
+from typing import get_type_hints
+
 import orjson
 import pytest
 
-from tocsin.application.activity import Activity
+from tocsin.application.activity import Activity, check_payload
 from tocsin.application.once import Once
 from tocsin.domain.errors import Invalid, PayloadTooBig
+from tocsin.domain.events import REGISTRY
 
 
 @pytest.fixture
@@ -90,6 +93,16 @@ async def test_data_of_the_wrong_kind_is_refused(activity, heard, data):
     with pytest.raises(Invalid, match="data"):
         await activity.publish("/sns", "publish_success", ["alice"], data)
     assert [] == heard.events
+
+
+@pytest.mark.parametrize("kind", [kind for kind in REGISTRY if kind.publishable], ids=lambda kind: kind.name)
+def test_every_known_field_is_told_its_type(kind):
+    """A refusal says what the field must be, whichever it is."""
+    for name in get_type_hints(kind.payload):
+        with pytest.raises(
+            Invalid, match=rf"^data\.{name} must be (a string|an integer or a string|a list of strings)$"
+        ):
+            check_payload(kind, {name: None})
 
 
 @pytest.mark.parametrize("post_id", [1, "p-1"])
