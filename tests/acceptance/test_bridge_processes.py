@@ -41,6 +41,28 @@ def test_a_call_at_exit(database):
     assert {"bob": [1, 2]} == logged(database)
 
 
+def test_a_server_in_a_thread_ends_with_the_main_thread(database):
+    """A test that fails before its `stop()` leaves no process behind; what was published is there."""
+    code = """
+import tocsin
+service = tocsin.build(jwt_secret="a secret of at least thirty-two bytes", port=0)
+ready = threading.Event()
+threading.Thread(target=service.run, kwargs={"on_ready": lambda url: ready.set()}).start()
+ready.wait()
+publish("bob", 1)
+raise AssertionError("a test failed")
+"""
+    process = start(code, database)
+    try:
+        _, err = process.communicate(timeout=DEADLINE_S)
+    finally:
+        process.kill()
+
+    assert 1 == process.returncode
+    assert "a test failed" in err
+    assert {"bob": [1]} == logged(database)
+
+
 def test_a_first_call_at_exit(database):
     """Also when it is the first one, or it says in one line that it can't."""
     out = run(

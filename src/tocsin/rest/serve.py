@@ -66,7 +66,8 @@ class HttpServer(uvicorn.Server):
     uvicorn on one listening socket, which drains before it stops.
 
     The first SIGINT or SIGTERM drains, the second ends the drain at once.
-    Signals are taken in the main thread only; ``should_exit`` stops it anywhere.
+    Signals are taken in the main thread only; ``should_exit`` stops it anywhere, and so
+    does the end of the main thread.
 
     Args:
         app: The ASGI application; its lifespan is not run.
@@ -128,6 +129,10 @@ class HttpServer(uvicorn.Server):
         self._on_ready()
         if self._seat is not None:
             self._seat.follow(self._do)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Tell whether to stop: also when the main thread has ended, after which Python gives threads no work."""
+        return await super().on_tick(counter) or not threading.main_thread().is_alive()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, finish what is being answered, close."""
