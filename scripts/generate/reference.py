@@ -15,7 +15,8 @@ HEADER = """\
 
 # Commands
 
-`tocsin COMMAND --help` tells the same. Settings come from the environment, or a file `.env`: [Settings](settings.md).
+`tocsin COMMAND --help` tells the same, `tocsin --version` the version.
+Settings come from the environment, or a file `.env`: [Settings](settings.md).
 What can't work is told in one line, with status 1; with 2 if only another setting or argument helps.
 """
 

@@ -17,6 +17,7 @@ import pytest
 import socketio
 from websockets.asyncio.client import connect
 
+from tocsin import __version__
 from tocsin.cli import main
 
 SECRET = "a secret for the command line, long enough"
@@ -76,6 +77,13 @@ def serving(environment, folder, **changes):
 
 def token(user, scope=""):
     return jwt.encode({"sub": user, "exp": int(time.time()) + 600, "scope": scope}, SECRET, algorithm="HS256")
+
+
+def test_the_version(run):
+    """What somebody who reports a fault is asked for."""
+    done = run("--version")
+
+    assert (0, f"Tocsin {__version__}\n") == (done.returncode, done.stdout)
 
 
 def test_serve_prints_its_url_and_serves(environment, tmp_path):

@@ -6,10 +6,11 @@ argument would help, so that a supervisor need not try again.
 """
 
 import sys
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import typer
 
+from tocsin import __version__
 from tocsin.cli.lazy import Command, LazyGroup
 from tocsin.domain.errors import TocsinError
 
@@ -47,8 +48,18 @@ app = typer.Typer(
 )
 
 
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"Tocsin {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def tocsin() -> None:
+def tocsin(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """Real-time notifications that are never lost and never repeated."""
 
 
