@@ -1,5 +1,5 @@
 """
-Who the client is when a reverse proxy stands before the server.
+Who the client is when a reverse proxy stands before the server, and what each address holds.
 
 Forwarding headers are believed only from addresses that were named as proxies;
 everybody else could write anything into them.
