@@ -13,7 +13,7 @@ CHANNELS = {"fcm": "Firebase", "webpush": "Web Push", "channels": "other channel
 
 _CONTENT = ("type", "title", "message", "data", "category", "priority", "sound", "expires_at")
 _ENDINGS = {
-    "acked": "a device has acknowledged it",
+    "acked": "a device has acknowledged it, or everything up to it",
     "read": "it was read",
     "archived": "it was archived",
     "snoozed": "it was snoozed",
