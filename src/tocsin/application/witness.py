@@ -23,7 +23,7 @@ MAX_LEFT = 8_192
 MAX_AUTHORS = 8_192
 # Of one session. Its first run is kept, which tells what came before it; of others, and of acks, the last ones.
 MAX_RUNS = 8
-MAX_ACKS = 8
+MAX_ACKS = 4
 MAX_TOLD = 100
 # How a seq reached a session: see ``_reached``.
 HOW = frozenset({"had", "live", "replayed", "refetch", "before", "left", "waiting"})
