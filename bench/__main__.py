@@ -1,13 +1,14 @@
 """``python -m bench``: the command behind ``make bench``."""
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from bench import generator, plot, report, rounds, servers
+from bench import agreement, generator, plot, report, rounds, servers
 
 ROOT = Path(__file__).parent.parent
 EXPLANATION = ROOT / "docs" / "explanation"
@@ -51,12 +52,15 @@ def main() -> int:
     print(flush=True)
     subprocess.run([sys.executable, "-m", "bench.callers"], cwd=ROOT, check=True, timeout=300)
     _write(results, ROOT / "bench" / "results", ROOT / "bench" / "results")
+    published = json.loads((EXPLANATION / "bench.json").read_text())
+    agreed = agreement.sentence(published, json.loads(report.as_json(results)))
+    print(f"\n{agreed}" if agreed else "", flush=True)
     if arguments.publish:
         _write(results, EXPLANATION, ROOT / "docs" / "images")
         page = EXPLANATION / "performance.md"
         before, begin, rest = page.read_text().partition(FIGURES_BEGIN)
         _, end, after = rest.partition(FIGURES_END)
-        page.write_text(f"{before}{begin}\n{report.markdown(results)}\n{end}{after}")
+        page.write_text(f"{before}{begin}\n{report.markdown(results, agreed)}\n{end}{after}")
     return 1 if results.faults else 0
 
 

@@ -124,17 +124,36 @@ class Results:
 
     def spread(self, peer: str, column: str) -> float:
         """Return half the range over the rounds as a share of the median."""
-        values = self.values(peer, column)
-        return (max(values) - min(values)) / 2 / median(values) if values and median(values) else 0.0
+        return _spread(self.values(peer, column))
 
     def is_bounded(self, peer: str, column: str) -> bool:
         """Return whether the generator was the limit in any round, so that the server may be faster."""
         return any(column in measured.bounded for measured in self.rounds.get(peer, []))
 
+    def ratios(self, peer: str, column: str, against: str = REFERENCE) -> list[float]:
+        """Return the peer's figure over the other's in each round: what slows a round slows both."""
+        rounds = zip(self.rounds.get(peer, []), self.rounds.get(against, []), strict=False)
+        return [
+            own.values[column] / other.values[column]
+            for own, other in rounds
+            if column in own.values and other.values.get(column)
+        ]
+
     def ratio(self, peer: str, column: str, against: str = REFERENCE) -> float | None:
-        """Return the peer's median over the other's, or None where one is missing."""
-        own, other = self.median(peer, column), self.median(against, column)
-        return own / other if own is not None and other else None
+        """Return the median of the rounds' ratios, or None where there is none."""
+        ratios = self.ratios(peer, column, against)
+        return median(ratios) if ratios else None
+
+    def ratio_text(self, peer: str, column: str, unit: str) -> str:
+        """Return the ratio to the reference with its spread over the rounds; empty without one."""
+        ratios = self.ratios(peer, column)
+        if not ratios:
+            return ""
+        return f"{median(ratios):.2f}{unit}" + (f" ±{100 * _spread(ratios):.0f}%" if len(set(ratios)) > 1 else "")
+
+
+def _spread(values: list[float]) -> float:
+    return (max(values) - min(values)) / 2 / median(values) if values and median(values) else 0.0
 
 
 def number(value: float) -> str:
@@ -147,14 +166,13 @@ def number(value: float) -> str:
 def table(results: Results) -> str:
     """Return medians with spread, ratios to Node, and what is reached of the targets."""
     peers = results.peers
-    widths = [max(len(peer.title), 14) for peer in peers]
+    widths = [max(len(peer.title), 17) for peer in peers]
     lines = [" " * 30 + "  ".join(peer.title.rjust(width) for peer, width in zip(peers, widths, strict=True))]
     for column in results.columns:
         figures = [_figure(results, peer.key, column.key) for peer in peers]
         lines.append(column.title.ljust(30) + "  ".join(map(str.rjust, figures, widths)))
-        ratios = [results.ratio(peer.key, column.key) for peer in peers]
-        if any(ratio is not None for ratio in ratios):
-            shown = ["" if ratio is None else f"{ratio:.2f} x Node" for ratio in ratios]
+        shown = [results.ratio_text(peer.key, column.key, " x Node") for peer in peers]
+        if any(shown):
             lines.append(" " * 30 + "  ".join(map(str.rjust, shown, widths)))
     lines += ["", "CPU of the server, µs each"]
     for column in results.columns:
@@ -165,6 +183,7 @@ def table(results: Results) -> str:
     lines += [
         "",
         _caption(results),
+        "x: median of the rounds' ratios to Node, ± half their range. A slow minute slows both, so they move less.",
         "≥: the load generator was busy all the time, so the server may be faster.",
         "",
         *_targets(results),
@@ -172,18 +191,26 @@ def table(results: Results) -> str:
     return "\n".join(lines)
 
 
-def markdown(results: Results) -> str:
-    """Return medians and their ratios to Node as a Markdown table."""
+def markdown(results: Results, agreement: str) -> str:
+    """Return medians and their ratios to Node as a Markdown table; below it how far an earlier run agrees."""
     peers = results.peers
     lines = ["| | " + " | ".join(peer.title for peer in peers) + " |", "|---|" + "--:|" * len(peers)]
     for column in results.columns:
         cells = []
         for peer in peers:
-            ratio = results.ratio(peer.key, column.key)
-            compared = f" ({ratio:.2f}x)" if ratio is not None and peer.key != REFERENCE else ""
+            ratio = results.ratio_text(peer.key, column.key, "x") if peer.key != REFERENCE else ""
+            compared = f" ({ratio})" if ratio else ""
             cells.append(_figure(results, peer.key, column.key) + compared)
         lines.append(f"| {column.title} | " + " | ".join(cells) + " |")
-    lines += ["", f"{_caption(results)} x: ratio to Node.", "", "```", *_targets(results), "```"]
+    lines += [
+        "",
+        f"{_caption(results)} x: median of the rounds' ratios to Node, ± half their range.",
+        "",
+        "```",
+        *_targets(results),
+        "```",
+    ]
+    lines += ["", agreement] if agreement else []
     return "\n".join(lines)
 
 
