@@ -138,6 +138,7 @@ async def test_an_address_may_hold_so_many_connections_that_carry_no_websocket(s
 
     async def has_room() -> bool:
         reader, writer = await connect(RESTS)
+        answered = b""
         with suppress(ConnectionError):
             answered = await reader.readline()
         writer.close()
