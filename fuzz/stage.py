@@ -171,7 +171,8 @@ class Stage:
         self.bystander.tcp.protocol = None
         await asyncio.sleep(1.0)
         assert not self.server.sessions
-        assert not self.server._addresses
+        assert not self.server._sessions_of
+        assert not self.server._bare
         left = asyncio.all_tasks() - {asyncio.current_task()}
         assert not left, f"tasks stay behind: {left}"
         assert not self.server.namespaces["/chat"].rooms.members("all")

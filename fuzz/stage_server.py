@@ -22,6 +22,7 @@ LIMITS = Limits(
     pending_acks=4,
     handlers_in_flight=4,
     in_flight_bytes=8_192,
+    connections_per_address=1_000,
 )
 
 

@@ -5,7 +5,7 @@ import types
 from collections.abc import Iterator
 from typing import Any, Literal, NotRequired, Required, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from tocsin.domain.events import CONTROL_EVENTS, NAMESPACES, REGISTRY
+from tocsin.domain.events import CONTROL_EVENTS, NAMESPACES, REGISTRY, typed_dicts
 
 SCALARS = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null", Any: "unknown"}
 
@@ -29,7 +29,7 @@ def files() -> dict[str, str]:
 def render() -> str:
     """Return the whole TypeScript module."""
     told = [*(kind.payload for kind in REGISTRY), *CONTROL_EVENTS.values()]
-    payloads = dict.fromkeys(one for payload in told for one in (*_nested(payload), payload))
+    payloads = dict.fromkeys(one for payload in told for one in typed_dicts(payload))
     return "\n".join(
         [
             HEADER,
@@ -50,15 +50,6 @@ def interface(payload: type) -> str:
         lines.append(f"  {name}{'?' if is_optional else ''}: {typescript(inner)};")
     lines.append("  [field: string]: unknown;")
     return "\n".join([*lines, "}", ""])
-
-
-def _nested(hint: Any) -> Iterator[type]:
-    """Find the TypedDicts that stand inside a hint, the innermost first."""
-    inner = get_type_hints(hint, include_extras=True).values() if is_typeddict(hint) else get_args(hint)
-    for one in inner:
-        yield from _nested(one)
-        if is_typeddict(one):
-            yield one
 
 
 def typescript(hint: Any) -> str:

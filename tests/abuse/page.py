@@ -23,6 +23,7 @@ STRICT = {
     "limit_user_events": "2 per hour",
     "limit_user_connections": 2,
     "limit_address_connections": 2,
+    "trusted_proxies": "127.0.0.1",
 }
 
 HEAD = """\

@@ -6,7 +6,7 @@ import orjson
 
 from tests.abuse.case import ORIGIN, Target, acked, case, closed, connected, heard, refused, told
 from tests.acceptance.wire_socket import eventually
-from tests.wire.clients import TEXT, client_frame
+from tests.wire.clients import DEADLINE_S, TEXT, client_frame
 
 HANDSHAKES = "Handshakes"
 POLLING = "EIO=4&transport=polling"
@@ -57,6 +57,21 @@ async def many_connections(target: Target) -> str:
     far = {"X-Forwarded-For": "203.0.113.9"}
     statuses = [(await target.client(server).request("GET", POLLING, **far)).status_code for _ in range(3)]
     return f"{user}; {statuses[-1]}"
+
+
+@case(HANDSHAKES, "more connections that carry no WebSocket, and ask for nothing, than an address may hold")
+async def many_bare_connections(target: Target) -> str:
+    port = target.client(target.strict).port
+    # Another address than that of the other cases, which is a proxy's.
+    opened = [await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0)) for _ in range(9)]
+    async with asyncio.timeout(DEADLINE_S):
+        assert b"" == await opened[-1][0].read(1)
+    (reader, writer), *_ = opened
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+    for _, writer in opened:
+        writer.close()
+    return "the connection is cut"
 
 
 CONNECTS = "CONNECT"

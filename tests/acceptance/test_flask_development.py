@@ -88,7 +88,7 @@ def test_a_change_starts_a_new_process_that_has_everything(tmp_path, number):
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        ("ssl_context='adhoc'", "tocsin: run(ssl_context=…): this server speaks plain HTTP"),
+        ("ssl_context='adhoc'", "tocsin: run(ssl_context=…): set TOCSIN_TLS_CERTIFICATE and TOCSIN_TLS_KEY"),
         ("wsgi_server=1", "tocsin: run(wsgi_server=…): there is no such option"),
         ("debug=True, reloader_options={'x': 1}", "tocsin: reloader_options: there is no x"),
     ],

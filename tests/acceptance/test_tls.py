@@ -1,6 +1,7 @@
 """TLS by the server itself, in real processes: every door, a client that does not read, a renewed certificate."""
 
 import asyncio
+import os
 import shutil
 import ssl
 from contextlib import asynccontextmanager, suppress
@@ -166,6 +167,26 @@ def test_a_renewed_certificate_is_taken(tmp_path):
         shake(certificate.context, trusting)
     certificate.look()
     shake(certificate.context, trusting)
+
+
+def test_a_certificate_that_looks_like_the_one_before_is_taken(tmp_path):
+    """Written into the same file, as long and as old: as ``rsync -t`` or a restored backup does it."""
+    pem = self_signed(tmp_path)
+    pem.write_bytes(pem.read_bytes().ljust(4_096, b"\n"))
+    before = pem.stat()
+    certificate = Certificate(pem)
+    renewed = tmp_path / "renewed"
+    renewed.mkdir()
+    content = self_signed(renewed).read_bytes().ljust(4_096, b"\n")
+    after = before
+    while after.st_ctime_ns == before.st_ctime_ns:
+        pem.write_bytes(content)
+        os.utime(pem, ns=(before.st_atime_ns, before.st_mtime_ns))
+        after = pem.stat()
+    certificate.look()
+
+    assert (before.st_ino, before.st_mtime_ns, before.st_size) == (after.st_ino, after.st_mtime_ns, after.st_size)
+    shake(certificate.context, ssl.create_default_context(cafile=pem))
 
 
 def shake(ours, theirs):

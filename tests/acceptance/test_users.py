@@ -10,10 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import orjson
 import pytest
+import typer
 
 from tests.acceptance.wire_socket import connected, eventually
 from tests.contract.conftest import everything
 from tests.processes import environment
+from tocsin.adapters.sql.export import SqlExport
+from tocsin.cli.users import export
 from tocsin.rest import users
 
 NOTIFICATION = {"type": "t", "title": "A title", "message": "Some words"}
@@ -256,3 +259,26 @@ def test_the_command_exports_to_a_new_private_file(server, tmp_path):
     assert 0o600 == file.stat().st_mode & 0o777
     assert 2 == again.returncode
     assert json.loads(file.read_text())["notifications"] == json.loads(shown.stdout)["notifications"]
+
+
+@pytest.mark.parametrize("error", [OSError("the disk is full"), KeyboardInterrupt()], ids=["disk", "Ctrl-C"])
+def test_an_export_that_fails_leaves_no_file(tmp_path, monkeypatch, error):
+    """Half of one is worth nothing, and would stand in the way of the next; a file of somebody else's stays."""
+
+    async def parts(_store, user_id):
+        yield "notifications", [{"user_id": user_id}]
+        assert out.exists()
+        raise error
+
+    out = tmp_path / "ann.json"
+    monkeypatch.setenv("TOCSIN_DATABASE_URL", f"sqlite:///{tmp_path}/t.db")
+    with monkeypatch.context() as failing:
+        failing.setattr(SqlExport, "parts", parts)
+        with pytest.raises(type(error)):
+            export("ann", out)
+    assert not out.exists()
+    export("ann", out)
+    with pytest.raises(typer.BadParameter):
+        export("ann", out)
+
+    assert "ann" == json.loads(out.read_text())["user_id"]

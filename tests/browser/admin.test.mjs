@@ -96,6 +96,44 @@ describe("the dashboard", () => {
     await users.close();
   });
 
+  it("goes on looking after the server was away, and shows all nodes where the chosen one is no more", async () => {
+    const board = await visit();
+    const user = await visit("#/user/1");
+    const select = board.page.locator("#node");
+    const [, node] = await select.locator("option").evaluateAll((options) => options.map(({ value }) => value));
+    await select.selectOption(node);
+    await user.page.locator(".streams").waitFor();
+    const problems = [board, user].map(({ page }) => page.locator(".problem"));
+
+    await demo.server.stop();
+    for (const problem of problems)
+      await settles(
+        () => problem.textContent().then((text) => text.trim()),
+        "The server is not there. The page tries again.",
+      );
+    await demo.server.start();
+
+    for (const problem of problems) await settles(() => problem.count(), 0);
+    await settles(() => board.page.getByText(`${node} does not answer`).isVisible(), true);
+    assert.equal(await select.inputValue(), "");
+    const committed = board.page.locator(".plot", { hasText: "Events" }).locator("li", { hasText: "committed" });
+    await until(async () => {
+      await notify({ user_id: 1, title: "Tock" });
+      return Number.parseFloat(await committed.locator("b").textContent()) > 0;
+    }, 20_000);
+    await settles(
+      () =>
+        user.page
+          .getByLabel("Stream /notifications")
+          .locator(".events li")
+          .count()
+          .then((all) => all > 0),
+      true,
+    );
+    await board.close();
+    await user.close();
+  });
+
   it("finds a session and cuts it, and its client comes back", async () => {
     const users = await withUsers();
     const { page, problems, close } = await visit("#/sessions");

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Integer, LargeBinary, bindparam, insert, select
 
 from tests.contract.conftest import everything
-from tocsin.adapters.sql import erase_mentions, erase_own, erasures, schema
+from tocsin.adapters.sql import erase_mentions, erase_own, erasures, inbox, schema, streams
 from tocsin.adapters.sql.chat_store import SqlChat
 from tocsin.adapters.sql.deliveries import SqlDeliveries
 from tocsin.adapters.sql.dialects import compiled
@@ -21,7 +21,8 @@ from tocsin.domain.delivery import Attempt
 from tocsin.domain.device import DeviceDraft
 from tocsin.domain.erasure import SETTLE_MS
 from tocsin.domain.message import MessageDraft
-from tocsin.domain.stream import StreamKey, resync_reason
+from tocsin.domain.notification import Notification
+from tocsin.domain.stream import StreamEvent, StreamKey, resync_reason
 from tocsin.domain.user_id import UserId
 
 ALICE = UserId("alice-7f3a")
@@ -58,18 +59,18 @@ async def create(store, wanted):
 
 
 def rows_that_name(user_id):
-    """Return, for every table, one row for each of its columns that may name a user, whatever else stands there."""
+    """Return, for every table, a row for each form of each column that may name a user, whatever else stands there."""
     numbers = count(1)
     for table in set(schema.metadata.sorted_tables) - erase_mentions.KEPT:
         columns = [column.name for column in table.c]
         named = [name for name in columns if name.endswith("user_id") or name in NAMES]
         assert named, f"{table.name} has no column that names a user: is it one of KEPT?"
-        for wanted in named:
+        for wanted, form in [(name, form) for name in named for form in FORMS.get(name, [lambda one: one])]:
             row = {}
             for column in table.c:
                 number = next(numbers)
                 if column.name == wanted:
-                    value = FORMS.get(wanted, lambda one: one)(user_id)
+                    value = form(user_id)
                 elif column.name == "state":
                     value = "done"
                 elif isinstance(column.type, LargeBinary):
@@ -89,13 +90,36 @@ def rows_that_name(user_id):
 
 
 NAMES = {"peer_id", "actor_id", "claimed_by", "owner", "draft", "result", "user_ids", "group_actors", "payload"}
+
+
+def told(user_id, title="of others", **fields):
+    fields = {"category": None, "priority": "normal", "sound": None, "created_at": 1, "data": {}} | fields
+    return Notification(id="n", user_id=user_id, seq=1, type="t", title=title, message=title, **fields)
+
+
+def event(user_id, /, **payload):
+    return StreamEvent(user_id, "/sns", 1, "e", "post_liked", orjson.dumps(payload), 1)
+
+
+# As the code that keeps them makes them.
 FORMS = {
-    "owner": lambda user_id: f"publish\n{user_id}",
-    "draft": lambda user_id: orjson.dumps({"user_id": user_id, "actor_id": user_id, "title": "a", "data": {}}),
-    "result": lambda user_id: orjson.dumps({"user_id": user_id, "title": user_id, "each": [[user_id, 1, "e"]]}),
-    "user_ids": lambda user_id: orjson.dumps(["aaron", user_id, "bob"]),
-    "group_actors": lambda user_id: orjson.dumps([{"id": user_id, "name": "Alice"}, {"id": "carol", "name": "C"}]),
-    "payload": lambda user_id: orjson.dumps({"from_user_id": user_id}),
+    "owner": [lambda one: f"publish\n{one}"],
+    "draft": [lambda one: orjson.dumps({"user_id": one, "actor_id": one, "actor_name": one, "title": "a", "data": {}})],
+    "result": [
+        lambda one: orjson.dumps(inbox.to_json(told(one, one, data={"name": one}, group_key="k", group_actors=[]))),
+        lambda one: orjson.dumps(inbox.to_json(told("bob", claimed_by=one, group_actors=[{"id": one, "name": one}]))),
+        lambda one: orjson.dumps(inbox.many_to_json([told(one, one), told("bob", one)])),
+        lambda one: orjson.dumps(streams.events_to_json([event(one, text=one)])),
+        lambda one: orjson.dumps(streams.events_to_json([event("bob", user_id=one, user_name=one)])),
+        lambda one: orjson.dumps({"id": "c", "user_id": one, "category": None, "name": one, "created_at": 1}),
+        lambda one: orjson.dumps([{"id": "s", "due_at": 1, "user_id": one, "topic": None, "title": one}]),
+    ],
+    "user_ids": [lambda one: orjson.dumps(["aaron", one, "bob"])],
+    "group_actors": [lambda one: orjson.dumps([{"id": one, "name": one}, {"id": "carol", "name": "C"}])],
+    "payload": [
+        lambda one: orjson.dumps({"from_user_id": one, "message": one}),
+        lambda one: orjson.dumps(told("bob", group_key="k", group_actors=[{"id": one, "name": one}]).json()),
+    ],
 }
 
 
@@ -106,9 +130,10 @@ def test_every_table_is_thought_of():
     assert set(schema.metadata.sorted_tables) == erase_own.OWNED | mentioned | erase_mentions.KEPT
 
 
-async def test_no_table_names_the_user_afterwards(store, jobs, clock):
-    """Whatever column of whatever table named the user."""
-    rows = [*rows_that_name(ALICE)]
+@pytest.mark.parametrize("user_id", [ALICE, UserId('"al\\ice", zoë-7f3a')], ids=["plain", "escaped in JSON"])
+async def test_no_table_names_the_user_afterwards(store, jobs, clock, user_id):
+    """Whatever column of whatever table named the user, in whichever form."""
+    rows = [*rows_that_name(user_id)]
 
     def fill(transaction):
         for table, row in rows:
@@ -116,10 +141,10 @@ async def test_no_table_names_the_user_afterwards(store, jobs, clock):
             transaction.execute(compiled(wanted), row)
 
     await store.write(fill)
-    assert (await everything(store)).count(ALICE) >= len(rows)
-    await erase(jobs, clock)
+    assert (await everything(store)).count("ice") >= len(rows)
+    await erase(jobs, clock, user_id)
 
-    left = [row for row in await rows_of_all(store) if ALICE in repr(row)]
+    left = [row for row in await rows_of_all(store) if "ice" in repr(row)]
     assert [] == left
 
 
@@ -167,10 +192,10 @@ async def test_a_number_is_not_taken_for_a_user(store, jobs, clock, draft):
     await create(store, draft("bob", title="7", data={"count": 7, "size": "7"}))
     await create(store, draft("7", title="to go"))
     before = await store.heads([NOTIFICATIONS])
-    inbox = await store.read(lambda reader: reader.execute(_ROWS, {"user_id": "bob"}).fetchall())
+    cards = await store.read(lambda reader: reader.execute(_ROWS, {"user_id": "bob"}).fetchall())
     await erase(jobs, clock, UserId("7"))
 
-    assert inbox == await store.read(lambda reader: reader.execute(_ROWS, {"user_id": "bob"}).fetchall())
+    assert cards == await store.read(lambda reader: reader.execute(_ROWS, {"user_id": "bob"}).fetchall())
     assert before[0].pruned <= (await store.heads([NOTIFICATIONS]))[0].seq
     assert [] == await store.read(lambda reader: reader.execute(_ROWS, {"user_id": "7"}).fetchall())
 
@@ -263,12 +288,14 @@ async def test_a_back_end_that_repeats_a_list_reaches_nobody_twice(opened, store
     """The key of a write to several stays, without the user in it."""
     once = Once("publish\nshop", "key", b"print")
     users = [ALICE, UserId("bob")]
-    await store.append_event("/sns", "post_liked", users, b"{}", once)
+    words = orjson.dumps({"user_id": ALICE, "comment": "to both"})
+    await store.append_event("/sns", "post_commented", users, words, once)
     await erase(jobs, clock)
     opened.take()
-    await store.append_event("/sns", "post_liked", users, b"{}", once)
+    again = await store.append_event("/sns", "post_commented", users, words, once)
 
     assert [] == opened.take()
+    assert [b"{}", b"{}"] == [event.payload for event in again]
     assert ALICE not in await everything(store)
 
 

@@ -26,6 +26,7 @@ SKIPPED = {
     "docs/explanation/engine.md": ["python"],
     "docs/how-to/backup.md": ["sh", "sh"],
     "docs/how-to/doctor.md": ["sh"],
+    "docs/how-to/install.md": ["sh", "sh"],
     "docs/how-to/observe.md": ["sh"],
     "docs/how-to/user-data.md": ["sh"],
     "docs/how-to/clients.md": ["kotlin", "swift", "dart"],
@@ -49,7 +50,11 @@ def named(page: Path) -> str:
 def words(tmp_path, request):
     """What pages name, and where it is on this machine."""
     text = request.getfixturevalue("page").read_text(encoding="utf-8")
-    found = free_ports() | {
+    found = free_ports()
+    found |= {
+        # Two origins.
+        "https://tocsin.example.com": f"http://127.0.0.1:{found['8000']}",
+        "https://www.example.com": f"http://localhost:{found['5500']}",
         "/srv/shop": str(tmp_path / "reader"),
         "REPOSITORY": str(ROOT),
         "/backup/": f"{tmp_path}/reader/instance/",

@@ -10,13 +10,14 @@ import pytest
 
 from tests.wire.apps import engine_app, serving
 from tests.wire.clients import DEADLINE_S, Client
-from tests.wire.conftest import eventually
+from tests.wire.conftest import Serve, eventually
 from tocsin.engine.engine_server import EngineServer
 from tocsin.engine.limits import Limits
 
 pytestmark = pytest.mark.own_doors
 
 SHORT_S = 0.3
+RESTS = b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"
 UPGRADE = (
     "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -122,3 +123,41 @@ async def test_an_answer_that_nobody_takes_is_cut(download, then, caplog):
 
     await eventually(ended.is_set)
     assert [] == [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_an_address_may_hold_so_many_connections_that_carry_no_websocket(serve: Serve):
+    """Whether they ask for nothing, for half of something or rest after an answer; the next is cut at once."""
+    server = engine_app(limits=Limits(connections_per_address=1), trusted_proxies=())
+    client = serve(server)
+
+    async def connect(data: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+        opened.append(writer)
+        writer.write(data)
+        return reader, writer
+
+    async def has_room() -> bool:
+        reader, writer = await connect(RESTS)
+        answered = b""
+        with suppress(ConnectionError):
+            answered = await reader.readline()
+        writer.close()
+        return answered.startswith(b"HTTP/1.1 404")
+
+    opened: list[asyncio.StreamWriter] = []
+    try:
+        async with asyncio.timeout(DEADLINE_S), await client.session():
+            # The session's own connection has become a WebSocket, and is none of these.
+            _, silent = await connect()
+            for half in (b"GET / HTTP/1.1\r\nHos", b"\r\n"):
+                await connect(half)
+            resting, _ = await connect(RESTS)
+            assert (await resting.readline()).startswith(b"HTTP/1.1 404")
+            with suppress(ConnectionError):
+                assert b"" == await (await connect())[0].read(1)
+            assert 1 == server.stats["refused:address"]
+            silent.close()
+            await eventually(has_room)
+    finally:
+        for writer in opened:
+            writer.close()

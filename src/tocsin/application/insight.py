@@ -92,7 +92,10 @@ class Insight:
 
     async def _ask_witnesses(self, notification_id: str, user_id: UserId, seq: int) -> Witnessed:
         given = {"id": notification_id, "user_id": user_id, "seq": seq}
-        return {node: told for node, told in (await self.nodes.ask("witnessed", given)).items() if is_testimony(told)}
+        answers, silent = await self.nodes.survey("witnessed", given)
+        nodes = {node: told for node, told in answers.items() if is_testimony(told)}
+        # What is no testimony says no more than silence does.
+        return Witnessed(nodes, [*silent, *(answers.keys() - nodes.keys())])
 
 
 def _not_asked_so() -> Invalid:

@@ -13,7 +13,7 @@ CHANNELS = {"fcm": "Firebase", "webpush": "Web Push", "channels": "other channel
 
 _CONTENT = ("type", "title", "message", "data", "category", "priority", "sound", "expires_at")
 _ENDINGS = {
-    "acked": "a device has acknowledged it",
+    "acked": "a device has acknowledged it, or everything up to it",
     "read": "it was read",
     "archived": "it was archived",
     "snoozed": "it was snoozed",
@@ -60,7 +60,7 @@ def of_inbox(record: Record) -> Iterator[Step]:
         if told is first:
             yield from _stored(told)
         else:
-            kind, text, is_bad = _changed(told)
+            kind, text, is_bad = changed(record, told)
             yield Step(at=told.at, channel="inbox", kind=kind, text=text, is_bad=is_bad)
     if first is None and record.notification is not None:
         yield from _of_row(record.notification, {step.event for step in record.log})
@@ -87,10 +87,13 @@ def _stored(told: Told) -> Iterator[Step]:
         yield aside("no_toast", "told without a pop-up: a mute, or a category without pop-ups")
 
 
-def _changed(told: Told) -> tuple[str, str, bool]:
+def changed(record: Record, told: Told) -> tuple[str, str, bool]:
+    """Return what a later event of the log did: its kind, its words, and whether it is bad."""
     payload = told.payload
     every = f", with all others{_of(payload)}" if payload.get("all") else ""
     match told.event:
+        case "notification" if payload.get("id") != record.notification_id:
+            return "digest", f"the digest {payload.get('id')} came, which it is part of", False
         case "notification":
             return "returned", f"came back from its snooze, as number {told.seq}", False
         case "notification_read":
@@ -121,7 +124,7 @@ def _updated(payload: dict[str, Any], every: str) -> tuple[str, str, bool]:
     for name, kind, undone in (
         ("read_at", "unread", "marked as unread"),
         ("archived_at", "unarchived", "taken out of the archive"),
-        ("snoozed_until", "unsnoozed", "its snooze was ended"),
+        ("snoozed_until", "unsnoozed", "taken out of its snooze"),
     ):
         if name in payload and payload[name] is None:
             return kind, undone, False
@@ -185,15 +188,16 @@ def of_ladder(record: Record, rungs: tuple[Rung, ...], kept_since: int) -> Itera
 
 def why_no_push(record: Record, rungs: tuple[Rung, ...]) -> str:
     """Return why no ladder was begun, as far as what is stored now tells."""
-    payload = {} if record.first is None else record.first.payload
-    created_at = record.created_at or 0
-    if payload.get("archived_at"):
-        return "nothing is pushed: the user wants this category out of the inbox"
-    if payload.get("snoozed_until"):
-        return "nothing is pushed by itself: it waits for its digest"
+    told_at, row = record.told_at or 0, record.notification
+    if record.is_withheld:
+        if record.digest_id is None:
+            return "nothing is pushed: the user wants this category out of the inbox"
+        return "nothing is pushed of it by itself: it was held for a digest"
+    if row is not None and row.claimed_at is not None and row.claimed_at <= row.created_at:
+        return "nothing is pushed: somebody had claimed it before it was made"
     if not rungs:
         return f"nothing is pushed: the priority {record.said('priority')} has no ladder (TOCSIN_PUSH_LADDER)"
-    if any(target.created_at <= created_at for target in record.targets):
+    if any(target.created_at <= told_at for target in record.targets):
         return "nothing was pushed: the ladder was begun and left no step, as when all of it was over at once"
     if record.has_channels:
         return "nothing was pushed: the user had no device or browser, and the channel was set up later or has no rung"

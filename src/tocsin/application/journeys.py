@@ -64,7 +64,7 @@ class Journeys:
             NotFound: Nothing is known; the detail says what the id is.
         """
         record = await self._store.record(notification_id, user_id)
-        seen: Witnessed = {}
+        seen = Witnessed()
         if self._ask_nodes is not None and record.scheduled is None:
             seen = await self._ask_nodes(notification_id, record.user_id, record.seq)
         now = self._clock()
@@ -76,16 +76,14 @@ class Journeys:
             *sessions_told.of_sessions(seen, record),
             *words.of_ladder(record, rungs, now - KEPT_MS),
         ]
-        sessions = [one for told in seen.values() for one in told["sessions"]]
-        acked = None if not record.seq else record.head.acked >= record.seq
-        if any(one["acked_at"] is not None for one in sessions):
-            acked = True
+        acked = _acked(record, seen)
+        state = _state(record, now)
         # Stable: of one instant the order above is the order in which it happened.
         steps.sort(key=lambda step: (step.at is None, step.at or 0))
         return Journey(
             record=record,
-            verdict=verdict(record, sessions if self._ask_nodes else None, rungs, acked=acked, now=now),
-            state=_state(record, now),
+            verdict=verdict(record, seen if self._ask_nodes else None, rungs, acked=acked, state=state),
+            state=state,
             acked=acked,
             timeline=steps,
             unknown=list(_unknown(record, seen, now, asks=self._ask_nodes is not None)),
@@ -103,6 +101,15 @@ class Journeys:
         if not 1 <= limit <= MAX_FOUND:
             raise Invalid(f"limit must be 1 to {MAX_FOUND}")
         return await self._store.search(user_id, since=since, until=until, text=text, limit=limit)
+
+
+def _acked(record: Record, seen: Witnessed) -> bool | None:
+    """Return whether a device has acknowledged its stream up to it; of what is not shown that says nothing."""
+    if not record.seq:
+        return None
+    # Acks are stored a moment after a node has seen them.
+    is_acked = record.head.acked >= record.seq or any(one["acked_at"] is not None for _, one in seen.sessions())
+    return is_acked and not record.is_withheld
 
 
 def _state(record: Record, now: int) -> str:
@@ -127,8 +134,8 @@ def _unknown(record: Record, seen: Witnessed, now: int, *, asks: bool) -> Iterat
         yield "It is older than 7 days: what was pushed is not kept for longer."
     if not asks:
         yield _SERVERS_KNOW
-    yield from sessions_told.unknown(seen, created_at)
-    if asks and record.asked is None and not any(told["created"] for told in seen.values()):
+    yield from sessions_told.unknown(seen, record.told_at)
+    if asks and record.asked is None and not any(told["created"] for told in seen.nodes.values()):
         yield (
             "Who asked for it is not known: only requests over REST are remembered, for a while, "
             "and those with an Idempotency-Key for 24 hours."

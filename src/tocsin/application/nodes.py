@@ -2,8 +2,9 @@
 Asking every node of an installation at once: the dashboard and the trace see all of them, whichever answers.
 
 A question goes over the bus as an ephemeral event of a namespace that no client can connect to, and each node
-answers the node that asked. Nobody keeps a list of nodes: those that have answered lately are waited for, one that
-is new is found because its answer comes, if late. Several workers of a machine are several nodes.
+answers the node that asked. Those that have answered lately are waited for, and as many as are heard to live
+(``Nodes.others``); one that is new is found because its answer comes, if late. Several workers of a machine are
+several nodes.
 """
 
 import asyncio
@@ -12,8 +13,9 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from secrets import token_hex
-from typing import Any
+from typing import Any, NamedTuple
 
 from tocsin.application.ports import Bus
 from tocsin.domain.errors import TocsinError
@@ -34,6 +36,28 @@ Answerer = Callable[[Given], Any | Awaitable[Any]]
 _log = logging.getLogger(__name__)
 
 
+class Survey(NamedTuple):
+    """
+    What a question has brought.
+
+    Attributes:
+        answers: Each node's answer by its name, that of the node that asked first.
+        silent: Who did not answer in time, as people may read it.
+    """
+
+    answers: dict[str, Any]
+    silent: list[str]
+
+
+@dataclass(slots=True)
+class _Known:
+    """A node that has answered; a silent one is not waited for until it is heard again."""
+
+    name: str
+    heard_at: float
+    is_silent: bool = False
+
+
 class Nodes:
     """
     Asks all nodes, this one among them. Belongs to the event loop's thread.
@@ -42,6 +66,9 @@ class Nodes:
         bus: Reaches the other nodes.
         is_shared: There may be others.
         name: What people call this node; None: machine and process.
+
+    Attributes:
+        others: Returns how many other nodes live; None: that is not known now.
     """
 
     def __init__(self, bus: Bus, *, is_shared: bool, name: str | None = None) -> None:
@@ -52,8 +79,9 @@ class Nodes:
         self._key = token_hex(8)
         self._answerers: dict[str, Answerer] = {}
         self._asked: dict[str, _Asked] = {}
-        self._known: dict[str, float] = {}
+        self._known: dict[str, _Known] = {}
         self._answering: set[asyncio.Task[None]] = set()
+        self.others: Callable[[], int | None] = lambda: 0
 
     def answer(self, question: str, answerer: Answerer) -> None:
         """Answer a question from now on."""
@@ -66,29 +94,47 @@ class Nodes:
         Raises:
             TocsinError: This node refuses.
         """
+        return (await self.survey(question, given)).answers
+
+    async def survey(self, question: str, given: Given | None = None) -> Survey:
+        """
+        Return each node's answer, and who did not give one.
+
+        Raises:
+            TocsinError: This node refuses.
+        """
         given = given or {}
         found = {self.name: await self._answer(question, given)}
         if not self._is_shared:
-            return found
-        loop = asyncio.get_running_loop()
-        self._forget(loop.time())
+            return Survey(found, [])
+        self._forget(asyncio.get_running_loop().time())
         number = token_hex(8)
-        asked = self._asked[number] = _Asked(set(self._known))
+        others = self.others()
+        awaited = {key for key, one in self._known.items() if not one.is_silent}
+        silent = len(self._known) - len(awaited)
+        asked = self._asked[number] = _Asked(awaited, max(len(awaited), (others or 0) - silent))
         try:
             body = {"node": self._key, "question": question, "number": number, "given": dict(given)}
             self._bus.publish_ephemeral(None, NAMESPACE, "ask", body)
-            async with asyncio.timeout(PATIENCE_S if self._known else FIRST_S):
+            async with asyncio.timeout(PATIENCE_S if asked.at_least else FIRST_S):
                 await asked.is_complete.wait()
         except TimeoutError:
-            for silent in asked.awaited:
-                self._known.pop(silent, None)
+            for key in asked.awaited & self._known.keys():
+                self._known[key].is_silent = True
         finally:
             del self._asked[number]
-        return found | asked.answers
+        return Survey(found | asked.answers, self._silent(asked, others))
+
+    def _silent(self, asked: "_Asked", others: int | None) -> list[str]:
+        named = [one.name for key, one in self._known.items() if key not in asked.heard]
+        if others is None:
+            return [*named, "others, which can't be heard now"]
+        more = others - len(asked.heard) - len(named)
+        return [*named, f"{more} more"] if more > 0 else named
 
     def _forget(self, now: float) -> None:
-        for key, heard_at in list(self._known.items()):
-            if heard_at < now - KNOWN_S:
+        for key, one in list(self._known.items()):
+            if one.heard_at < now - KNOWN_S:
                 del self._known[key]
 
     async def _answer(self, question: str, given: Given) -> Any:
@@ -133,22 +179,24 @@ class Nodes:
 
     def _hear(self, node: str, name: str, number: str, answer: Any) -> None:
         if node in self._known or len(self._known) < MAX_KNOWN:
-            self._known[node] = asyncio.get_running_loop().time()
+            self._known[node] = _Known(name, asyncio.get_running_loop().time())
         asked = self._asked.get(number)
         if asked is None:
             return  # it came late, and is known now
         label = name if name not in asked.answers and name != self.name else f"{name} ({node[:4]})"
         asked.answers[label] = answer
+        asked.heard.add(node)
         asked.awaited.discard(node)
-        if asked.knew_some and not asked.awaited:
+        if asked.at_least and not asked.awaited and len(asked.heard) >= asked.at_least:
             asked.is_complete.set()
 
 
 class _Asked:
-    """A question that is under way."""
+    """A question that is under way: it is over when all that are awaited have answered, and so many in all."""
 
-    def __init__(self, awaited: set[str]) -> None:
+    def __init__(self, awaited: set[str], at_least: int) -> None:
         self.awaited = awaited
-        self.knew_some = bool(awaited)
+        self.at_least = at_least
+        self.heard: set[str] = set()
         self.answers: dict[str, Any] = {}
         self.is_complete = asyncio.Event()

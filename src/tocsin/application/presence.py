@@ -107,6 +107,17 @@ class Presence:
             return True
         return False if not self._is_shared or self._others.are_known else None
 
+    def count_nodes(self) -> int | None:
+        """Return how many other nodes live; None: they are not heard now."""
+        if not self._is_shared:
+            return 0
+        return self._others.count() if self._others.are_known else None
+
+    @property
+    def node_lost_at(self) -> int:
+        """Return when another node was last given up, in milliseconds since 1970; 0: never."""
+        return self._others.lost_at
+
     def on_ephemeral(self, namespace: str, payload: Any) -> bool:
         """Take what another node tells of its users; return whether it was that."""
         if namespace != NODES:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from tocsin.application.ports import Bus
 from tocsin.domain.errors import Invalid
+from tocsin.domain.timestamp import now_ms
 from tocsin.domain.user_id import UserId, parse_user_id
 
 NAMESPACE = "/:presence"
@@ -83,6 +84,9 @@ class OtherNodes:
         on_gone: Called with users who are there on none any more; True: their node went without a word, or its
             word was lost.
         on_changed: Called with users whose conversations or blocks have changed, on another node's word.
+
+    Attributes:
+        lost_at: When a node was last given up, in milliseconds since 1970; 0: never.
     """
 
     def __init__(
@@ -106,6 +110,7 @@ class OtherNodes:
         self._is_stopped = False
         self._digest = _Digest()
         self._known_at = inf
+        self.lost_at = 0
 
     def __contains__(self, user_id: UserId) -> bool:
         return user_id in self._where
@@ -129,6 +134,10 @@ class OtherNodes:
     def are_known(self) -> bool:
         """Return whether the other nodes are heard, and have been for long enough to know who is there."""
         return self._bus.is_connected and asyncio.get_running_loop().time() >= self._known_at
+
+    def count(self) -> int:
+        """Return how many other nodes are heard to live."""
+        return len(self._nodes)
 
     def on_gap(self) -> None:
         """Take that the others may have told something that was not heard."""
@@ -191,6 +200,7 @@ class OtherNodes:
             for name, node in list(self._nodes.items()):
                 if node.until < loop.time():
                     del self._nodes[name]
+                    self.lost_at = now_ms()
                     self._remove(node.users, is_late=True)
 
     def on_told(self, payload: Any) -> None:

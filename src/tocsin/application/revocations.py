@@ -7,14 +7,13 @@ everywhere within five seconds whether nodes hear of each other or not. Checking
 a token costs two look-ups in memory.
 """
 
-import asyncio
-import logging
+import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Protocol
 
 from tocsin.application.ports import Bus, TokenVerifier
-from tocsin.domain.errors import Invalid, TocsinError, Unauthenticated
+from tocsin.application.rounds import Rounds
+from tocsin.domain.errors import Invalid, Unauthenticated
 from tocsin.domain.jitter import jitter
 from tocsin.domain.principal import Principal
 from tocsin.domain.revocation import KEPT_MS, Kind, Revocation, check_token_id
@@ -29,8 +28,6 @@ OVERLAP_MS = 300_000
 RELOAD_S = 600.0
 # Whoever can say on the bus that there is something new must not keep the database busy.
 LEAST_BETWEEN_S = 0.1
-
-_log = logging.getLogger(__name__)
 
 
 class RevocationStore(Protocol):
@@ -67,8 +64,8 @@ class Revocations:
         self._known: dict[Kind, dict[str, Revocation]] = {"user": {}, "token": {}}
         self._has_any = False
         self._newest = 0
-        self._hurry = asyncio.Event()
-        self._sweeper: asyncio.Task[None] | None = None
+        self._reload_at = 0.0
+        self._rounds = Rounds("looking for revocations", self._look, longest_s=SWEEP_S, least_s=LEAST_BETWEEN_S)
         self.on_revoked: Callable[[Sequence[Revocation]], None] = lambda _: None
 
     def verify(self, token: object) -> Principal:
@@ -130,45 +127,31 @@ class Revocations:
         """Look for what another node tells of; return whether the event was of this kind."""
         if namespace != NAMESPACE:
             return False
-        self._hurry.set()
+        self._rounds.hurry()
         return True
 
     async def start(self) -> None:
         """Read all there are, before anybody comes in, and begin to look for more."""
         await self._reload()
-        self._sweeper = asyncio.create_task(self._sweep(), name="tocsin-revocations")
+        self._rounds.start()
 
     async def stop(self) -> None:
         """Look no more."""
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            await asyncio.gather(self._sweeper, return_exceptions=True)
-            self._sweeper = None
+        await self._rounds.stop()
 
-    async def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
-        reload_at = loop.time() + RELOAD_S
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), jitter(SWEEP_S * 0.7, SWEEP_S))
-            self._hurry.clear()
-            try:
-                if loop.time() < reload_at:
-                    now = self._clock()
-                    # Not from a stamp that lies ahead: of a node whose clock is fast, or from before ours was set back.
-                    self._learn(await self._store.since(min(self._newest, now) - OVERLAP_MS, now))
-                else:
-                    reload_at = loop.time() + RELOAD_S
-                    await self._reload()
-            except TocsinError as error:
-                # What is known still holds; the next look finds the rest.
-                _log.debug("revocations can't be read now: %s", error)
-            except Exception:  # noqa: BLE001 logged: it must not end all looks to come
-                _log.exception("a look for revocations failed")
-            await asyncio.sleep(LEAST_BETWEEN_S)
+    async def _look(self) -> float:
+        """Learn what is new; return how many seconds the next look may wait."""
+        if time.monotonic() < self._reload_at:
+            now = self._clock()
+            # Not from a stamp that lies ahead: of a node whose clock is fast, or from before ours was set back.
+            self._learn(await self._store.since(min(self._newest, now) - OVERLAP_MS, now))
+        else:
+            await self._reload()
+        return jitter(SWEEP_S * 0.7, SWEEP_S)
 
     async def _reload(self) -> None:
         """Read all there are, and let go of what has expired."""
+        self._reload_at = time.monotonic() + RELOAD_S
         now = self._clock()
         found = await self._store.since(0, now)
         for named in self._known.values():

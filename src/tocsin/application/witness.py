@@ -4,12 +4,13 @@ What a node has seen of sessions and authors, in memory: for the trace, and for 
 The log says what was committed and the ladder's rows say what was pushed. Which session was there for an event is
 written nowhere, because that would cost a row for each. It follows from two numbers a session:
 the seq up to which it was brought when it came, and the seq at which it left. Everything between was sent to it live.
-So nothing is done for an event, and little for a session. The oldest are forgotten first, and a restart forgets all:
-``since`` tells how far back a node remembers.
+So nothing is done for an event, and little for a session. Of those that have left the first ones are forgotten first,
+and a restart forgets all: ``since`` tells how far back a node remembers.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from tocsin.domain.principal import Principal
@@ -17,14 +18,17 @@ from tocsin.domain.timestamp import is_instant, now_ms
 from tocsin.domain.user_id import UserId, user_id_json
 
 NAMESPACE = "/notifications"
-MAX_SESSIONS = 8_192
-MAX_ACKS = 16_384
+# That have left; those that are here are as many as the connections.
+MAX_LEFT = 8_192
 MAX_AUTHORS = 8_192
-# Of one session; a client that asks for more replays is remembered by its last ones.
+# Of one session. Its first run is kept, which tells what came before it; of others, and of acks, the last ones.
 MAX_RUNS = 8
+MAX_ACKS = 4
 MAX_TOLD = 100
 # How a seq reached a session: see ``_reached``.
 HOW = frozenset({"had", "live", "replayed", "refetch", "before", "left", "waiting"})
+# It was sent it: an ack of this session proves something.
+SENT = frozenset({"live", "replayed"})
 
 
 class Sighting:
@@ -34,24 +38,32 @@ class Sighting:
     Attributes:
         cursor: The seq that the client said to have; None: it keeps no cursor.
         runs: ``(at, after, head)`` of each time it was brought from a seq up to the head.
+        acks: ``(seq, at)`` of its last ones.
         resync: Why it was told to refetch instead.
         left: ``(at, head, reason)``; None: it is here.
     """
 
-    __slots__ = ("came_at", "cursor", "left", "resync", "runs", "user_id")
+    __slots__ = ("acks", "came_at", "cursor", "left", "resync", "runs", "user_id")
 
     def __init__(self, user_id: UserId, came_at: int, cursor: int | None) -> None:
         self.user_id = user_id
         self.came_at = came_at
         self.cursor = cursor
         self.runs: tuple[tuple[int, int, int], ...] = ()
+        self.acks: tuple[tuple[int, int], ...] = ()
         self.resync: str | None = None
         self.left: tuple[int, int, str] | None = None
+
+    def forget(self, reason: str) -> None:
+        """Forget what it was sent: it was told to refetch, and seqs of before may be those of another log."""
+        self.runs, self.acks, self.resync = (), (), reason
 
 
 class Witness:
     """
-    Remembers sessions, their acks and who created what, each a bounded number. Belongs to the event loop's thread.
+    Remembers sessions with their acks, and who created what. Belongs to the event loop's thread.
+
+    Bounded: the sessions that are here, ``MAX_LEFT`` that have left, ``MAX_AUTHORS`` requests.
 
     Args:
         clock: Milliseconds since 1970.
@@ -60,8 +72,8 @@ class Witness:
     def __init__(self, clock: Callable[[], int] = now_ms) -> None:
         self._clock = clock
         self._since = clock()
-        self._sessions: OrderedDict[str, Sighting] = OrderedDict()
-        self._acks: deque[tuple[str, int, int]] = deque(maxlen=MAX_ACKS)
+        self._here: dict[str, Sighting] = {}
+        self._left: OrderedDict[str, Sighting] = OrderedDict()
         self._authors: deque[tuple[str, int, Principal]] = deque(maxlen=MAX_AUTHORS)
 
     @property
@@ -71,33 +83,52 @@ class Witness:
 
     def came(self, session_id: str, user_id: UserId, cursor: int | None) -> None:
         """Note that a session has begun, with the seq it says to have."""
-        if len(self._sessions) >= MAX_SESSIONS:
-            _, oldest = self._sessions.popitem(last=False)
-            # What it was sent until it left, or is sent still, nobody remembers from here on.
-            self._since = max(self._since, self._clock() if oldest.left is None else oldest.left[0] + 1)
-        self._sessions[session_id] = Sighting(user_id, self._clock(), cursor)
+        self._here[session_id] = Sighting(user_id, self._clock(), cursor)
 
     def caught_up(self, session_id: str, after: int, head: int) -> None:
         """Note that a session was sent what follows a seq, up to the head, and gets the rest live."""
-        sighting = self._sessions.get(session_id)
+        sighting = self._here.get(session_id)
         if sighting is not None:
-            sighting.runs = (*sighting.runs[-(MAX_RUNS - 1) :], (self._clock(), after, head))
+            first, others = sighting.runs[:1], sighting.runs[1:]
+            sighting.runs = (*first, *others[-(MAX_RUNS - 2) :], (self._clock(), after, head))
 
     def resynced(self, session_id: str, reason: str) -> None:
         """Note that a session was told to refetch, because its cursor could not be resumed."""
-        sighting = self._sessions.get(session_id)
+        sighting = self._here.get(session_id)
         if sighting is not None:
-            sighting.resync = reason
+            sighting.forget(reason)
+
+    def rooms_resynced(self, reason: str, heads: Mapping[UserId, int]) -> None:
+        """Note that all sessions of some users that were up to date were told to refetch up to a seq."""
+        now = self._clock()
+        for sighting in self._here.values():
+            head = heads.get(sighting.user_id)
+            if head is not None and sighting.runs:
+                sighting.forget(reason)
+                sighting.runs = ((now, head, head),)
+        if reason == "epoch_changed":
+            # What was sent to them was of another log.
+            self._left.clear()
+            self._since = now
 
     def acked(self, session_id: str, seq: int) -> None:
         """Note that a session has shown everything up to a seq."""
-        self._acks.append((session_id, seq, self._clock()))
+        sighting = self._here.get(session_id)
+        if sighting is not None:
+            sighting.acks = (*sighting.acks[-(MAX_ACKS - 1) :], (seq, self._clock()))
 
     def left(self, session_id: str, head: int, reason: str) -> None:
         """Note that a session has ended, and up to which seq it had been sent."""
-        sighting = self._sessions.get(session_id)
-        if sighting is not None:
-            sighting.left = (self._clock(), head, reason)
+        sighting = self._here.pop(session_id, None)
+        if sighting is None:
+            return
+        now = self._clock()
+        sighting.left = (now, head, reason)
+        self._left[session_id] = sighting
+        if len(self._left) > MAX_LEFT:
+            _, first = self._left.popitem(last=False)
+            if first.left is not None:
+                self._since = max(self._since, first.left[0] + 1)
 
     def created(self, notification_id: str, by: Principal) -> None:
         """Note who asked for a notification; once more where the same was asked for again."""
@@ -107,7 +138,10 @@ class Witness:
 
     def tell(self, notification_id: str, user_id: UserId, seq: int, head: int) -> dict[str, Any]:
         """
-        Return what this node has seen of one notification, the latest sessions first.
+        Return what this node has seen of one notification.
+
+        Sessions are told with the latest first, those that had left before it last; ``acked_at`` is an instant
+        by which a session that was sent it had shown it.
 
         Args:
             notification_id: Which.
@@ -115,17 +149,19 @@ class Witness:
             seq: Its place in the stream; 0: it is not known.
             head: How far sessions that are here have been sent.
         """
-        mine = [(key, one) for key, one in self._sessions.items() if one.user_id == user_id]
-        told = mine[-MAX_TOLD:][::-1]
-        acks: dict[str, list[tuple[int, int]]] = {key: [] for key, _ in told}
-        for key, acked, at in self._acks:
-            if key in acks:
-                acks[key].append((acked, at))
+        mine = [
+            _session(key, one, seq, head)
+            for sessions in (self._left, self._here)
+            for key, one in sessions.items()
+            if one.user_id == user_id
+        ]
+        # Whoever had left before says least.
+        mine.sort(key=lambda told: (told["how"] == "left", -told["came_at"]))
         return {
             "since": self._since,
-            "sessions": [_session(key, one, acks[key], seq, head) for key, one in told] if seq else [],
-            "left_out": len(mine) - len(told),
-            "created": list(self._asked_for(notification_id)),
+            "sessions": mine[:MAX_TOLD] if seq else [],
+            "left_out": sum(told["how"] != "left" for told in mine[MAX_TOLD:]),
+            "created": list(islice(self._asked_for(notification_id), MAX_TOLD)),
         }
 
     def _asked_for(self, notification_id: str) -> Iterator[dict[str, Any]]:
@@ -159,7 +195,7 @@ def _is_asking(told: Any) -> bool:
     return False
 
 
-def _session(session_id: str, one: Sighting, acks: Sequence[tuple[int, int]], seq: int, head: int) -> dict[str, Any]:
+def _session(session_id: str, one: Sighting, seq: int, head: int) -> dict[str, Any]:
     how, at = _reached(one, seq, head)
     return {
         "id": session_id,
@@ -170,8 +206,9 @@ def _session(session_id: str, one: Sighting, acks: Sequence[tuple[int, int]], se
         "resync": one.resync,
         "left_at": None if one.left is None else one.left[0],
         "left_reason": None if one.left is None else one.left[2],
-        "acked_at": next((at for acked, at in acks if acked >= seq), None),
-        "acks": bool(acks),
+        # A client's first ack covers all that was before it came, which it was never sent.
+        "acked_at": next((at for acked, at in one.acks if acked >= seq), None) if how in SENT else None,
+        "acks": bool(one.acks),
     }
 
 
@@ -182,11 +219,11 @@ def _reached(one: Sighting, seq: int, head: int) -> tuple[str, int | None]:
     ``had``, ``live``, ``replayed``, ``refetch``, ``before`` (it keeps no cursor and came later), ``left``
     (before it was sent), ``waiting``.
     """
-    if one.cursor is not None and one.cursor >= seq and one.resync is None:
-        return "had", None
     replayed = _replayed(one.runs, seq)
     if replayed is not None:
         return "replayed", replayed
+    if one.cursor is not None and one.cursor >= seq and one.resync is None:
+        return "had", None
     if one.resync is not None and one.runs and seq <= one.runs[0][1]:
         return "refetch", one.runs[0][0]
     if one.runs and one.cursor is None and seq <= one.runs[0][1]:

@@ -59,7 +59,7 @@ def _show(journey: Journey, console: Console) -> None:
     about = [f"to {record.user_id}", *(str(told[name]) for name in ("type", "category", "priority") if told[name])]
     console.print(Text(_visible(" · ".join([*about, journey.state, record.notification_id])), "dim"))
     console.print()
-    console.print(Text(journey.verdict, "bold green" if journey.verdict.startswith("Yes") else "bold yellow"))
+    console.print(Text(_visible(journey.verdict), "bold green" if journey.verdict.startswith("Yes") else "bold yellow"))
     console.print()
     table = Table.grid(padding=(0, 2))
     for width in (1, 24, 8):
@@ -69,7 +69,7 @@ def _show(journey: Journey, console: Console) -> None:
         table.add_row(*_row(step))
     console.print(table)
     for sentence in journey.unknown:
-        console.print(Text(f"? {sentence}", "dim"))
+        console.print(Text(_visible(f"? {sentence}"), "dim"))
 
 
 def _row(step: Step) -> tuple[Text, Text, Text, Text]:

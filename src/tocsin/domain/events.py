@@ -9,8 +9,9 @@ Publishers may add fields of their own to a payload; a known field has its
 type. Durable payloads also carry ``event_id``, ``seq`` and ``epoch``.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NotRequired, TypedDict, get_args
+from typing import Any, Literal, NotRequired, TypedDict, get_args, get_type_hints, is_typeddict
 
 from tocsin.domain.errors import Invalid
 from tocsin.domain.inbox_events import (
@@ -275,6 +276,15 @@ _BY_NAME: dict[tuple[str, str], EventType] = {(kind.namespace, kind.name): kind 
 def find_event_type(namespace: str, name: str) -> EventType | None:
     """Return the registered event, or None."""
     return _BY_NAME.get((namespace, name))
+
+
+def typed_dicts(hint: Any) -> Iterator[type]:
+    """Find the TypedDicts of which a payload is made, the innermost first and itself last; one may come again."""
+    inner = get_type_hints(hint, include_extras=True).values() if is_typeddict(hint) else get_args(hint)
+    for one in inner:
+        yield from typed_dicts(one)
+    if is_typeddict(hint):
+        yield hint
 
 
 # What the Socket.IO library raises by itself, on either side; no packet may carry these.

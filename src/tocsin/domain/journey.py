@@ -86,14 +86,56 @@ class Record:
     @property
     def first(self) -> Told | None:
         """Return the event that told of it first, if it is kept."""
-        return next((one for one in self.log if "title" in one.payload and "timestamp" in one.payload), None)
+        mine = (one for one in self.log if one.payload.get("id") == self.notification_id)
+        return next((one for one in mine if "title" in one.payload and "timestamp" in one.payload), None)
+
+    @property
+    def news(self) -> Told | None:
+        """
+        Return the event that brought it into the inbox.
+
+        None: it went to the archive at once or waits, or the event is no longer kept.
+        """
+        mine = (one for one in self.log if one.payload.get("id") == self.notification_id)
+        return next((one for one in mine if one.event == "notification"), None)
+
+    @property
+    def is_withheld(self) -> bool:
+        """Return whether it never came into the inbox: what clients were told of it, they do not show."""
+        row = self.notification
+        if self.news is not None:
+            return False
+        if self.first is not None:
+            return True
+        return row is not None and (row.digest_id is not None or row.archived_at == row.created_at)
+
+    @property
+    def digest_id(self) -> str | None:
+        """Return the digest that it was held for."""
+        if self.notification is not None:
+            return self.notification.digest_id
+        return None if self.first is None else (self.first.payload.get("digest") or {}).get("id")
+
+    @property
+    def digest(self) -> Told | None:
+        """Return the event that brought the digest that it is part of."""
+        if self.digest_id is None:
+            return None
+        return next((one for one in self.log if one.payload.get("id") == self.digest_id), None)
 
     @property
     def seq(self) -> int:
-        """Return the place of the event that told of it; 0 where that is not known any more."""
-        if self.first is not None:
-            return self.first.seq
+        """Return the place of the event that told its user of it; 0 where that is not known any more."""
+        told = self.news or self.first
+        if told is not None:
+            return told.seq
         return 0 if self.notification is None else self.notification.seq
+
+    @property
+    def told_at(self) -> int | None:
+        """Return when that event was committed."""
+        told = self.news or self.first
+        return self.created_at if told is None else told.at
 
     def said(self, name: str) -> Any:
         """Return a field of its content, from its row or from the log; None where neither has it."""

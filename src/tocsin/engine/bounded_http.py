@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from tocsin.engine.proxies import peer_of
 from tocsin.engine.timer_wheel import Timer
 
 if TYPE_CHECKING:
@@ -34,10 +35,14 @@ class BoundedHttp(HttpToolsProtocol):
         # Bytes that waited at the last look at a client that does not take its answer.
         self._waiting = 0
         self._stall: Timer | None = None
+        self._peer = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Let ``pause_writing`` tell whenever the kernel takes no more, as on a WebSocket."""
         super().connection_made(transport)
+        # The door that has let it in has left.
+        self._peer = peer_of(transport)
+        self._engine.came(self._peer)
         if transport.get_extra_info("sslcontext") is None:
             transport.set_write_buffer_limits(high=0)
 
@@ -172,6 +177,8 @@ class BoundedHttp(HttpToolsProtocol):
     def _lift(self) -> None:
         self._engine.wheel.cancel(self)
         self._lift_stall()
+        self._engine.went(self._peer)
+        self._peer = ""
 
     def _cut(self) -> None:
         self._engine.count("refused:header")

@@ -18,7 +18,7 @@ from tocsin.engine.limits import Limits, Pace
 from tocsin.engine.origins import AllowOrigin, same_origin
 from tocsin.engine.packets import EncodedPacket, encode_handshake
 from tocsin.engine.polling import Polling
-from tocsin.engine.proxies import TrustedProxies, network_of
+from tocsin.engine.proxies import PerAddress, TrustedProxies
 from tocsin.engine.request import Refused, Request
 from tocsin.engine.session import SHUTTING_DOWN, Session
 from tocsin.engine.session_ids import session_id
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from tocsin.engine.websocket import WebSocketTransport
 
 _UNCORK_BATCH = 1024
+# Connections that carry no WebSocket, for each session that an address may have. Who polls keeps two; a browser opens
+# up to six for a page.
+_BARE_A_SESSION = 4
 
 
 class EngineServer:
@@ -96,7 +99,8 @@ class EngineServer:
         self._counters: Counter[str] = Counter()
         self._handshake_pace = Pace(self.limits.handshakes_per_s, self.limits.handshakes_burst)
         self._handshakes = 0.0
-        self._addresses: Counter[str] = Counter()
+        self._sessions_of = PerAddress(self.limits.connections_per_address)
+        self._bare = PerAddress(self.limits.connections_per_address * _BARE_A_SESSION)
         self.upgrade_prefix = b"GET " + path.rstrip("/").encode()
         self._paths = {path.rstrip("/").encode(), path.rstrip("/").encode() + b"/"}
         self._is_bound = False
@@ -185,16 +189,23 @@ class EngineServer:
         if state < 0.0:
             raise Refused(503, rq.BAD_REQUEST, "Too many handshakes", "handshake_rate", 1)
         self._handshakes = state
-        most = self.limits.connections_per_address
-        if self._counts_address(address, peer) and self._addresses[network_of(address)] >= most:
+        # A loopback or local peer that forwarded nothing is a proxy or the operator.
+        is_nobodys = address == peer and self.proxies.trusts(peer)
+        if not is_nobodys and not self._sessions_of.has_room(address):
             raise Refused(429, rq.BAD_REQUEST, "Too many connections", "address", 30)
         return address or None
 
-    def _counts_address(self, address: str | None, peer: str) -> bool:
-        # A loopback or local peer that forwarded nothing is a proxy or the operator.
-        return bool(
-            self.limits.connections_per_address and address and not (address == peer and self.proxies.trusts(peer))
-        )
+    def came(self, peer: str) -> bool:
+        """
+        Count a connection that carries no WebSocket until ``went``; return whether its address had room for it.
+
+        Proxies bring many clients and are not counted.
+        """
+        return self.proxies.trusts(peer) or self._bare.add(peer)
+
+    def went(self, peer: str) -> None:
+        """Count such a connection no more: it has ended, or has become a WebSocket."""
+        self._bare.remove(peer)
 
     def open(self, address: str | None, upgrades: tuple[str, ...]) -> tuple[Session, EncodedPacket]:
         """Make an admitted session; return it and its handshake, to be sent before ``start``."""
@@ -204,8 +215,7 @@ class EngineServer:
         session = self._session_class(self, sid, address)
         self.sessions[sid] = session
         self._counters["opened"] += 1
-        if self.limits.connections_per_address and address:
-            self._addresses[network_of(address)] += 1
+        self._sessions_of.add(address)
         return session, encode_handshake(sid, upgrades, self.ping_interval, self.ping_timeout, self.limits.max_payload)
 
     def forget(self, session: Session, reason: str) -> None:
@@ -213,11 +223,7 @@ class EngineServer:
         del self.sessions[session.sid]
         self.wheel.cancel(session)
         self._counters[f"closed:{reason}"] += 1
-        network = network_of(session.remote_address or "")
-        if network in self._addresses:
-            self._addresses[network] -= 1
-            if not self._addresses[network]:
-                del self._addresses[network]
+        self._sessions_of.remove(session.remote_address)
 
     # Loop turns: what one turn brings for one WebSocket leaves in one write.
 

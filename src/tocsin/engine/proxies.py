@@ -1,10 +1,11 @@
 """
-Who the client is when a reverse proxy stands before the server.
+Who the client is when a reverse proxy stands before the server, and what each address holds.
 
 Forwarding headers are believed only from addresses that were named as proxies;
 everybody else could write anything into them.
 """
 
+import asyncio
 from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -21,6 +22,52 @@ def network_of(host: str) -> str:
         mapped = address.ipv4_mapped
         return str(mapped) if mapped else f"{IPv6Address(int(address) >> 64 << 64)}/64"
     return str(address)
+
+
+def peer_of(tcp: asyncio.BaseTransport) -> str:
+    """Return the host at the other end of a connection; empty on a Unix socket."""
+    name = tcp.get_extra_info("peername")
+    return str(name[0]) if isinstance(name, tuple) else ""
+
+
+class PerAddress:
+    """
+    What each address holds, up to a number.
+
+    Args:
+        most: How many; 0: any number, and nothing is counted.
+    """
+
+    __slots__ = ("_held", "_most")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        """Return how many addresses hold anything."""
+        return len(self._held)
+
+    def has_room(self, address: str) -> bool:
+        """Return whether an address may have one more."""
+        return not self._most or self._held.get(network_of(address), 0) < self._most
+
+    def add(self, address: str | None) -> bool:
+        """Count one, beyond the number as well; return whether it is within the number."""
+        if not self._most or not address:
+            return True
+        network = network_of(address)
+        held = self._held[network] = self._held.get(network, 0) + 1
+        return held <= self._most
+
+    def remove(self, address: str | None) -> None:
+        """Count one less, where one was counted."""
+        if not self._most or not address:
+            return
+        network = network_of(address)
+        held = self._held.pop(network, 0)
+        if held > 1:
+            self._held[network] = held - 1
 
 
 class TrustedProxies:

@@ -17,6 +17,7 @@ from uvicorn.protocols.websockets.auto import AutoWebSocketsProtocol
 from tocsin.engine import frames
 from tocsin.engine import request as rq
 from tocsin.engine.bounded_http import BoundedHttp
+from tocsin.engine.proxies import peer_of
 from tocsin.engine.request import Refused, check_websocket, parse_head
 from tocsin.engine.websocket import WebSocketTransport
 
@@ -37,12 +38,9 @@ class Elsewhere(Exception):
         self.owner = owner
 
 
-def _peer(tcp: asyncio.Transport) -> str:
-    name = tcp.get_extra_info("peername")
-    return str(name[0]) if isinstance(name, tuple) else ""
-
-
-def accept(server: "EngineServer", head: bytes, tcp: asyncio.Transport, connections: set[Any]) -> WebSocketTransport:
+def accept(
+    server: "EngineServer", head: bytes, tcp: asyncio.Transport, peer: str, connections: set[Any]
+) -> WebSocketTransport:
     """
     Answer a WebSocket handshake on ``server.path`` and start what it asks for.
 
@@ -50,6 +48,7 @@ def accept(server: "EngineServer", head: bytes, tcp: asyncio.Transport, connecti
         server: Decides.
         head: The request head.
         tcp: The connection; 101 and the Engine.IO handshake are written to it.
+        peer: The host at its other end.
         connections: uvicorn's set of what has to end before it exits.
 
     Returns:
@@ -60,7 +59,7 @@ def accept(server: "EngineServer", head: bytes, tcp: asyncio.Transport, connecti
         Elsewhere: Nothing was written; the session is a sibling's.
     """
     scheme = "http" if tcp.get_extra_info("sslcontext") is None else "https"
-    request = parse_head(head, _peer(tcp), scheme)
+    request = parse_head(head, peer, scheme)
     query = request.query
     server.check_version(request)
     if query.get("transport") != "websocket":
@@ -107,7 +106,7 @@ def refuse(server: "EngineServer", tcp: asyncio.Transport, refused: Refused) -> 
 class _Door(asyncio.Protocol):
     """A connection of which nothing is known yet."""
 
-    __slots__ = ("_app_state", "_config", "_server", "_state", "_tcp", "due_tick")
+    __slots__ = ("_app_state", "_config", "_peer", "_server", "_state", "_tcp", "due_tick")
 
     _tcp: asyncio.Transport
 
@@ -120,8 +119,12 @@ class _Door(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._tcp = transport
+        self._peer = peer_of(transport)
         self._state.connections.add(self)
         self._server.wheel.schedule(self, self._server.limits.head_deadline_s)
+        if not self._server.came(self._peer):
+            self._server.count("refused:address")
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 — asyncio's signature
         self._leave()
@@ -137,11 +140,13 @@ class _Door(asyncio.Protocol):
     def _leave(self) -> None:
         self._state.connections.discard(self)
         self._server.wheel.cancel(self)
+        self._server.went(self._peer)
+        self._peer = ""
 
     def _accept(self, head: bytes, rest: bytes = b"") -> WebSocketTransport | None:
         try:
             try:
-                transport = accept(self._server, head, self._tcp, self._state.connections)
+                transport = accept(self._server, head, self._tcp, self._peer, self._state.connections)
             except Elsewhere as elsewhere:
                 self._hand_over(elsewhere.owner, head + rest)
                 return None

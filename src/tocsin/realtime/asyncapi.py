@@ -7,11 +7,11 @@ server: it *sends* what clients hear, and *receives* what they ask.
 
 import inspect
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from tocsin import __version__
-from tocsin.domain.events import CONTROL_EVENTS, NAMESPACES, REGISTRY, Namespace
+from tocsin.domain.events import CONTROL_EVENTS, NAMESPACES, REGISTRY, Namespace, typed_dicts
 from tocsin.realtime.client_events import Arguments
 
 Json = dict[str, Any]
@@ -186,7 +186,7 @@ class _Document:
         self._operations[f"{action}.{namespace[1:]}.{name}"] = operation
 
     def _add_type(self, payload: type) -> str:
-        for one in (*_nested(payload), payload):
+        for one in typed_dicts(payload):
             self._schemas[one.__name__] = _object_schema(one)
         return payload.__name__
 
@@ -197,14 +197,6 @@ def _ref(kind: str, name: str) -> Json:
 
 def _first_line(kind: type) -> str:
     return (inspect.getdoc(kind) or "").replace("``", "`").partition("\n")[0]
-
-
-def _nested(hint: Any) -> Iterator[type]:
-    inner = get_type_hints(hint, include_extras=True).values() if is_typeddict(hint) else get_args(hint)
-    for one in inner:
-        yield from _nested(one)
-        if is_typeddict(one):
-            yield one
 
 
 def _object_schema(payload: type) -> Json:

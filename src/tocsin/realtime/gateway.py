@@ -133,6 +133,7 @@ class Realtime:
         self._witness = witness = Witness() if witness is None else witness
         self.reach, self.acks = Histogram(), Histogram()
         self._nodes = Nodes(bus, is_shared=False) if nodes is None else nodes
+        self._nodes.others = presence.count_nodes
         self._resumer = Resumer(self._live, store, bus.heard, witness)
         self._bus = bus
         bus.subscribe(self._on_events, self._on_ephemeral, self._on_wake, self._on_gap)
@@ -247,7 +248,9 @@ class Realtime:
 
     def witnessed(self, notification_id: str, user_id: UserId, seq: int) -> dict[str, Any]:
         """Return what this node has seen of one notification, as ``Witness.tell`` does."""
-        return self._witness.tell(notification_id, user_id, seq, self._live.head(StreamKey(user_id, WITNESSED)))
+        told = self._witness.tell(notification_id, user_id, seq, self._live.head(StreamKey(user_id, WITNESSED)))
+        # A node that has gone took along what it had seen.
+        return told | {"since": max(told["since"], self._presence.node_lost_at)}
 
     def close(self, user_id: UserId, reason: str) -> None:
         """Close the user's connections to this node; who comes back resumes, or is told to fetch the state."""

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any
@@ -126,6 +126,9 @@ class LiveStreams:
 
     Belongs to the event loop's thread. State of a stream goes with its last
     socket.
+
+    Attributes:
+        on_resync: Called with the reason and the streams whose rooms were told to refetch, each up to a seq.
     """
 
     def __init__(
@@ -142,6 +145,7 @@ class LiveStreams:
         self.epoch = ""
         self.repairs = 0
         self.resyncs: Counter[str] = Counter()
+        self.on_resync: Callable[[str, Mapping[StreamKey, int]], None] = lambda _reason, _heads: None
 
     # Who follows what
 
@@ -289,7 +293,7 @@ class LiveStreams:
                 if not stream.sockets:
                     break
                 if (reason := resync_reason(self.epoch, stream.head, part.head, self.epoch)) is not None:
-                    self._resync_room(stream, reason, part.head.seq)
+                    self._resync_rooms(reason, {stream: part.head.seq})
                     continue
                 for event in part.events:
                     if event.seq > stream.head:
@@ -308,11 +312,13 @@ class LiveStreams:
             stream.repair = None
             stream.wanted = 0
 
-    def _resync_room(self, stream: LiveStream, reason: str, seq: int) -> None:
-        self.resyncs[reason] += 1
-        stream.skip_to(seq)
-        payload = {"reason": reason, "epoch": self.epoch, "seq": seq}
-        self._server.emit("resync", payload, namespace=stream.key.namespace, room=stream.key.user_id)
+    def _resync_rooms(self, reason: str, heads: Mapping[LiveStream, int]) -> None:
+        for stream, seq in heads.items():
+            self.resyncs[reason] += 1
+            stream.skip_to(seq)
+            payload = {"reason": reason, "epoch": self.epoch, "seq": seq}
+            self._server.emit("resync", payload, namespace=stream.key.namespace, room=stream.key.user_id)
+        self.on_resync(reason, {stream.key: seq for stream, seq in heads.items()})
 
     # The sweep
 
@@ -378,10 +384,9 @@ class LiveStreams:
             return  # another look was faster
         # In one turn: no event may carry the new epoch to a client that was not told of it.
         self.epoch = self._store.epoch
-        for stream, head, old in found:
-            if stream.sockets:
-                # A restored log may end below the old head; what came while this waited is newer.
-                self._resync_room(stream, "epoch_changed", head.seq if stream.head == old else stream.head)
+        # A restored log may end below the old head; what came while this waited is newer.
+        ends = {stream: head.seq if stream.head == old else stream.head for stream, head, old in found}
+        self._resync_rooms("epoch_changed", {stream: seq for stream, seq in ends.items() if stream.sockets})
 
 
 def _parts(streams: Sequence[LiveStream], size: int) -> Iterator[Sequence[LiveStream]]:

@@ -14,7 +14,7 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from tocsin.application.ports import Store
 from tocsin.application.witness import NAMESPACE as WITNESSED
 from tocsin.application.witness import Witness
 from tocsin.domain.errors import Conflict, Invalid, TocsinError
-from tocsin.domain.stream import Head, StreamEvent, resync_reason
+from tocsin.domain.stream import Head, StreamEvent, StreamKey, resync_reason
 from tocsin.domain.user_id import UserId
 from tocsin.engine import Socket
 from tocsin.realtime.badge import Badges
@@ -117,6 +117,7 @@ class Resumer:
     def __init__(self, live: LiveStreams, store: Store, heard: Heard, witness: Witness) -> None:
         self._live = live
         self._witness = witness
+        live.on_resync = self._on_resync
         self._heard = heard
         self._store = store
         self._badges = Badges(store)
@@ -234,6 +235,10 @@ class Resumer:
             self._witness.resynced(catch_up.socket.id, reason)
         catch_up.socket.emit("resync", {"reason": reason, "epoch": self._live.epoch, "seq": head.seq})
         return True
+
+    def _on_resync(self, reason: str, heads: Mapping[StreamKey, int]) -> None:
+        mine = {key.user_id: seq for key, seq in heads.items() if key.namespace == WITNESSED}
+        self._witness.rooms_resynced(reason, mine)
 
     # From the log to the room
 

@@ -19,7 +19,7 @@ _NAMES = {
     "leave_room": _ROOMS,
     "close_room": _ROOMS,
     "rooms": _ROOMS,
-    "disconnect": "a client is cut off when its token ends",
+    "disconnect": "revoke the user's tokens, which cuts the sockets too: POST /api/sessions/revoke",
     "Namespace": "register functions: @socketio.on(event, namespace=…)",
     "ConnectionRefusedError": "the token decides who connects: do not give it out, or let it end",
     "SocketIOTestClient": "tests connect a real client, as python-socketio's, to a server on port 0",
@@ -50,7 +50,7 @@ _EMIT_OPTIONS = {
 }
 _EVENTS = {
     "connect": "the token decides who connects; a page that needs data asks for it with an event of its own",
-    "disconnect": "there is no such handler; a user may have other devices left",
+    "disconnect": "there is no such handler: a user may have other devices left; clients hear user_offline",
     "connect_error": "it is an event of clients",
     "*": "there is no handler for all events; register each by its name",
 }

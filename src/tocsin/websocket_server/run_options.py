@@ -59,7 +59,9 @@ def read_options(*, debug: bool, use_reloader: bool | None, options: dict[str, A
         if value is None:
             continue
         if name in _TLS:
-            raise SettingsError(f"run({name}=…): this server speaks plain HTTP; let a proxy before it end TLS")
+            raise SettingsError(
+                f"run({name}=…): set TOCSIN_TLS_CERTIFICATE and TOCSIN_TLS_KEY, or let a proxy before it end TLS"
+            )
         raise SettingsError(f"run({name}=…): there is no such option; see the page 'migrate-from-flask-socketio'")
     return RunOptions(
         debug=debug,

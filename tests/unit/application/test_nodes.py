@@ -72,6 +72,34 @@ async def test_one_that_is_silent_is_left_out_and_not_waited_for_again(node, wir
     assert {"a", "b", "c"} == set(await first.ask("name"))
 
 
+async def test_who_is_silent_is_named(node, wire, monkeypatch):
+    """Also when it is not waited for any more, until it is forgotten."""
+    first, _, _ = node("a"), node("b"), node("c")
+    await first.ask("name")
+    wire.deaf.add("b")
+
+    for patience_s in (0.01, 3600.0):
+        monkeypatch.setattr(module, "PATIENCE_S", patience_s)
+        assert ["b"] == (await first.survey("name")).silent
+    monkeypatch.setattr(module, "KNOWN_S", 0.0)
+    assert "b" not in (await first.survey("name")).silent
+
+
+async def test_nodes_that_are_heard_to_live_are_waited_for(node, wire, monkeypatch):
+    """And told of when they are silent, before they were ever known by name."""
+    first, _ = node("a"), node("b")
+    monkeypatch.setattr(module, "FIRST_S", 0.0)
+    monkeypatch.setattr(module, "PATIENCE_S", 3600.0)
+    first.others = lambda: 1
+    assert ({"a": "a", "b": "b"}, []) == await first.survey("name")
+    monkeypatch.setattr(module, "PATIENCE_S", 0.01)
+    first.others = lambda: 3
+    assert ["2 more"] == (await first.survey("name")).silent
+    first.others = lambda: None
+
+    assert ["others, which can't be heard now"] == (await first.survey("name")).silent
+
+
 async def test_a_single_node_asks_nobody(wire):
     """Nothing goes over the bus."""
     alone = Nodes(wire, is_shared=False, name="a")

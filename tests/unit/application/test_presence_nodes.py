@@ -10,6 +10,7 @@ from tests.acceptance.wire_socket import eventually
 from tocsin.adapters.bus_local import LocalBus
 from tocsin.application import presence_nodes as module
 from tocsin.application.presence_nodes import NAMESPACE, OtherNodes
+from tocsin.domain.timestamp import now_ms
 
 
 class Network:
@@ -136,6 +137,18 @@ async def test_what_others_have_is_known_after_a_while(nodes, monkeypatch):
     assert not two.others.are_known
 
     await eventually(lambda: two.others.are_known)
+
+
+async def test_how_many_live_and_when_one_was_lost(nodes, monkeypatch):
+    """One that stops is counted until its users had time to come back; what it has seen is lost with it."""
+    monkeypatch.setattr(module, "LEAVING_S", 0.0)
+    one, two = nodes
+    await eventually(lambda: two.others.count() == 1)
+    assert 0 == two.others.lost_at
+    await one.others.stop()
+
+    await eventually(lambda: two.others.count() == 0)
+    assert abs(now_ms() - two.others.lost_at) < 60_000
 
 
 async def test_nothing_is_known_without_a_bus(nodes, monkeypatch):

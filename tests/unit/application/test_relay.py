@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.acceptance.wire_socket import eventually
 from tocsin.adapters.sql.deliveries import SqlDeliveries
 from tocsin.adapters.sql.journeys import SqlJourneys
 from tocsin.adapters.sql.sqlite import SqliteStore
@@ -47,9 +48,17 @@ class Sender:
 
 
 class Deliveries(SqlDeliveries):
-    """Refuses to record for a while."""
+    """Refuses to record for a while, and counts renewals, of which some may fail."""
 
     refusals = 0
+    renewals = 0
+    fails_to_renew = ()
+
+    async def renew(self, held, hold_ms):
+        self.renewals += 1
+        if self.renewals in self.fails_to_renew:
+            raise self.fails_to_renew[self.renewals]
+        await super().renew(held, hold_ms)
 
     async def settle(self, settlements):
         if self.refusals:
@@ -159,6 +168,29 @@ async def test_one_that_lives_keeps_what_it_holds(store, open_relay, clock, deli
     clock.now += module.HOLD_MS - 1
 
     assert 0 == await open_relay().work_once()
+
+
+async def test_what_is_slow_to_send_is_held_until_it_is_sent(
+    *, store, open_relay, sender, clock, deliveries, monkeypatch
+):
+    """However often its time is over meanwhile, and though the database was away or out of its mind for a while."""
+    monkeypatch.setattr(module, "RENEW_S", 0.01)
+    deliveries.fails_to_renew = {2: StorageFull("the disk is full"), 3: RuntimeError("odd")}
+    sender.gate = asyncio.Event()
+    made = await create(store)
+    relay = open_relay()
+    relay.start()
+    await eventually(lambda: sender.sent)
+    for _ in range(4):
+        renewed = deliveries.renewals
+        await eventually(lambda: deliveries.renewals >= renewed + 4)  # noqa: B023 called before the next round
+        clock.now += module.HOLD_MS - 1
+        assert 0 == await open_relay().work_once()
+    sender.gate.set()
+    await relay.stop()
+
+    assert [(made, "t-1")] == sender.sent
+    assert ["sent"] == [one.outcome for one in (await SqlJourneys(store).record(made)).attempts]
 
 
 async def test_it_gives_up_after_ten_tries(*, store, open_relay, sender, clock, deliveries, caplog):

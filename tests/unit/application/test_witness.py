@@ -70,7 +70,39 @@ def test_who_is_on_its_way(witness):
     witness.caught_up("s", 3, 5)
     witness.caught_up("s", 1, 6)
 
-    assert [["had"], ["replayed"], ["live"]] == [how(witness, seq) for seq in (2, 6, 7)]
+    assert [["had"], ["replayed"], ["replayed"], ["live"]] == [how(witness, seq) for seq in (1, 2, 6, 7)]
+
+
+def test_who_asks_again_and_again(witness):
+    """Is remembered by its first run, so that what was live before stays live, and by its last ones."""
+    come(witness, "s", None, 5, 5)
+    for seq in range(6, 30):
+        witness.caught_up("s", seq, seq + 1)
+
+    assert [["before"], ["live"], ["replayed"]] == [how(witness, seq, head=40) for seq in (5, 7, 30)]
+
+
+def test_whose_room_was_told_to_refetch(witness):
+    """Was not sent what was skipped, and its acks of before prove nothing."""
+    come(witness, "s", None, 0, 0)
+    witness.acked("s", 9)
+    witness.came("t", ANN, 3)
+    witness.rooms_resynced("too_far_behind", {ANN: 5, UserId("bob"): 1})
+    t, s = witness.tell("n", ANN, 4, 9)["sessions"]
+
+    assert [("waiting", None), ("refetch", None)] == [(one["how"], one["acked_at"]) for one in (t, s)]
+    assert (["waiting", "live"], False) == (how(witness, 6), witness.tell("n", ANN, 6, 9)["sessions"][1]["acks"])
+
+
+def test_of_another_log_it_remembers_nothing(witness):
+    """Seqs of before a restored log would be taken for its own."""
+    come(witness, "s", None, 0, 5)
+    witness.left("s", 9, "transport close")
+    before = witness.since
+    witness.rooms_resynced("epoch_changed", {})
+
+    assert [] == how(witness, 3)
+    assert before < witness.since
 
 
 def test_acks_are_of_one_session(witness):
@@ -85,16 +117,53 @@ def test_acks_are_of_one_session(witness):
     assert s["acked_at"] == 1_000 + 1 + 4 + 2
 
 
-def test_it_forgets_the_oldest(witness, monkeypatch):
-    """And says from when on it knows all."""
-    monkeypatch.setattr(module, "MAX_SESSIONS", 2)
+def test_an_ack_of_what_it_was_not_sent_is_none(witness):
+    """The first ack of a client covers all that was before it."""
+    come(witness, "s", None, 5, 5)
+    witness.acked("s", 5)
+    (told,) = witness.tell("n", ANN, 4, 9)["sessions"]
+
+    assert ("before", True, None) == (told["how"], told["acks"], told["acked_at"])
+
+
+def test_acks_of_others_push_none_out(witness):
+    """Each session has its own, the last ones; what they covered first is then told later than it was."""
+    come(witness, "s", None, 0, 0)
+    witness.acked("s", 1)
+    witness.came("b", UserId("bob"), None)
+    for seq in range(100_000):
+        witness.acked("b", seq)
+    (told,) = witness.tell("n", ANN, 1, 9)["sessions"]
+
+    assert told["acked_at"] == 1_000 + 1 + 3
+    assert module.MAX_ACKS == len(witness._here["b"].acks)
+
+
+def test_it_forgets_those_that_left_first(witness, monkeypatch):
+    """And says from when on it knows all; whoever is here is remembered."""
+    monkeypatch.setattr(module, "MAX_LEFT", 2)
     before = witness.since
-    for session_id in "abc":
+    for session_id in "abcde":
         come(witness, session_id, None, 0, 0)
+    for session_id in "dcb":
+        witness.left(session_id, 9, "transport close")
 
     assert before < witness.since
-    assert ["c", "b"] == [one["id"] for one in witness.tell("n", ANN, 1, 9)["sessions"]]
+    assert ["e", "c", "b", "a"] == [one["id"] for one in witness.tell("n", ANN, 1, 9)["sessions"]]
     assert [] == how(witness, 1, user_id=UserId("bob"))
+
+
+def test_who_left_before_is_left_out_first(witness, monkeypatch):
+    """What a user who comes and goes had is told, however often that was."""
+    monkeypatch.setattr(module, "MAX_TOLD", 2)
+    for session_id in "abcd":
+        come(witness, session_id, None, 0, 0)
+    for session_id in "bcd":
+        witness.left(session_id, 3, "transport close")
+    told = witness.tell("n", ANN, 4, 9)
+
+    assert (["live", "left"], 0) == ([one["how"] for one in told["sessions"]], told["left_out"])
+    assert 2 == witness.tell("n", ANN, 3, 9)["left_out"]
 
 
 def test_what_it_forgot_is_no_fault(witness):

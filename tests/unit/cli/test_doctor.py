@@ -179,6 +179,27 @@ def test_a_damaged_file_is_told(tmp_path):
     assert "problem" in levels(of_file(noise))
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({}, ["ok"]),
+        ({"fsync": "off"}, ["problem"]),
+        ({"full_page_writes": "off"}, ["problem"]),
+        ({"fsync": "off", "synchronous_commit": "off"}, ["problem", "warning"]),
+    ],
+)
+def test_a_postgresql_that_loses_by_a_power_cut_is_not_well(changed, told):
+    """Each line says which setting is to be changed, and none that all is well."""
+    settings = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"} | changed
+    found = [*database._durable(settings.get)]
+
+    assert told == levels(found)
+    assert [f"ALTER SYSTEM SET {name} = on; SELECT pg_reload_conf()" for name in changed] == [
+        one.advice for one in found if one.level != "ok"
+    ]
+    assert all("a power cut loses" in text for text in bad(found))
+
+
 def test_a_network_file_system_is_seen(tmp_path):
     """The mount that a path is on is the deepest above it."""
     mounts = tmp_path / "mounts"

@@ -148,6 +148,31 @@ def test_addresses_are_bounded(connect):
     assert 101 == knock("203.0.113.5")
 
 
+@pytest.mark.parametrize("data", [b"", b"GET / HTTP/1.1\r\nHos", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"])
+async def test_connections_without_a_websocket_are_bounded(data):
+    """What an address holds besides its sessions is counted until it ends; proxies don't count."""
+    server, _ = make_server(limits=Limits(connections_per_address=1))
+    config = Config(application, lifespan="off", log_config=None)
+    config.load()
+
+    def knock(peer="203.0.113.5", said=data):
+        tcp = FakeTcp(peer)
+        tcp.protocol = server.http_protocol(config=config, server_state=uvicorn_state(), app_state={})
+        tcp.protocol.connection_made(tcp)
+        if tcp.is_aborted:
+            tcp.protocol.connection_lost(None)
+        elif said:
+            tcp.protocol.data_received(said)
+        return tcp
+
+    first, *others = [knock() for _ in range(4)]
+    assert [False] * 4 + [True] == [tcp.is_aborted for tcp in (first, *others, knock())]
+    assert not any(tcp.is_aborted for tcp in (knock("203.0.113.6"), *[knock("127.0.0.1") for _ in range(5)]))
+    first.protocol.connection_lost(None)
+    assert b"101" in knock(said=head()).sent
+    assert [False, True] == [knock().is_aborted, knock().is_aborted]
+
+
 @pytest.mark.parametrize(
     "path", ["/other", "/engine.io-admin/?EIO=4&transport=websocket", "/engine.io/x?EIO=4&transport=websocket"]
 )

@@ -161,7 +161,8 @@ class Node:
         self.live = LiveStreams(self.engine, self.log)
         self.live.epoch = self.log.epoch
         self.bus = LocalBus()
-        self.resumer = Resumer(self.live, self.log, self.bus.heard, Witness())
+        self.witness = Witness()
+        self.resumer = Resumer(self.live, self.log, self.bus.heard, self.witness)
 
     def connect(self, cursor=None) -> RecordingSocket:
         socket = RecordingSocket(self.engine)
@@ -176,6 +177,11 @@ class Node:
     def publish(self, number: int = 1) -> None:
         """Commit events and wake the node."""
         self.live.on_events(self.log.commit_many(number))
+
+    def reached(self, seq: int) -> list[str]:
+        """Return how the trace says that a seq reached each session."""
+        told = self.witness.tell("n", ANN, seq, self.live.head(StreamKey(ANN, NAMESPACE)))
+        return [one["how"] for one in told["sessions"]]
 
     async def settle(self) -> None:
         """Answer every read and let every task come to its end."""

@@ -193,7 +193,7 @@ async def test_a_gap_during_the_periodic_look_is_swept_at_once(node, socket):
 
 
 async def test_a_room_that_fell_behind_the_kept_log_is_told_to_resync(node, socket):
-    """Events that are pruned before they were sent show as a resync, and live goes on."""
+    """Events that are pruned before they were sent show as a resync, in the trace too, and live goes on."""
     node.log.commit_many(10)
     node.log.pruned[socket.data.key] = 8
     await node.live.sweep()
@@ -202,6 +202,7 @@ async def test_a_room_that_fell_behind_the_kept_log_is_told_to_resync(node, sock
 
     assert [{"reason": "pruned", "epoch": "epoch-1", "seq": 13}] == socket.payloads("resync")
     assert [14] == socket.seqs
+    assert [["refetch"], ["live"]] == [node.reached(seq) for seq in (13, 14)]
 
 
 async def test_a_new_epoch_of_another_process_is_told_to_every_room(node, socket):

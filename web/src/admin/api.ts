@@ -115,7 +115,7 @@ export class Refused extends Error {
   }
 }
 
-/** Make a call and return its JSON; throws `Refused` with the problem's detail, also when the server is away. */
+/** Make a call and return its JSON; throws `Refused` with the problem's detail, also when the server is away or leaves halfway. */
 export async function call<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
   const headers: Record<string, string> = { Authorization: `Bearer ${token() ?? ""}` };
   const request: RequestInit = { method, headers, cache: "no-store" };
@@ -124,12 +124,13 @@ export async function call<Answer>(method: string, path: string, body?: unknown)
     request.body = JSON.stringify(body);
   }
   let answer: Response;
+  let text: string;
   try {
     answer = await fetch(path, request);
+    text = await answer.text();
   } catch {
     throw new Refused(0, "The server is not there. The page tries again.");
   }
-  const text = await answer.text();
   const json = parsed(text) as (Answer & { detail?: string }) | null;
   if (!answer.ok) throw new Refused(answer.status, json?.detail ?? `The server answered ${answer.status}.`);
   return json as Answer;

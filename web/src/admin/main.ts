@@ -8,7 +8,7 @@ import { SessionsView } from "./sessions.js";
 import { forget, keep, takeFromFragment, token } from "./token.js";
 import { TraceView } from "./trace.js";
 import { UserView } from "./user.js";
-import { attempt, type Page, type View } from "./view.js";
+import { look, type Page, type View } from "./view.js";
 
 const LOOK_MS = 2_000;
 const TABS = [
@@ -20,6 +20,7 @@ const TABS = [
 
 const history_ = new History();
 let said = { text: "", isBad: false };
+let failure = "";
 let why = "";
 let only: string | undefined;
 let isScheduled = false;
@@ -38,6 +39,10 @@ const page: Page = {
     said = { text, isBad };
     page.changed();
   },
+  failing: (text) => {
+    failure = text;
+    page.changed();
+  },
   signOut: (reason) => {
     forget();
     why = reason;
@@ -49,13 +54,10 @@ class LiveView implements View {
   readonly title = "Live";
   readonly isLive = true;
 
-  readonly look = async (): Promise<void> => {
-    await attempt(page, async () => {
+  readonly look = (): Promise<void> =>
+    look(page, async () => {
       history_.add(await call<Overview>("GET", "/api/admin/overview"), performance.now() / 1_000);
-      if (said.isBad) page.say("");
     });
-    page.changed();
-  };
 
   readonly draw = (): TemplateResult =>
     overview(history_, only, (node) => {
@@ -82,6 +84,7 @@ function decoded(text: string): string {
 function open(): void {
   const [name, first, second] = address();
   said = { text: "", isBad: false };
+  failure = "";
   if (name === "sessions") view = new SessionsView(page);
   else if (name === "user") view = new UserView(page, first);
   else if (name === "trace") view = new TraceView(page, first, second);
@@ -99,6 +102,7 @@ function draw(): void {
 
 function signedIn(): TemplateResult {
   const current = address()[0] || "overview";
+  const told = failure === "" ? said : { text: failure, isBad: true };
   return html`
     <nav class="tabs" aria-label="Views">
       ${TABS.map(
@@ -107,8 +111,8 @@ function signedIn(): TemplateResult {
       )}
       <button class="button quiet" id="sign-out" @click=${() => page.signOut("")}>Sign out</button>
     </nav>
-    <p class=${said.isBad ? "problem" : "said"} role=${said.isBad ? "alert" : "status"} ?hidden=${said.text === ""}>
-      ${said.text}
+    <p class=${told.isBad ? "problem" : "said"} role=${told.isBad ? "alert" : "status"} ?hidden=${told.text === ""}>
+      ${told.text}
     </p>
     <div id="view">${view.draw()}</div>
   `;

@@ -8,20 +8,23 @@ import { type Line, plot } from "./plot.js";
 
 const OUTCOMES = ["sent", "arrived", "retry", "gone", "refused", "dead", "skipped"];
 
-/** Draw the tiles, the plots and the table; `only` is the node that is looked at. */
-export function overview(history: History, only: string | undefined, choose: (node: string) => void): TemplateResult {
+/** Draw the tiles, the plots and the table; `chosen` is the node that is looked at, as long as it is there. */
+export function overview(history: History, chosen: string | undefined, choose: (node: string) => void): TemplateResult {
   if (history.names.length === 0) return html`<p class="empty">Waiting for the first figures…</p>`;
   const { names } = history;
+  const isGone = chosen !== undefined && !names.includes(chosen);
+  const only = isGone ? undefined : chosen;
   return html`
     <h2 class="visually-hidden">Live</h2>
     <div class="bar">
       <label
         >Node
         <select id="node" @change=${(event: Event) => choose((event.target as HTMLSelectElement).value)}>
-          <option value="" ?selected=${only === undefined}>All ${names.length}</option>
-          ${names.map((name) => html`<option value=${name} ?selected=${name === only}>${name}</option>`)}
+          <option value="" .selected=${only === undefined}>All ${names.length}</option>
+          ${names.map((name) => html`<option value=${name} .selected=${name === only}>${name}</option>`)}
         </select>
       </label>
+      <p class="hint" role="status" ?hidden=${!isGone}><b>${chosen} does not answer: these are the figures of all.</b></p>
       <p class="hint">A look every two seconds; percentiles are of the last ten seconds.</p>
     </div>
     <ul class="tiles">

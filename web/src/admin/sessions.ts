@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { call, query, type Session } from "./api.js";
 import { ago, day, exact, short } from "./format.js";
-import { attempt, type Page, userLink, type View } from "./view.js";
+import { attempt, look, type Page, userLink, type View } from "./view.js";
 
 const PATH = "/api/admin/sessions";
 const LIMIT = "50";
@@ -23,16 +23,15 @@ export class SessionsView implements View {
 
   constructor(private readonly page: Page) {}
 
-  readonly look = async (): Promise<void> => {
+  readonly look = (): Promise<void> => {
     const mine = ++this.asked;
     const cursor = this.pages.at(-1) ?? "";
-    await attempt(this.page, async () => {
+    return look(this.page, async () => {
       const found = await call<SessionPage>("GET", PATH + query({ find: this.find, cursor, limit: LIMIT }));
       if (mine !== this.asked) return; // a later letter has been typed
       this.page_ = found;
       this.page.say("");
     });
-    this.page.changed();
   };
 
   readonly draw = (): TemplateResult => {

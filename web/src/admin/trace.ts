@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { call, type Found, query, type Step, type Trace } from "./api.js";
 import { day, exact, local, time } from "./format.js";
-import { attempt, type Page, traceLink, userLink, type View } from "./view.js";
+import { attempt, look, type Page, traceLink, userLink, type View } from "./view.js";
 
 const MARKS: Record<string, string> = { read: "✓", seen: "✓", acked: "✓", arrived: "✓", planned: "…", not_acked: "?" };
 const CHANNELS: Record<string, string> = { fcm: "Firebase", webpush: "Web Push", channels: "other channels" };
@@ -25,13 +25,12 @@ export class TraceView implements View {
 
   readonly look = async (): Promise<void> => {
     if (this.id === "") return;
-    await attempt(this.page, async () => {
+    await look(this.page, async () => {
       const path = `/api/notifications/${encodeURIComponent(this.id)}/trace`;
       this.trace = await call<Trace>("GET", path + query({ user_id: this.user }));
       this.user = String(this.trace.user_id);
       this.page.say("");
     });
-    this.page.changed();
   };
 
   readonly draw = (): TemplateResult => html`

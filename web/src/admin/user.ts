@@ -4,7 +4,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { call, query, type Session, type StreamState, type User } from "./api.js";
 import { day, exact, time } from "./format.js";
 import { cut, sessionTable } from "./sessions.js";
-import { attempt, type Page, traceLink, type View } from "./view.js";
+import { attempt, look, type Page, traceLink, type View } from "./view.js";
 
 export class UserView implements View {
   readonly title: string;
@@ -21,10 +21,9 @@ export class UserView implements View {
 
   readonly look = async (): Promise<void> => {
     if (this.userId === "") return;
-    await attempt(this.page, async () => {
+    await look(this.page, async () => {
       this.user = await call<User>("GET", `/api/admin/user${query({ user_id: this.userId })}`);
     });
-    this.page.changed();
   };
 
   readonly draw = (): TemplateResult => html`

@@ -8,6 +8,8 @@ export interface Page {
   changed: () => void;
   /** Say something that is read out; empty: nothing any more. */
   say: (text: string, isBad?: boolean) => void;
+  /** Tell why the last look failed; empty: it did not. */
+  failing: (why: string) => void;
   /** The token is not taken: ask for another one. */
   signOut: (why: string) => void;
 }
@@ -21,15 +23,25 @@ export interface View {
   isLive: boolean;
 }
 
-/** Carry something out; a refusal is told, and a token that is refused is asked for anew. */
-export async function attempt(page: Page, work: () => Promise<void>): Promise<boolean> {
+/** Carry out what the operator asked for; a refusal is told, and a token that is refused is asked for anew. */
+export function attempt(page: Page, work: () => Promise<void>): Promise<boolean> {
+  return carried(page, work, (why) => page.say(why, true));
+}
+
+/** Look: a refusal is told until a look succeeds. */
+export async function look(page: Page, work: () => Promise<void>): Promise<void> {
+  if (await carried(page, work, page.failing)) page.failing("");
+  page.changed();
+}
+
+async function carried(page: Page, work: () => Promise<void>, refused: (why: string) => void): Promise<boolean> {
   try {
     await work();
     return true;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     if (error.isForToken) page.signOut(error.message);
-    else page.say(error.message, true);
+    else refused(error.message);
     return false;
   }
 }

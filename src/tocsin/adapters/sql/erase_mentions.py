@@ -34,7 +34,7 @@ from tocsin.adapters.sql.schema import (
     version,
 )
 from tocsin.adapters.sql.transaction import Transaction
-from tocsin.domain.erasure import Erasure, is_user, scrubbed
+from tocsin.domain.erasure import Erasure, scrubbed, without_actor
 
 # What is nobody's. The row of an erasure goes with its end, one of a revocation when the tokens have expired.
 KEPT = frozenset({life, vapid_key, template, version, erasure, revocation})
@@ -63,14 +63,12 @@ class Mention:
 def values(wanted: Erasure) -> Row:
     """Return the parameters of every condition here."""
     # As it stands inside of JSON, quoted or not; the row that is found is looked at more closely.
-    return {
-        "user_id": wanted.user_id,
-        "part": orjson.dumps(wanted.user_id)[1:-1],
-    }
+    part = orjson.dumps(wanted.user_id)[1:-1]
+    return {"user_id": wanted.user_id, "part": part, "inner_part": orjson.dumps(part.decode())[1:-1]}
 
 
-def _names(column: Any) -> ColumnElement[bool]:
-    return contains(column, bindparam("part", type_=column.type))
+def _names(column: Any, part: str = "part") -> ColumnElement[bool]:
+    return contains(column, bindparam(part, type_=column.type))
 
 
 def _by_id(table: Table) -> ColumnElement[bool]:
@@ -139,8 +137,7 @@ def _change_notification(transaction: Transaction, wanted: Erasure, row: Row) ->
         one = {"id": row["id"], "user_id": wanted.user_id, "alias": wanted.alias}
         changed = transaction.execute(_SET_CLAIMED, one).rowcount
     actors = [] if row["group_actors"] is None else orjson.loads(row["group_actors"])
-    # Who was counted stays counted; the names are of the latest alone.
-    left = [one for one in actors if not is_user(one.get("id"), wanted.user_id)]
+    left = without_actor(actors, wanted.user_id)
     if len(left) < len(actors):
         changed = transaction.execute(_SET_ACTORS, {"id": row["id"], "actors": orjson.dumps(left)}).rowcount
     return changed
@@ -230,7 +227,9 @@ def _mention(table: Table, condition: ColumnElement[bool], change: Change, *colu
     return Mention(table, Pages(table, condition, columns), change)
 
 
-_owner = idempotency_key.c.owner
+_owner, _result = idempotency_key.c.owner, idempotency_key.c.result
+# The payload of an event stands in it as a string, encoded twice.
+_is_in_key = or_(contains(_owner, _user), _names(_result), _names(_result, "inner_part"))
 MENTIONS = (
     _mention(message, or_(_is_sender, _is_recipient), _change_message, "from_user_id", "to_user_id"),
     _mention(conversation, conversation.c.peer_id == _user, _change_conversation, "last_message_id", "blocked_at"),
@@ -250,7 +249,7 @@ MENTIONS = (
         _change_job,
         *("draft", "user_ids", "last_user_id", "state"),
     ),
-    _mention(idempotency_key, or_(contains(_owner, _user), _names(idempotency_key.c.result)), _change_key, "result"),
+    _mention(idempotency_key, _is_in_key, _change_key, "result"),
     _mention(delivery_attempt, delivery_attempt.c.user_id == _user, _delete_by_key(delivery_attempt)),
     _mention(e2ee_to_device, e2ee_to_device.c.from_user_id == _user, _delete_by_key(e2ee_to_device)),
 )

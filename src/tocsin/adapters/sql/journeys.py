@@ -30,6 +30,7 @@ SEARCHED = 2_000
 # An id is made a moment before its row; a queue may be long.
 _BEFORE_MS, _AFTER_MS = 1_000, 60_000
 _EVERY = b'"all":true'
+_STATE = ("category", "seen_at", "read_at", "archived_at", "snoozed_until")
 
 
 class SqlJourneys:
@@ -117,24 +118,41 @@ def _about(reader: Reader, user_id: UserId, notification_id: str, notification: 
         "two": (digest_id or notification_id).encode(),
         "every": _EVERY,
     }
-    category: str | None = None
-    is_there = False
+    # What it was at each event, as far as the log tells.
+    was: dict[str, Any] = {}
     for seq, event, encoded, at in reader.execute(sql.ABOUT, values):
         payload = orjson.loads(encoded)
-        if payload.get("id") == notification_id:
-            is_there = True
-            category = payload.get("category", category)
-        elif payload.get("all"):
-            # What was done to all concerns what was there then.
-            if not is_there or payload.get("category") not in {None, category}:
+        if payload.get("all"):
+            if not _is_of_all(payload, was):
                 continue
-        elif notification_id not in payload.get("ids", ()) and not _is_of_digest(payload, digest_id):
+        elif not (
+            payload.get("id") == notification_id
+            or notification_id in payload.get("ids", ())
+            or _is_of_digest(payload, digest_id)
+        ):
             continue
-        yield Told(seq, event, payload, at)
+        if payload.get("id") in {None, notification_id}:
+            was |= {name: payload[name] for name in _STATE if name in payload}
+            yield Told(seq, event, payload, at)
+        elif event == "notification":
+            yield Told(seq, event, payload, at)  # the digest that it is in
+
+
+def _is_of_all(payload: dict[str, Any], was: dict[str, Any]) -> bool:
+    """Return whether what was done to all concerns what was so: it was listed, and not marked yet."""
+    if not was or was.get("archived_at") or was.get("snoozed_until"):
+        return False
+    if payload.get("category") not in {None, was.get("category")}:
+        return False
+    if payload.get("archived_at"):
+        return bool(was.get("read_at")) or not payload.get("read_only")
+    return not was.get("read_at") and not (payload.get("seen_at") and was.get("seen_at"))
 
 
 def _is_of_digest(payload: dict[str, Any], digest_id: str | None) -> bool:
-    return digest_id is not None and (payload.get("digest") or {}).get("id") == digest_id
+    """Return whether an event brings the digest, or tells that what waited for it is archived."""
+    of_digest = payload.get("id"), (payload.get("digest") or {}).get("id")
+    return digest_id is not None and digest_id in of_digest
 
 
 def _asked(reader: Reader, notification_id: str, at: int) -> Asked | None:

@@ -51,7 +51,9 @@ def _schema(connection: Connection, where: str) -> Finding:
             "`tocsin db upgrade`, or the next start",
         )
     if revision > wanted:
-        return problem(AREA, f"the tables are at {revision}, of a later release than this ({wanted})", "upgrade tocsin")
+        return problem(
+            AREA, f"the tables are at {revision}, of a later release than this ({wanted})", "install that release"
+        )
     return ok(AREA, f"the tables are up to date ({revision})")
 
 
@@ -112,7 +114,11 @@ def _open_sqlite(path: Path) -> Findings:
             else:
                 yield problem(AREA, f"the file is damaged: {said}", "restore a backup")
     if not is_quiet and wal.stat().st_size > _WAL_BYTES:
-        yield warning(AREA, f"the journal {wal} has {wal.stat().st_size:,} bytes", "end what holds it open for so long")
+        yield warning(
+            AREA,
+            f"the journal {wal} has {wal.stat().st_size:,} bytes",
+            "end what reads the file for so long, as a shell of sqlite3 may",
+        )
 
 
 def _journal(connection: Connection) -> Finding:
@@ -169,16 +175,22 @@ def _server(connection: Connection, settings: Settings) -> Findings:
 
 
 def _durable(setting: Any) -> Findings:
-    for name in ("fsync", "full_page_writes"):
-        if setting(name) != "on":
-            yield problem(AREA, f"{name} is off: a power cut loses what was acknowledged", f"{name} = on")
+    off = [name for name in ("fsync", "full_page_writes") if setting(name) != "on"]
+    for name in off:
+        yield problem(
+            AREA,
+            f"{name} is off: a power cut loses what was confirmed, or the whole database",
+            f"ALTER SYSTEM SET {name} = on; SELECT pg_reload_conf()",
+        )
     commit = setting("synchronous_commit")
     if commit == "off":
         yield warning(
-            AREA, "synchronous_commit is off; Tocsin sets it on for its own connections", "synchronous_commit = on"
+            AREA,
+            "synchronous_commit is off: a power cut loses what your code has committed (Tocsin sets it on for itself)",
+            "ALTER SYSTEM SET synchronous_commit = on; SELECT pg_reload_conf()",
         )
-    else:
-        yield ok(AREA, f"fsync {setting('fsync')}, synchronous_commit {commit}")
+    elif not off:
+        yield ok(AREA, f"each commit is on disk before it is answered (fsync on, synchronous_commit {commit})")
 
 
 def _room(setting: Any, settings: Settings) -> Finding:

@@ -1,6 +1,6 @@
 """What the doctor finds: a line each, with what to do about it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -45,6 +45,15 @@ def warning(area: str, text: str, advice: str) -> Finding:
 def problem(area: str, text: str, advice: str) -> Finding:
     """Return that something does not work, or is not safe."""
     return Finding("problem", area, text, advice)
+
+
+def safely(area: str, look: Callable[[], Iterable[Finding]]) -> Findings:
+    """Take a look; what breaks it is a problem itself and hides neither what was found before nor other looks."""
+    try:
+        yield from look()
+    except Exception as error:  # noqa: BLE001 whatever it is
+        # Not what it says, which may hold anything.
+        yield problem(area, f"it can't be looked at: {type(error).__name__}", "tell the maintainers of tocsin")
 
 
 def first_line(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 TIMEOUT_S = 15.0
+NO_ANSWER = (OSError, http.client.HTTPException)
 _MOST = 2**20
 
 

@@ -38,7 +38,7 @@ def look(settings: Settings) -> Findings:
     if settings.redis_url is not None and settings.bus_key is None:
         yield warning(
             "keys",
-            "who can publish in Redis can word an event for any user",
+            "who can publish in Redis can forge an event for any user",
             f"set TOCSIN_BUS_KEY, the same on all nodes; {_MAKE}",
         )
 

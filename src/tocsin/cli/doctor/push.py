@@ -60,7 +60,7 @@ def _web_push(settings: Settings) -> Findings:
         yield warning(
             "webpush",
             "push services can't tell whom to write to, and Apple's refuses pushes",
-            "set TOCSIN_VAPID_SUBJECT",
+            "set TOCSIN_VAPID_SUBJECT to mailto:… or https://…",
         )
     else:
         yield ok("webpush", f"TOCSIN_VAPID_SUBJECT is {settings.vapid_subject}")

@@ -32,7 +32,7 @@ def look(settings: Settings) -> Findings:
     try:
         places = open_places(settings.redis_url.get_secret_value())
     except ValueError as error:
-        yield problem(AREA, f"TOCSIN_REDIS_URL {error}", "correct it")
+        yield problem(AREA, f"TOCSIN_REDIS_URL {error}", "correct TOCSIN_REDIS_URL")
         return
     yield from asyncio.run(_all(places))
 

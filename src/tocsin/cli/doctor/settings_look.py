@@ -54,7 +54,9 @@ def _misspelt(environment: Mapping[str, str]) -> Findings:
 def _origins(settings: Settings) -> Findings:
     if ANY_ORIGIN in settings.cors_origins:
         yield warning(
-            "origins", "every web page may use this server with a token that it gets hold of", "name your own origins"
+            "origins",
+            "every web page may use this server with a token that it gets hold of",
+            "name your own in TOCSIN_CORS_ORIGINS",
         )
     for origin in settings.cors_origins:
         if origin.startswith("http://") and not origin.startswith(_LOCAL):

@@ -11,8 +11,8 @@ import orjson
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from tocsin.cli.doctor.finding import Finding, Findings, first_line, ok, problem, warning
-from tocsin.cli.doctor.http import TIMEOUT_S, Site
+from tocsin.cli.doctor.finding import Finding, Findings, first_line, ok, problem, safely, warning
+from tocsin.cli.doctor.http import NO_ANSWER, TIMEOUT_S, Site
 from tocsin.domain.events import NAMESPACES
 
 AREA = "socket"
@@ -21,6 +21,8 @@ _SEPARATOR = b"\x1e"
 # How often the session is asked for: a proxy that knows three processes finds a wrong one in time.
 _POLLS = 6
 _SLOW_POLL_S = 5.0
+_CUT = "let the proxy keep silent connections for 90 s or more; in nginx: proxy_read_timeout 120s"
+_OURS = "let --url lead to a server of Tocsin"
 _STICKY = (
     "one client's requests must reach one process: cookie or hash of the address, see `Several machines` in the docs"
 )
@@ -33,17 +35,20 @@ class _Wrong(Exception):
     """What the server answered to polling; the message is one line."""
 
 
+_NONE = (_Wrong, *NO_ANSWER)
+
+
 def look(site: Site, idle_s: float = 0.0) -> Findings:
     """Look at both transports, and at the change from one to the other. No token is needed and none is sent."""
     try:
         sid, upgrades = _open(site)
-    except (_Wrong, OSError) as error:
+    except _NONE as error:
         yield problem(AREA, f"polling does not open: {first_line(error)}", "let the proxy pass /socket.io/ as it is")
     else:
         yield ok(AREA, "polling opens")
         yield from _sticky(site, sid)
         if "websocket" not in upgrades:
-            yield warning(AREA, "the server offers no WebSocket", "look into its settings")
+            yield warning(AREA, "the server offers no WebSocket", _OURS)
     yield from _in_time(lambda: _websocket(site, idle_s), idle_s)
     yield from _in_time(lambda: _change(site))
 
@@ -51,20 +56,27 @@ def look(site: Site, idle_s: float = 0.0) -> Findings:
 def _in_time(look: Callable[[], Findings], more_s: float = 0.0) -> Findings:
     """Look in a thread of its own: the client waits without end for a TLS server that answers nothing."""
     found: list[Finding] = []
-    thread = threading.Thread(target=lambda: found.extend([*look()]), daemon=True)
+
+    def gather() -> None:
+        # One by one: what was found counts, whatever becomes of the rest.
+        for one in safely(AREA, look):
+            found.append(one)  # noqa: PERF402
+
+    thread = threading.Thread(target=gather, daemon=True)
     thread.start()
     thread.join(2 * TIMEOUT_S + more_s)
     yield from found
     if thread.is_alive():
-        yield problem(AREA, "no WebSocket: the request for one gets no answer", f"in nginx: {_UPGRADE}")
+        yield problem(AREA, "a request for a WebSocket gets no answer", f"in nginx: {_UPGRADE}")
 
 
 def _open(site: Site) -> tuple[str, list[str]]:
     answer = site.ask("GET", _POLLING)
-    if answer.status != 200 or not answer.body.startswith(b"0{"):
-        raise _Wrong(f"{answer.status} {answer.text}")
-    told: dict[str, Any] = orjson.loads(answer.body[1:].partition(_SEPARATOR)[0])
-    return told["sid"], told["upgrades"]
+    try:
+        told: dict[str, Any] = orjson.loads(answer.body.removeprefix(b"0").partition(_SEPARATOR)[0])
+        return told["sid"], told["upgrades"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        raise _Wrong(f"{answer.status} {answer.text}") from None
 
 
 def _sticky(site: Site, sid: str) -> Findings:
@@ -85,13 +97,17 @@ def _sticky(site: Site, sid: str) -> Findings:
                 yield warning(
                     "proxy", "an answer to a poll came late: it is held back", "proxy_buffering off, in nginx"
                 )
-            refused |= {one.decode()[2:].partition(",")[0] for one in polled.body.split(_SEPARATOR) if one[:2] == b"44"}
-    except (_Wrong, OSError) as error:
+            refused |= {
+                one.decode(errors="replace")[2:].partition(",")[0]
+                for one in polled.body.split(_SEPARATOR)
+                if one[:2] == b"44"
+            }
+    except _NONE as error:
         yield problem(AREA, f"polling loses its session: {first_line(error)}", _STICKY)
         return
     yield ok(AREA, f"{_POLLS} polls on as many connections found their session")
     if missing := set(namespaces) - refused:
-        yield problem(AREA, f"{', '.join(sorted(missing))} did not ask for a token", "is this a server of Tocsin?")
+        yield problem(AREA, f"{', '.join(sorted(missing))} did not ask for a token", _OURS)
     else:
         yield ok(AREA, f"{', '.join(namespaces)} ask for a token")
 
@@ -119,7 +135,7 @@ def _websocket(site: Site, idle_s: float) -> Findings:
         with _connected(site) as socket:
             first = socket.recv(TIMEOUT_S)
             if not str(first).startswith("0{"):
-                yield problem(AREA, "a WebSocket opens and says nothing of Engine.IO", "is this a server of Tocsin?")
+                yield problem(AREA, "a WebSocket opens and says nothing of Engine.IO", _OURS)
                 return
             yield ok(AREA, "a WebSocket opens at once (101)")
             if idle_s:
@@ -142,24 +158,15 @@ def _idle(socket: ClientConnection, idle_s: float) -> Findings:
     beats = 0
     try:
         while (left := began + idle_s - time.monotonic()) > 0:
-            try:
-                packet = socket.recv(left)
-            except TimeoutError:
-                break
-            if packet == "2":
+            if socket.recv(left) == "2":
                 beats += 1
                 socket.send("3")
-    except ConnectionClosed:
+    except TimeoutError:
         pass
-    lasted = time.monotonic() - began
-    if lasted >= idle_s - 1:
-        yield ok(AREA, f"a WebSocket stays open for {lasted:.0f} s, with {beats} heartbeats")
-    else:
-        yield warning(
-            "proxy",
-            f"an idle WebSocket is cut after {lasted:.0f} s",
-            "raise proxy_read_timeout (or the like) above 90 s",
-        )
+    except ConnectionClosed:
+        yield warning("proxy", f"an idle WebSocket is cut after {time.monotonic() - began:.1f} s", _CUT)
+        return
+    yield ok(AREA, f"a WebSocket stays open for {idle_s:g} s, with {beats} heartbeats")
 
 
 def _change(site: Site) -> Findings:
@@ -170,7 +177,7 @@ def _change(site: Site) -> Findings:
             socket.send("2probe")
             _expect(str(socket.recv(TIMEOUT_S)), "3probe")
             socket.send("5")
-    except (_Wrong, OSError, WebSocketException) as error:
+    except (*_NONE, WebSocketException) as error:
         yield warning(
             AREA, f"polling does not become a WebSocket: {first_line(error)}", f"clients stay with polling; {_STICKY}"
         )

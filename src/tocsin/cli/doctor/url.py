@@ -1,6 +1,5 @@
 """The server from outside, through whatever stands before it: REST, certificate, clock, headers."""
 
-import http.client
 import ssl
 import time
 from datetime import UTC, datetime
@@ -10,12 +9,11 @@ import orjson
 
 from tocsin.cli.doctor import clock, sockets
 from tocsin.cli.doctor.finding import Findings, first_line, ok, problem, warning
-from tocsin.cli.doctor.http import Answer, Site
+from tocsin.cli.doctor.http import NO_ANSWER, Answer, Site
 
 _SOON_DAYS = 14
 # What a client may post, and hardly any proxy's default forbids.
 _BIG = 900_000
-NO_ANSWER = (OSError, http.client.HTTPException)
 
 
 def look(url: str, token: str | None = None, idle_s: float = 0.0) -> Findings:
@@ -69,7 +67,7 @@ def _certificate(site: Site) -> Findings:
         assert ends is not None
         days = (ends - datetime.now(UTC)).days
         text = f"the certificate of {site.host} holds for {days} days"
-        yield warning("tls", text, "renew it") if days < _SOON_DAYS else ok("tls", text)
+        yield warning("tls", text, "renew the certificate") if days < _SOON_DAYS else ok("tls", text)
 
 
 def _health(site: Site, answer: Answer) -> Findings:
