@@ -9,7 +9,9 @@ from tocsin.adapters.sql import writes
 from tocsin.adapters.sql.statements import SQL
 from tocsin.application.drafts import draft_event, draft_message, draft_notification
 from tocsin.application.ports import Draft
-from tocsin.domain.errors import Invalid
+from tocsin.application.texts import Lang
+from tocsin.bootstrap import settings_here
+from tocsin.domain.errors import Invalid, NotInitialized
 from tocsin.domain.notification import MAX_RECIPIENTS
 from tocsin.domain.user_id import parse_user_id
 from tocsin.models import Notification
@@ -81,10 +83,18 @@ def _drafts(namespace: str, event: str, users: Sequence[int | str], data: Mappin
         if key is not None and len(ordered) > 1:
             raise Invalid("data.client_msg_id is of one message, and to several users there are several")
         return [draft_message(sender, user_id, message, key) for user_id in ordered]
-    kind, draft = draft_event(namespace, event, ordered, data)
+    kind, draft = draft_event(namespace, event, ordered, data, _lang())
     if not kind.durable:
         raise Invalid(f"'{event}' is not stored and needs no transaction: broadcast it after the commit")
     return [draft]
+
+
+def _lang() -> Lang:
+    try:
+        return settings_here().lang
+    except NotInitialized:
+        # The session alone says where to publish.
+        return "en"
 
 
 def _sync_session(session: object) -> Session:

@@ -71,6 +71,19 @@ def test_events_of_every_namespace(session, log, kind, data, events):
     assert all({"seq": 1, "namespace": kind[0]}.items() <= one.items() for one in told)
 
 
+@pytest.mark.parametrize(
+    ("lang", "words"), [("en", "Order #5 has been shipped."), ("ko", "주문하신 상품이 출발했어요. (주문번호 5)")]
+)
+def test_the_servers_words_are_in_its_language(session, url, monkeypatch, lang, words):
+    """As they are for what `broadcast_order_event` publishes."""
+    monkeypatch.setenv("TOCSIN_DATABASE_URL", url)
+    monkeypatch.setenv("TOCSIN_LANG", lang)
+
+    [event] = publish_in(session, "/orders", "order_updated", 7, {"order_id": 5, "status": "shipped"})
+
+    assert words == event["data"]["message"]
+
+
 async def test_it_returns_what_the_stream_will_list(session, url):
     """With the ids, which a host may want to keep."""
     store = open_store(url)

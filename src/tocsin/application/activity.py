@@ -9,6 +9,7 @@ import orjson
 
 from tocsin.application.once import Once
 from tocsin.application.ports import Bus, Store
+from tocsin.application.texts import Lang, text_of
 from tocsin.domain.errors import Invalid, PayloadTooBig
 from tocsin.domain.events import EventType, find_event_type
 from tocsin.domain.notification import MAX_RECIPIENTS
@@ -24,11 +25,19 @@ Check = Callable[[object], bool]
 
 
 class Activity:
-    """Use-cases of published events. Belongs to the event loop's thread."""
+    """
+    Use-cases of published events. Belongs to the event loop's thread.
 
-    def __init__(self, store: Store, bus: Bus) -> None:
+    Args:
+        store: Where durable events are committed.
+        bus: Where ephemeral ones go.
+        lang: Language of the words for those that come without.
+    """
+
+    def __init__(self, store: Store, bus: Bus, lang: Lang = "en") -> None:
         self._store = store
         self._bus = bus
+        self._lang = lang
 
     async def publish(
         self,
@@ -44,7 +53,8 @@ class Activity:
         Deliver a registered event to users; a durable one is committed first.
 
         Known fields of ``data`` have their type, others are passed on as they
-        are; ``timestamp`` is added where it is missing. With ``durable`` None
+        are; ``timestamp`` is added where it is missing, and so is the ``message``
+        of an event that may have one. With ``durable`` None
         the registry decides.
 
         Returns:
@@ -58,7 +68,7 @@ class Activity:
         kind = publishable_event(namespace, event)
         if not 1 <= len(user_ids) <= MAX_RECIPIENTS:
             raise Invalid(f"user_ids must hold 1 to {MAX_RECIPIENTS} users")
-        payload, encoded = check_payload(kind, data)
+        payload, encoded = check_payload(kind, worded(kind, data, self._lang))
         if kind.durable if durable is None else durable:
             return await self._store.append_event(namespace, event, user_ids, encoded, once)
         for user_id in dict.fromkeys(user_ids):
@@ -77,6 +87,14 @@ def publishable_event(namespace: str, event: str) -> EventType:
     if kind is None or not kind.publishable:
         raise Invalid(f"there is no event '{event}' to publish on '{namespace}'")
     return kind
+
+
+def worded(kind: EventType, data: dict[str, Any], lang: Lang) -> dict[str, Any]:
+    """Return the data, with the server's words where the event may have a ``message`` and has none."""
+    if "message" in data or "message" not in kind.payload.__annotations__:
+        return data
+    words = text_of(kind.name, data, lang)
+    return data if words is None else {**data, "message": words.message}
 
 
 def check_payload(kind: EventType, data: dict[str, Any]) -> tuple[dict[str, Any], bytes]:

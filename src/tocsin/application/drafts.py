@@ -11,10 +11,10 @@ from typing import Any, get_args
 
 import orjson
 
-from tocsin.application.activity import check_payload, publishable_event
+from tocsin.application.activity import check_payload, publishable_event, worded
 from tocsin.application.chat import check_message
 from tocsin.application.notifications import check_notification
-from tocsin.application.texts import Lang, text_of
+from tocsin.application.texts import Lang
 from tocsin.domain.errors import Invalid
 from tocsin.domain.events import EventType
 from tocsin.domain.message import MessageDraft
@@ -50,12 +50,7 @@ def draft_event(
     if not 1 <= len(user_ids) <= MAX_RECIPIENTS:
         raise Invalid(f"user_ids must hold 1 to {MAX_RECIPIENTS} users")
     users = tuple(dict.fromkeys(parse_user_id(user_id) for user_id in user_ids))
-    given = copy_json(data)
-    if "message" not in given and "message" in kind.payload.__annotations__:
-        words = text_of(event, given, lang)
-        if words is not None:
-            given["message"] = words.message
-    _, encoded = check_payload(kind, given)
+    _, encoded = check_payload(kind, worded(kind, copy_json(data), lang))
     return kind, EventDraft(namespace, event, users, encoded)
 
 

@@ -113,7 +113,7 @@ class Core(Coroutines):
         self.encryption = Encryption(SqlE2ee(self.store), self.bus, chats.may_write, chats.peers)
         self.typing = Typing(self.bus, chats.may_write)
         self.presence = Presence(self.bus, chats, is_shared=settings.redis_url is not None)
-        self.activity = Activity(self.store, self.bus)
+        self.activity = Activity(self.store, self.bus, settings.lang)
         self.devices = Devices(self.store, settings.limit_user_devices)
         self.web_push, web_push_route = open_web_push(settings, self.store)
         self.deliveries = SqlDeliveries(self.store)

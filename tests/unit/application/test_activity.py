@@ -19,21 +19,38 @@ def activity(store, bus, heard):
 async def test_a_durable_event_is_committed_and_heard(activity, heard):
     """It stands in each user's stream, own fields kept."""
     published = await activity.publish(
-        "/orders", "order_updated", ["bob", "alice"], {"order_id": 7, "status": "배송", "own": [1]}
+        "/orders", "order_updated", ["bob", "alice"], {"order_id": 7, "message": "배송", "own": [1]}
     )
 
     assert published == heard.events
     assert [("alice", 1), ("bob", 1)] == [(event.user_id, event.seq) for event in published]
     payload = orjson.loads(published[0].payload)
     assert payload.pop("timestamp").endswith("Z")
-    assert {"order_id": 7, "status": "배송", "own": [1]} == payload
+    assert {"order_id": 7, "message": "배송", "own": [1]} == payload
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"), [("en", "Order #7 has been shipped."), ("ko", "주문하신 상품이 출발했어요.")]
+)
+async def test_what_comes_without_a_message_gets_the_servers_words(store, bus, lang, words):
+    """In its language, and only where the event may have a message."""
+    activity = Activity(store, bus, lang)
+    data = {"order_id": 7, "status": "shipped"}
+
+    [updated] = await activity.publish("/orders", "order_updated", ["alice"], data)
+    [worded] = await activity.publish("/orders", "order_updated", ["alice"], data | {"message": ""})
+    [moved] = await activity.publish("/orders", "shipment_update", ["alice"], data)
+
+    assert orjson.loads(updated.payload)["message"].startswith(words)
+    assert "" == orjson.loads(worded.payload)["message"]
+    assert "message" not in orjson.loads(moved.payload)
 
 
 async def test_a_given_timestamp_stays(activity):
     """Only a missing one is added."""
     (event,) = await activity.publish("/orders", "order_updated", ["alice"], {"timestamp": "2026-01-01T00:00:00Z"})
 
-    assert {"timestamp": "2026-01-01T00:00:00Z"} == orjson.loads(event.payload)
+    assert "2026-01-01T00:00:00Z" == orjson.loads(event.payload)["timestamp"]
 
 
 async def test_an_ephemeral_event_is_heard_and_not_kept(activity, heard):
