@@ -7,6 +7,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tocsin.engine.proxies import peer_of
 from tocsin.engine.timer_wheel import Timer
+from tocsin.engine.unread import has_unread
 
 if TYPE_CHECKING:
     from tocsin.engine.engine_server import EngineServer
@@ -122,9 +123,11 @@ class BoundedHttp(HttpToolsProtocol):
         return None
 
     def shutdown(self) -> None:
-        """Close when the answer is out; called by uvicorn when it exits."""
+        """Close when what was asked is answered; called by uvicorn when it exits."""
         self._engine.end_polls()
-        super().shutdown()
+        # A request that waits to be read is answered with ``Connection: close``.
+        if not has_unread(self.transport):
+            super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Lift the deadlines; let whoever answers know that nobody listens."""

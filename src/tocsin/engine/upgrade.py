@@ -19,6 +19,7 @@ from tocsin.engine import request as rq
 from tocsin.engine.bounded_http import BoundedHttp
 from tocsin.engine.proxies import peer_of
 from tocsin.engine.request import Refused, check_websocket, parse_head
+from tocsin.engine.unread import has_unread
 from tocsin.engine.websocket import WebSocketTransport
 
 if TYPE_CHECKING:
@@ -130,8 +131,9 @@ class _Door(asyncio.Protocol):
         self._leave()
 
     def shutdown(self) -> None:
-        """Close; called by uvicorn when it exits."""
-        self._tcp.close()
+        """Close, unless its request is there; called by uvicorn when it exits."""
+        if not has_unread(self._tcp):
+            self._tcp.close()
 
     def on_due(self, now: float) -> None:  # noqa: ARG002 — an Entry gets the time
         """Cut a connection that asks for nothing or does not take its refusal."""
