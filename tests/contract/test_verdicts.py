@@ -224,6 +224,26 @@ async def test_what_was_done_to_all_is_not_done_to_what_was_not_listed(trace, cr
     assert told.verdict.startswith("Probably: it was snoozed until ")
 
 
+async def test_what_was_done_to_all_is_not_done_to_what_was_gone(trace, create, store):
+    """What is read after a deletion was read without it."""
+    gone = await create()
+    await store.delete_notification(None, gone.id)
+    await create()
+    await store.mark_all_notifications_read(ALICE, None)
+
+    assert (await trace(gone.id)).verdict.startswith("Not known: it was deleted by its user, or taken back, at 2026-")
+
+
+async def test_what_was_done_to_all_is_not_done_to_what_had_expired(trace, create, store, clock):
+    """Though its row was still there."""
+    over = await create(expires_at=clock.now + HOUR_MS)
+    clock.now += 2 * HOUR_MS
+    await create()
+    await store.mark_all_notifications_read(ALICE, None)
+
+    assert "read" not in kinds(await trace(over.id), "inbox")
+
+
 async def test_one_that_was_deleted(nodes, trace, create, store):
     """By whom is not told, so nobody says that its user had not seen it; nor is it denied that it was sent before."""
     made = await create()

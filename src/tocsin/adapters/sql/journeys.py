@@ -30,7 +30,7 @@ SEARCHED = 2_000
 # An id is made a moment before its row; a queue may be long.
 _BEFORE_MS, _AFTER_MS = 1_000, 60_000
 _EVERY = b'"all":true'
-_STATE = ("category", "seen_at", "read_at", "archived_at", "snoozed_until")
+_STATE = ("category", "seen_at", "read_at", "expires_at", "archived_at", "snoozed_until")
 
 
 class SqlJourneys:
@@ -123,7 +123,7 @@ def _about(reader: Reader, user_id: UserId, notification_id: str, notification: 
     for seq, event, encoded, at in reader.execute(sql.ABOUT, values):
         payload = orjson.loads(encoded)
         if payload.get("all"):
-            if not _is_of_all(payload, was):
+            if not _is_of_all(payload, was, at):
                 continue
         elif not (
             payload.get("id") == notification_id
@@ -132,15 +132,18 @@ def _about(reader: Reader, user_id: UserId, notification_id: str, notification: 
         ):
             continue
         if payload.get("id") in {None, notification_id}:
-            was |= {name: payload[name] for name in _STATE if name in payload}
+            is_gone = event == "notification_deleted"
+            was = {} if is_gone else was | {name: payload[name] for name in _STATE if name in payload}
             yield Told(seq, event, payload, at)
         elif event == "notification":
             yield Told(seq, event, payload, at)  # the digest that it is in
 
 
-def _is_of_all(payload: dict[str, Any], was: dict[str, Any]) -> bool:
+def _is_of_all(payload: dict[str, Any], was: dict[str, Any], at: int) -> bool:
     """Return whether what was done to all concerns what was so: it was listed, and not marked yet."""
     if not was or was.get("archived_at") or was.get("snoozed_until"):
+        return False
+    if was.get("expires_at") and was["expires_at"] <= iso(at):
         return False
     if payload.get("category") not in {None, was.get("category")}:
         return False
