@@ -125,8 +125,8 @@ class BoundedHttp(HttpToolsProtocol):
     def shutdown(self) -> None:
         """Close when what was asked is answered; called by uvicorn when it exits."""
         self._engine.end_polls()
-        # A request that waits to be read is answered with ``Connection: close``.
-        if not has_unread(self.transport):
+        # The answer to a request that waits to be read says that it is the last.
+        if self._is_answering or not has_unread(self.transport):
             super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
