@@ -1,5 +1,7 @@
 """What pydantic found wrong with something from outside, in the words of JSON."""
 
+from itertools import filterfalse
+
 from pydantic import ValidationError
 
 _WORDS = {
@@ -8,6 +10,7 @@ _WORDS = {
     "model_type": "must be an object",
     "dict_type": "must be an object",
 }
+_TYPES = frozenset({"int", "str", "constrained-int", "constrained-str"})
 _MAX_FIELD = 64
 
 
@@ -20,7 +23,7 @@ def findings(error: ValidationError) -> list[str]:
     wrong: dict[str, list[str]] = {}
     for one in error.errors(include_url=False, include_context=False, include_input=False):
         # A union says for each of its types why it is not that one.
-        name = ".".join(str(part) for part in one["loc"] if part not in ("int", "str"))
+        name = ".".join(str(part) for part in (*one["loc"][:1], *filterfalse(_TYPES.__contains__, one["loc"][1:])))
         text = one["msg"].removeprefix("Value error, ").replace("Input should", "must")
         wrong.setdefault(name[:_MAX_FIELD] or "body", []).append(_WORDS.get(one["type"], text))
     return [f"{name}: {' or '.join(dict.fromkeys(texts))}" for name, texts in wrong.items()]

@@ -1,5 +1,7 @@
 """What was wrong with something from outside, in words."""
 
+from typing import Annotated
+
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,6 +21,7 @@ class Order(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
     id: int | str = Field(max_length=3)
     items: list[Item] = []
+    post: int | Annotated[str, Field(min_length=1)] = 0
 
 
 @pytest.mark.parametrize(
@@ -29,6 +32,8 @@ class Order(BaseModel):
         ({"id": None}, ["id: must be a valid integer or must be a valid string"]),
         ({"id": "a", "to": 1, "at": 2}, ["to: there is no such field", "at: there is no such field"]),
         ({"id": "a", "items": [{}, "x"]}, ["items.0.url: is required", "items.1: must be an object"]),
+        ({"id": "a", "int": 5}, ["int: there is no such field"]),
+        ({"id": "a", "post": None}, ["post: must be a valid integer or must be a valid string"]),
         ({"id": "a", "items": 5}, ["items: must be a valid list"]),
         ({"id": "a", "n" * 1_000: 5}, ["n" * 64 + ": there is no such field"]),
     ],
