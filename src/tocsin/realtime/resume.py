@@ -238,7 +238,8 @@ class Resumer:
 
     def _on_resync(self, reason: str, heads: Mapping[StreamKey, int]) -> None:
         mine = {key.user_id: seq for key, seq in heads.items() if key.namespace == WITNESSED}
-        self._witness.rooms_resynced(reason, mine)
+        if mine or reason == "epoch_changed":
+            self._witness.rooms_resynced(reason, mine)
 
     # From the log to the room
 
