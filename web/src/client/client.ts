@@ -5,7 +5,7 @@
  * handed on as it is; whoever shows it must show it as text (`textContent`).
  */
 
-import { Connection, type ConnectionState, type StateEvent } from "./connection.js";
+import { Connection, type ConnectionState, checkData, type StateEvent } from "./connection.js";
 import { CursorStore, type KeyValueStorage } from "./cursor.js";
 import type {
   AuthExpired,
@@ -184,8 +184,7 @@ export class WebSocketClient {
     }
     const socket = this.sockets[name];
     if (!socket.connected && socket.sendBuffer.length >= MAX_WAITING_EMITS) return false;
-    // What JSON can't carry throws here: on its way out of the buffer it would break every connection.
-    JSON.stringify(data);
+    checkData(data);
     socket.emit(event, ...(data === undefined ? [] : [data]));
     return true;
   }

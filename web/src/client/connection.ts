@@ -48,6 +48,14 @@ const STABLE_MS = 1_000;
 /** The packet around the data is the rest of what the server takes. */
 const MAX_BYTES = 999_000;
 
+/**
+ * Throw for what can't be sent: the server would close the connection over a bigger packet, and
+ * what JSON can't carry, or a message that is sent again, would break every following one.
+ */
+export function checkData(data: unknown): void {
+  if (new Blob([JSON.stringify(data)]).size > MAX_BYTES) throw new RangeError("it exceeds 1 MB");
+}
+
 export class Connection {
   readonly sockets: Readonly<Record<NamespaceName, Socket>>;
   private readonly manager: Manager;
@@ -143,8 +151,7 @@ export class Connection {
     const socket = this.sockets[namespace];
     let answer: unknown;
     try {
-      // The server closes the connection over a bigger packet, and a message would be sent again over the next one.
-      if (new Blob([JSON.stringify(data)]).size > MAX_BYTES) throw new RangeError("it exceeds 1 MB");
+      checkData(data);
     } catch (error) {
       throw failure("invalid", `${event} can't be sent: ${error}`);
     }

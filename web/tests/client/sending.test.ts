@@ -123,9 +123,10 @@ describe("sending", () => {
     expect(peer.heard).toEqual([["sns", "publish_start", { post_id: 123, platforms: ["instagram", "twitter"] }]]);
   });
 
-  it("throws what JSON can't carry back at the page, and connects all the same", async () => {
+  it("throws what JSON can't carry, or no server takes, back at the page, and connects all the same", async () => {
     const client = make(peer);
     expect(() => client.emit("sns", "publish_start", { post_id: 1n })).toThrow(TypeError);
+    expect(() => client.emit("sns", "publish_start", { post_id: "보".repeat(400_000) })).toThrow("it exceeds 1 MB");
     await expect(client.emitWithAck("sns", "publish_start", { post_id: 1n })).rejects.toMatchObject({
       code: "invalid",
     });
