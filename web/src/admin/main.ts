@@ -27,6 +27,9 @@ let isScheduled = false;
 let view: View;
 
 const page: Page = {
+  get view() {
+    return view;
+  },
   changed: () => {
     if (isScheduled) return;
     isScheduled = true;

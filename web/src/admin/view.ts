@@ -4,6 +4,8 @@ import type { TemplateResult } from "lit-html";
 import { Refused } from "./api.js";
 
 export interface Page {
+  /** The view that is shown. */
+  readonly view: View;
   /** Draw again, soon. */
   changed: () => void;
   /** Say something that is read out; empty: nothing any more. */
@@ -30,8 +32,13 @@ export function attempt(page: Page, work: () => Promise<void>): Promise<boolean>
 
 /** Look: a refusal is told until a look succeeds. */
 export async function look(page: Page, work: () => Promise<void>): Promise<void> {
-  if (await carried(page, work, page.failing)) page.failing("");
-  page.changed();
+  const { view } = page;
+  let failure = "";
+  await carried(page, work, (why) => {
+    failure = why;
+  });
+  // What an earlier view was after says nothing of this one.
+  if (page.view === view) page.failing(failure);
 }
 
 async function carried(page: Page, work: () => Promise<void>, refused: (why: string) => void): Promise<boolean> {
