@@ -250,6 +250,8 @@ export class InboxStore {
     this.session += 1;
     this.loading.clear();
     this.recent = [];
+    // Whoever follows it next may be somebody else, with another log.
+    this.head = { epoch: "", seq: 0 };
   }
 
   /** Begin anew where somebody else has signed in, and load what could not be loaded. */

@@ -132,6 +132,22 @@ describe("the store of an inbox", () => {
     expect(stage.calls).toHaveLength(2);
   });
 
+  it("forgets how far the client was while nobody followed it: somebody else may have signed in", async () => {
+    stage.answers = () => page(500, made("a"));
+    const end = stage.store.subscribe(() => {});
+    stage.listeners.dispatch("*", "sync", { namespace: "notifications", epoch: "e", seq: 500 });
+    await settle();
+    end();
+
+    stage.user = "8";
+    stage.answers = () => (stage.calls.length > 20 ? new Response("", { status: 429 }) : page(20, made("b")));
+    stage.store.subscribe(() => {});
+    await settle();
+
+    expect(stage.shown).toEqual(["b"]);
+    expect(stage.calls).toEqual(["GET notifications 7", "GET notifications 8"]);
+  });
+
   it("tells of what comes while it is followed, as loud as the user wants", async () => {
     stage.answers = () => page(0);
     const heard: unknown[] = [];
