@@ -5,31 +5,37 @@ import type { Message, UserId } from "./state.js";
 
 const TIMEOUT_MS = 20_000;
 
+/** Whom to ask, and for whom; the page's own origin by default. */
+export interface Server {
+  readonly origin?: string | undefined;
+  readonly token: string;
+}
+
 export interface Page {
   messages: Message[];
   has_before: boolean;
 }
 
 /** The messages with a user before one, or the latest. */
-export async function fetchMessages(peer: UserId, token: string, before?: string): Promise<Page> {
+export async function fetchMessages(server: Server, peer: UserId, before?: string): Promise<Page> {
   const query = new URLSearchParams({ with: String(peer), limit: "50", ...(before === undefined ? {} : { before }) });
-  return (await call("GET", `messages?${query}`, token)) as Page;
+  return (await call(server, "GET", `messages?${query}`)) as Page;
 }
 
 /** Whether the token's user has blocked another. */
-export async function fetchIsBlocked(peer: UserId, token: string): Promise<boolean> {
-  const { user_ids } = (await call("GET", "blocks", token)) as { user_ids: UserId[] };
+export async function fetchIsBlocked(server: Server, peer: UserId): Promise<boolean> {
+  const { user_ids } = (await call(server, "GET", "blocks")) as { user_ids: UserId[] };
   return user_ids.some((id) => String(id) === String(peer));
 }
 
 /** Take messages of a user no more, or again. */
-export async function setBlocked(peer: UserId, isBlocked: boolean, token: string): Promise<void> {
-  await call(isBlocked ? "PUT" : "DELETE", `blocks/${encodeURIComponent(String(peer))}`, token);
+export async function setBlocked(server: Server, peer: UserId, isBlocked: boolean): Promise<void> {
+  await call(server, isBlocked ? "PUT" : "DELETE", `blocks/${encodeURIComponent(String(peer))}`);
 }
 
 /** Rejects with a TocsinError; `unreachable` when there is no answer. */
-async function call(method: string, path: string, token: string): Promise<unknown> {
-  const response = await fetch(`/api/chat/${path}`, {
+async function call({ origin = "", token }: Server, method: string, path: string): Promise<unknown> {
+  const response = await fetch(`${origin}/api/chat/${path}`, {
     method,
     headers: { Accept: "application/json", Authorization: `Bearer ${token}` },
     cache: "no-store",

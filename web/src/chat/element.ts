@@ -17,10 +17,8 @@ import type { Attachment, Conversation, Message, Pending, UserId } from "./state
 import * as chat from "./state.js";
 import { isKorean, type Texts, tellStatus, textsOf } from "./texts.js";
 
-export type ChatClient = Pick<
-  WebSocketClient,
-  "on" | "getToken" | "emitWithAck" | "sendMessage" | "setTyping" | "isConnected"
->;
+type Used = "on" | "getToken" | "emitWithAck" | "sendMessage" | "setTyping" | "isConnected";
+export type ChatClient = Pick<WebSocketClient, Used> & { readonly origin?: string };
 
 // A framework may import this where there is no page.
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
@@ -196,9 +194,10 @@ export class TocsinChat extends Base {
       sealing?.begin(token);
       if (sealing?.isChosen) isReady();
       const isFirst = !this.isLoaded;
+      const server = { origin: this.client?.origin, token };
       const [page, isBlocked] = await Promise.all([
-        fetchMessages(peer, token, before),
-        isFirst ? fetchIsBlocked(peer, token) : null,
+        fetchMessages(server, peer, before),
+        isFirst ? fetchIsBlocked(server, peer) : null,
       ]);
       if (sealing !== this.sealing) return;
       this.isLoaded = true;
@@ -306,7 +305,7 @@ export class TocsinChat extends Base {
     const isBlocked = !this.state.isBlocked;
     try {
       const token = await this.client?.getToken();
-      if (token) await setBlocked(peer, isBlocked, token);
+      if (token) await setBlocked({ origin: this.client?.origin, token }, peer, isBlocked);
       if (peer !== this.peer) return;
       this.problem = null;
       this.update({ ...this.state, isBlocked });

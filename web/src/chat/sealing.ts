@@ -36,7 +36,7 @@ export class Sealing {
   private views = new WeakMap<Message, { key: string; view: Message }>();
 
   constructor(
-    private readonly client: ChatClient,
+    private readonly client: ChatClient & { readonly origin?: string },
     private readonly peer: UserId,
     private readonly words: () => Words,
     private readonly onChange: () => void,
@@ -195,7 +195,9 @@ export class Sealing {
     this.problem = "";
     this.onChange();
     this.module = await load();
+    const { origin } = this.client;
     return await this.module.openSealedChat(this.client, this.peer, {
+      ...(origin === undefined ? {} : { url: origin }),
       ...this.words(),
       onChange: () => this.changed(),
       onTurnOff: () => this.turnOff(),

@@ -41,6 +41,8 @@ export interface Pending {
   key: string;
   text: string;
   isFailed: boolean;
+  /** What the server has stored it as; it waits for that message only. */
+  id?: string;
 }
 
 export interface Conversation {
@@ -104,7 +106,7 @@ export function apply(state: Conversation, event: ChatEvent, data: Payload, peer
     case "message_received":
       return isSame(data.from_user_id, peer) ? { ...merge(state, [data as Message]), isTyping: false } : state;
     case "message_sent":
-      return isSame(data.to_user_id, peer) ? arrive(merge(state, [data as Message]), data as Message) : state;
+      return isSame(data.to_user_id, peer) ? arrive(state, data as Message) : state;
     case "message_edited":
       return state.messages.some((one) => one.id === data.id) ? merge(state, [data as Message]) : state;
     case "message_delivered":
@@ -124,17 +126,26 @@ export function apply(state: Conversation, event: ChatEvent, data: Payload, peer
   }
 }
 
-/** Return the state with messages of a history, which may be older than what events have told. */
+/**
+ * Return the state with messages of a history, which may be older than what events have told, and without what
+ * waited for one of them.
+ */
 export function merge(state: Conversation, some: readonly Message[]): Conversation {
   const byId = new Map(state.messages.map((one) => [one.id, one]));
   for (const one of some) byId.set(one.id, later(byId.get(one.id), one));
   // Ids sort in the order of the conversation.
   const messages = [...byId.values()].sort((one, other) => (one.id < other.id ? -1 : 1));
-  return { ...state, messages };
+  const pending = state.pending.filter(({ id }) => id === undefined || !byId.has(id));
+  return { ...state, messages, pending };
 }
 
 export function write(state: Conversation, key: string, text: string): Conversation {
   return { ...state, pending: [...state.pending, { key, text, isFailed: false }] };
+}
+
+/** Return the state after the server has stored what waited; whichever comes last, this or the message, lets it go. */
+export function store(state: Conversation, key: string, id: string): Conversation {
+  return merge({ ...state, pending: state.pending.map((one) => (one.key === key ? { ...one, id } : one)) }, []);
 }
 
 export function fail(state: Conversation, key: string): Conversation {
@@ -152,11 +163,13 @@ export function latestUnread(state: Conversation, peer: UserId): Message | undef
   return unread.at(-1);
 }
 
-function arrive(state: Conversation, message: Message): Conversation {
+function arrive(before: Conversation, message: Message): Conversation {
+  const state = merge(before, [message]);
+  const isKnown = before.messages.some((one) => one.id === message.id) || state.pending.length < before.pending.length;
   // What was encrypted here comes back under the id that it was given.
   const isSame = (one: Pending) =>
     message.ciphertext === undefined
-      ? one.text === message.message && !one.isFailed
+      ? !isKnown && one.text === message.message && !one.isFailed && one.id === undefined
       : one.key === message.client_msg_id;
   const waiting = state.pending.find(isSame);
   return waiting === undefined ? state : settle(state, waiting.key);

@@ -1,7 +1,8 @@
 /** One conversation of a client for a page of one's own: its state, kept by events, and what may be done in it. */
 
 import type { TocsinError } from "../client/problem.js";
-import { fetchIsBlocked, fetchMessages, setBlocked } from "./api.js";
+import { findSubject } from "../client/token.js";
+import { fetchIsBlocked, fetchMessages, type Server, setBlocked } from "./api.js";
 import type { ChatClient } from "./element.js";
 import * as chat from "./state.js";
 
@@ -21,6 +22,10 @@ export class ConversationStore {
   private readonly listeners = new Set<() => void>();
   private unbind: (() => void)[] = [];
   private isFetching = false;
+  /** Counts beginnings: what was asked for before one is not taken after it. */
+  private session = 0;
+  /** Whose conversation it is, as the token says; null before it is known. */
+  private owner: string | null = null;
 
   constructor(
     private readonly client: ChatClient,
@@ -53,9 +58,12 @@ export class ConversationStore {
     const key = crypto.getRandomValues(new Uint32Array(2)).join("-");
     this.change(chat.write(this.current.conversation, key, text));
     try {
-      await this.client.sendMessage(this.peer, text);
+      const { id } = await this.client.sendMessage(this.peer, text);
+      this.change(chat.store(this.current.conversation, key, id));
     } catch (error) {
-      this.change(chat.fail(this.current.conversation, key), error);
+      // What one user wrote is not for another to send again.
+      const end = (error as TocsinError).code === "user_changed" ? chat.settle : chat.fail;
+      this.change(end(this.current.conversation, key), error);
     }
   }
 
@@ -85,14 +93,13 @@ export class ConversationStore {
 
   async setBlocked(isBlocked: boolean): Promise<void> {
     await this.attempt(async () => {
-      await setBlocked(this.peer, isBlocked, (await this.client.getToken()) ?? "");
+      await setBlocked(await this.server(), this.peer, isBlocked);
       return { ...this.current.conversation, isBlocked };
     });
   }
 
   private bind(): void {
     const { client, peer } = this;
-    this.current = NOTHING_SAID;
     const isChat = ({ namespace }: { namespace: string }) => namespace === "chat";
     this.unbind = [
       ...chat.EVENTS.map((event) =>
@@ -101,36 +108,65 @@ export class ConversationStore {
         ),
       ),
       client.on("*", "resync", (event) => {
-        if (!isChat(event)) return;
-        this.current = NOTHING_SAID;
-        void this.fetch();
+        if (isChat(event)) this.begin({ ...this.current.conversation, messages: [] });
       }),
       client.on("*", "sync", (event) => void (isChat(event) && this.look())),
       client.on("*", "state", ({ state }) => {
         if (state !== "connected") this.change({ ...this.current.conversation, isOnline: null });
-        else if (!this.current.isLoaded) void this.fetch();
+        else void this.identify();
       }),
     ];
-    void this.fetch();
+    this.owner = null;
+    this.begin(chat.EMPTY);
     void this.look();
+  }
+
+  private begin(conversation: chat.Conversation): void {
+    this.session += 1;
+    this.isFetching = false;
+    this.current = { ...NOTHING_SAID, conversation };
+    void this.fetch();
+  }
+
+  /** Begin anew where somebody else has signed in, and load what could not be loaded. */
+  private async identify(): Promise<void> {
+    const { session, owner } = this;
+    const { token } = await this.server().catch(() => ({ token: "" }));
+    if (session !== this.session) return;
+    if (token !== "" && owner !== null && ownerOf(token) !== owner) {
+      this.owner = null;
+      this.begin(chat.EMPTY);
+      void this.look();
+    } else if (!this.current.isLoaded) void this.fetch();
+  }
+
+  private async server(): Promise<Server> {
+    return { origin: this.client.origin, token: (await this.client.getToken()) ?? "" };
   }
 
   private async fetch(before?: string): Promise<void> {
     if (this.isFetching) return;
     this.isFetching = true;
-    await this.attempt(async () => {
-      const token = (await this.client.getToken()) ?? "";
-      const isFirst = !this.current.isLoaded;
+    const { session } = this;
+    const isFirst = !this.current.isLoaded;
+    try {
+      const server = await this.server();
       const [page, isBlocked] = await Promise.all([
-        fetchMessages(this.peer, token, before),
-        isFirst ? fetchIsBlocked(this.peer, token) : this.current.conversation.isBlocked,
+        fetchMessages(server, this.peer, before),
+        isFirst ? fetchIsBlocked(server, this.peer) : null,
       ]);
+      if (session !== this.session) return;
+      this.owner ??= ownerOf(server.token);
       this.current = { ...this.current, isLoaded: true };
       const { conversation } = this.current;
       const hasBefore = isFirst || before !== undefined ? page.has_before : conversation.hasBefore;
-      return { ...chat.merge(conversation, page.messages), hasBefore, isBlocked };
-    });
-    this.isFetching = false;
+      const merged = chat.merge(conversation, page.messages);
+      this.change({ ...merged, hasBefore, isBlocked: isBlocked ?? conversation.isBlocked }, null);
+    } catch (error) {
+      if (session === this.session) this.change(this.current.conversation, error);
+    } finally {
+      if (session === this.session) this.isFetching = false;
+    }
   }
 
   /** Whoever comes later than the connection has missed who was there. */
@@ -162,4 +198,8 @@ export class ConversationStore {
     this.current = { ...this.current, conversation, problem };
     for (const listener of [...this.listeners]) listener();
   }
+}
+
+function ownerOf(token: string): string {
+  return findSubject(token) ?? token;
 }

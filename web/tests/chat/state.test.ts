@@ -60,6 +60,16 @@ describe("a conversation", () => {
     expect(chat.fail(arrived, "2").pending).toEqual([{ key: "2", text: "hi", isFailed: true }]);
   });
 
+  it("lets only that go which the server has stored as the message, of two alike", () => {
+    const waiting = chat.write(chat.write(chat.EMPTY, "1", "hi"), "2", "hi");
+    const fetched = chat.merge(waiting, [message("a", true, { message: "hi" })]);
+    const stored = chat.store(fetched, "1", "a");
+    const told = apply(stored, "message_sent", message("a", true, { message: "hi" }));
+    const other = apply(chat.store(waiting, "1", "a"), "message_sent", message("a", true, { message: "hi" }));
+
+    for (const state of [stored, told, other]) expect(state.pending.map((one) => one.key)).toEqual(["2"]);
+  });
+
   it("knows what was encrypted here by its id, as it comes back without a text", () => {
     const waiting = chat.write(chat.write(chat.EMPTY, "1", "hi"), "2", "hi");
     const sealed = message("a", true, { message: "", ciphertext: { any: 1 }, client_msg_id: "2" });
