@@ -1,7 +1,9 @@
 /** The routes of the chat, as the element calls them. */
 
+import type { WebSocketClient } from "../client/client.js";
 import { failure, findProblem, TocsinError } from "../client/problem.js";
-import type { Message, UserId } from "./state.js";
+import { findSubject } from "../client/token.js";
+import type { Conversation, Message, UserId } from "./state.js";
 
 const TIMEOUT_MS = 20_000;
 
@@ -31,6 +33,22 @@ export async function fetchIsBlocked(server: Server, peer: UserId): Promise<bool
 /** Take messages of a user no more, or again. */
 export async function setBlocked(server: Server, peer: UserId, isBlocked: boolean): Promise<void> {
   await call(server, isBlocked ? "PUT" : "DELETE", `blocks/${encodeURIComponent(String(peer))}`);
+}
+
+/** Whether a user is there, and be told from now on; null when nobody knows. */
+export async function fetchPresence(
+  client: Pick<WebSocketClient, "emitWithAck">,
+  peer: UserId,
+): Promise<Pick<Conversation, "isOnline" | "lastSeenAt"> | null> {
+  const answer = await client.emitWithAck("chat", "watch", { user_ids: [peer] }).catch(() => null);
+  const [seen] =
+    (answer as { presence?: { is_online: boolean; last_seen_at: string | null }[] } | null)?.presence ?? [];
+  return seen === undefined ? null : { isOnline: seen.is_online, lastSeenAt: seen.last_seen_at };
+}
+
+/** Whose token it is. */
+export function ownerOf(token: string): string {
+  return findSubject(token) ?? token;
 }
 
 /** Rejects with a TocsinError; `unreachable` when there is no answer. */

@@ -8,9 +8,10 @@
 
 import type { WebSocketClient } from "../client/client.js";
 import { TocsinError } from "../client/problem.js";
-import { fetchIsBlocked, fetchMessages, setBlocked } from "./api.js";
+import { fetchIsBlocked, fetchMessages, fetchPresence, ownerOf, setBlocked } from "./api.js";
+import { takeEarly } from "./early.js";
 import { Frame } from "./frame.js";
-import { drawMessage, drawPending } from "./message.js";
+import { drawList, NEAR_PX } from "./list.js";
 import { Rows } from "./rows.js";
 import { drawLock, Sealing } from "./sealing.js";
 import type { Attachment, Conversation, Message, Pending, UserId } from "./state.js";
@@ -22,7 +23,6 @@ export type ChatClient = Pick<WebSocketClient, Used> & { readonly origin?: strin
 
 // A framework may import this where there is no page.
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
-const NEAR_PX = 48;
 
 /** Keeps a file where the host keeps files, and returns the link to it. */
 export type Upload = (file: File) => Promise<Attachment>;
@@ -42,6 +42,10 @@ export class TocsinChat extends Base {
   private state: Conversation = chat.EMPTY;
   private editing: Message | null = null;
   private problem: keyof Texts | null = null;
+  /** Counts beginnings: what was asked for before one is not taken after it. */
+  private session = 0;
+  /** Whose conversation it is, as the token says; null before it is known. */
+  private owner: string | null = null;
   private isLoading = false;
   private isLoaded = false;
   private toldRead = "";
@@ -59,12 +63,8 @@ export class TocsinChat extends Base {
     frame.lock.addEventListener("click", () => this.sealing?.press());
     frame.encrypt.addEventListener("click", () => void this.sealing?.turnOn());
     frame.writeClear.addEventListener("click", () => this.sealing?.turnOff());
-    frame.attach.addEventListener("click", () => frame.picker.click());
     frame.picker.addEventListener("change", () => void this.sendFile());
-    frame.form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.submit();
-    });
+    frame.form.addEventListener("submit", (event) => this.submit(event));
   }
 
   /** Set by a host that keeps files: a button to attach one is shown then. */
@@ -88,16 +88,12 @@ export class TocsinChat extends Base {
 
   connectedCallback(): void {
     this.disconnectedCallback();
-    // What a page has set before the script came hides our accessors.
-    for (const name of ["client", "upload"] as const) {
-      const early = Object.getOwnPropertyDescriptor(this, name)?.value;
-      if (early === undefined) continue;
-      delete (this as Partial<TocsinChat>)[name];
-      if (name === "client") this.own = early;
-      else this.uploads = early;
-    }
+    const early = takeEarly<{ client: ChatClient; upload: Upload }>(this, ["client", "upload"]);
+    this.own = early.client ?? this.own;
+    this.uploads = early.upload ?? this.uploads;
     const { client } = this;
     this.state = chat.EMPTY;
+    this.owner = null;
     this.isLoaded = false;
     this.toldRead = "";
     // What was begun for one is not sent to another.
@@ -135,6 +131,8 @@ export class TocsinChat extends Base {
   disconnectedCallback(): void {
     for (const unbind of this.unbind) unbind();
     this.unbind = [];
+    this.session += 1;
+    this.isLoading = false;
     this.sealing = null;
     this.frame.encryption.replaceChildren();
   }
@@ -160,6 +158,15 @@ export class TocsinChat extends Base {
       this.update({ ...this.state, isOnline: null });
       return;
     }
+    void this.identify();
+  }
+
+  /** Begin anew where somebody else has signed in, and load what could not be loaded. */
+  private async identify(): Promise<void> {
+    const { session } = this;
+    const token = await this.client?.getToken().catch(() => null);
+    if (session !== this.session) return;
+    if (token && this.owner !== null && ownerOf(token) !== this.owner) return this.connectedCallback();
     if (!this.isLoaded) void this.load();
     this.sealing?.comeBack();
   }
@@ -171,6 +178,7 @@ export class TocsinChat extends Base {
 
   /** What came meanwhile may be more than a page: begin anew. */
   private async reload(): Promise<void> {
+    this.session += 1;
     this.isLoaded = false;
     this.state = { ...this.state, messages: [] };
     await this.load();
@@ -186,11 +194,14 @@ export class TocsinChat extends Base {
   }
 
   private async fetch(before?: string): Promise<void> {
-    const { peer, sealing, isReady } = this;
+    const { peer, sealing, isReady, session } = this;
     this.isLoading = true;
     try {
       const token = await this.client?.getToken();
+      if (session !== this.session) return;
       if (!token) throw new Error("signed out");
+      this.owner ??= ownerOf(token);
+      if (ownerOf(token) !== this.owner) return this.connectedCallback();
       sealing?.begin(token);
       if (sealing?.isChosen) isReady();
       const isFirst = !this.isLoaded;
@@ -199,7 +210,7 @@ export class TocsinChat extends Base {
         fetchMessages(server, peer, before),
         isFirst ? fetchIsBlocked(server, peer) : null,
       ]);
-      if (sealing !== this.sealing) return;
+      if (session !== this.session) return;
       this.isLoaded = true;
       this.problem = null;
       // Events have gone on meanwhile: only what they don't tell is taken from the answers.
@@ -207,32 +218,29 @@ export class TocsinChat extends Base {
       this.update({ ...chat.merge(this.state, page.messages), ...more, ...(isBlocked === null ? {} : { isBlocked }) });
       isReady();
     } catch (error) {
+      if (session !== this.session) return;
       this.tell(peer, error instanceof TocsinError && error.code !== "unauthenticated" ? "unreachable" : "signIn");
     } finally {
-      this.isLoading = false;
+      if (session === this.session) this.isLoading = false;
     }
   }
 
   /** Whoever comes later than the connection has missed who was there. */
   private async look(): Promise<void> {
     const { peer } = this;
-    const answer = await this.client?.emitWithAck("chat", "watch", { user_ids: [peer] }).catch(() => null);
-    const [seen] =
-      (answer as { presence?: { is_online: boolean; last_seen_at: string | null }[] } | null)?.presence ?? [];
-    if (seen !== undefined && peer === this.peer)
-      this.update({ ...this.state, isOnline: seen.is_online, lastSeenAt: seen.last_seen_at });
+    const seen = this.client ? await fetchPresence(this.client, peer) : null;
+    if (seen !== null && peer === this.peer) this.update({ ...this.state, ...seen });
   }
 
   private onKey(event: KeyboardEvent): void {
     // Enter ends what an input method composes; it sends nothing then.
     if (event.isComposing) return;
-    if (event.key === "Enter" && !event.shiftKey) {
-      event.preventDefault();
-      this.submit();
-    } else if (event.key === "Escape" && this.editing !== null) this.stopEditing();
+    if (event.key === "Enter" && !event.shiftKey) this.submit(event);
+    else if (event.key === "Escape" && this.editing !== null) this.stopEditing();
   }
 
-  private submit(): void {
+  private submit(event: Event): void {
+    event.preventDefault();
     const text = this.frame.input.value.trim();
     if (text === "") return;
     if (this.mustChoose) {
@@ -240,9 +248,8 @@ export class TocsinChat extends Base {
       return;
     }
     if (this.sealing?.isHeld) {
-      this.problem = "held";
       this.sealing.panel?.focus();
-      this.render();
+      this.tell(this.peer, "held");
       return;
     }
     const { editing } = this;
@@ -251,10 +258,9 @@ export class TocsinChat extends Base {
     if (editing === null) void this.write(text);
     else {
       this.stopEditing();
-      const { sealing } = this;
       if (editing.ciphertext === undefined) void this.ask("edit_message", { message_id: editing.id, message: text });
       // The unchanged message holds what it was made of.
-      else void sealing?.edit(editing, text).catch(() => {});
+      else void this.sealing?.edit(editing, text).catch(() => {});
     }
   }
 
@@ -272,13 +278,18 @@ export class TocsinChat extends Base {
       await ready;
       if (sealing?.isOn) await sealing.send(key, text);
       else if (this.mustChoose) throw new Error("to be asked");
-      else await client?.sendMessage(peer, text);
+      else {
+        const sent = await client?.sendMessage(peer, text);
+        if (sent) this.update(chat.store(this.state, key, sent.id));
+      }
       this.tell(peer, null);
     } catch (error) {
       if (peer !== this.peer) return;
-      this.state = chat.fail(this.state, key);
       // By its code: the class of another script is another class.
-      this.tell(peer, (error as { code?: string }).code === "forbidden" ? "refused" : null);
+      const { code } = error as { code?: string };
+      // What one user wrote is not for another to send again.
+      this.state = (code === "user_changed" ? chat.settle : chat.fail)(this.state, key);
+      this.tell(peer, code === "forbidden" ? "refused" : null);
     }
   }
 
@@ -376,8 +387,6 @@ export class TocsinChat extends Base {
 
   private renderList(texts: Texts): void {
     const { state, language: lang, peer } = this;
-    const { list, empty } = this.frame;
-    const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_PX;
     const actions = {
       edit: (one: Message) => this.startEditing(one),
       takeBack: (one: Message) => void this.ask("delete_message", { message_id: one.id }),
@@ -386,13 +395,6 @@ export class TocsinChat extends Base {
         void this.write(one.text);
       },
     };
-    const drawing = this.rows.begin(empty, lang);
-    for (const message of state.messages) {
-      const one = this.sealing?.view(message) ?? message;
-      drawing.place(one.id, one, (row) => drawMessage(row, one, { peer, texts, lang, actions }));
-    }
-    for (const one of state.pending) drawing.place(`… ${one.key}`, one, (row) => drawPending(row, one, texts, actions));
-    drawing.end();
-    if (isAtEnd) list.scrollTop = list.scrollHeight;
+    drawList(this.frame, this.rows, state, this.sealing, { peer, texts, lang, actions });
   }
 }

@@ -61,6 +61,7 @@ export class Frame {
     this.attach.textContent = "＋";
     this.picker.type = "file";
     this.picker.hidden = true;
+    this.attach.addEventListener("click", () => this.picker.click());
     this.encryption.addEventListener("keydown", ({ key }) => {
       if (key !== "Escape" || this.lock.getAttribute("aria-expanded") !== "true") return;
       this.lock.click();

@@ -135,7 +135,9 @@ export function merge(state: Conversation, some: readonly Message[]): Conversati
   for (const one of some) byId.set(one.id, later(byId.get(one.id), one));
   // Ids sort in the order of the conversation.
   const messages = [...byId.values()].sort((one, other) => (one.id < other.id ? -1 : 1));
-  const pending = state.pending.filter(({ id }) => id === undefined || !byId.has(id));
+  // What was encrypted here comes back under the id that it was given.
+  const known = new Set(messages.flatMap((one) => [one.id, one.client_msg_id]));
+  const pending = state.pending.filter(({ id, key }) => !known.has(key) && (id === undefined || !known.has(id)));
   return { ...state, messages, pending };
 }
 
@@ -166,11 +168,8 @@ export function latestUnread(state: Conversation, peer: UserId): Message | undef
 function arrive(before: Conversation, message: Message): Conversation {
   const state = merge(before, [message]);
   const isKnown = before.messages.some((one) => one.id === message.id) || state.pending.length < before.pending.length;
-  // What was encrypted here comes back under the id that it was given.
-  const isSame = (one: Pending) =>
-    message.ciphertext === undefined
-      ? !isKnown && one.text === message.message && !one.isFailed && one.id === undefined
-      : one.key === message.client_msg_id;
+  if (isKnown || message.ciphertext !== undefined) return state;
+  const isSame = (one: Pending) => one.text === message.message && !one.isFailed && one.id === undefined;
   const waiting = state.pending.find(isSame);
   return waiting === undefined ? state : settle(state, waiting.key);
 }

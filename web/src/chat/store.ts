@@ -1,8 +1,7 @@
 /** One conversation of a client for a page of one's own: its state, kept by events, and what may be done in it. */
 
 import type { TocsinError } from "../client/problem.js";
-import { findSubject } from "../client/token.js";
-import { fetchIsBlocked, fetchMessages, type Server, setBlocked } from "./api.js";
+import { fetchIsBlocked, fetchMessages, fetchPresence, ownerOf, type Server, setBlocked } from "./api.js";
 import type { ChatClient } from "./element.js";
 import * as chat from "./state.js";
 
@@ -151,12 +150,12 @@ export class ConversationStore {
     const isFirst = !this.current.isLoaded;
     try {
       const server = await this.server();
+      if (session === this.session && server.token !== "") this.owner ??= ownerOf(server.token);
       const [page, isBlocked] = await Promise.all([
         fetchMessages(server, this.peer, before),
         isFirst ? fetchIsBlocked(server, this.peer) : null,
       ]);
       if (session !== this.session) return;
-      this.owner ??= ownerOf(server.token);
       this.current = { ...this.current, isLoaded: true };
       const { conversation } = this.current;
       const hasBefore = isFirst || before !== undefined ? page.has_before : conversation.hasBefore;
@@ -171,11 +170,8 @@ export class ConversationStore {
 
   /** Whoever comes later than the connection has missed who was there. */
   private async look(): Promise<void> {
-    const answer = await this.client.emitWithAck("chat", "watch", { user_ids: [this.peer] }).catch(() => null);
-    const [seen] =
-      (answer as { presence?: { is_online: boolean; last_seen_at: string | null }[] } | null)?.presence ?? [];
-    if (seen !== undefined)
-      this.change({ ...this.current.conversation, isOnline: seen.is_online, lastSeenAt: seen.last_seen_at });
+    const seen = await fetchPresence(this.client, this.peer);
+    if (seen !== null) this.change({ ...this.current.conversation, ...seen });
   }
 
   private ask(event: string, data: object): Promise<void> {
@@ -198,8 +194,4 @@ export class ConversationStore {
     this.current = { ...this.current, conversation, problem };
     for (const listener of [...this.listeners]) listener();
   }
-}
-
-function ownerOf(token: string): string {
-  return findSubject(token) ?? token;
 }

@@ -1,0 +1,113 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type ChatClient, TocsinChat } from "../../src/chat/element.js";
+import { Listeners } from "../../src/client/listeners.js";
+import { failure } from "../../src/client/problem.js";
+
+const tokenOf = (user: string) => `h.${btoa(JSON.stringify({ sub: user }))}.s`;
+const message = (id: string) => ({
+  ...{ id, from_user_id: 7, to_user_id: 8, message: id, timestamp: "2026-01-01T00:00:00Z", read_at: null },
+});
+const page = (...ids: string[]) => ({ messages: ids.map(message), has_before: true });
+const settle = () => new Promise((done) => setTimeout(done));
+
+customElements.define("tocsin-chat", TocsinChat);
+
+describe("<tocsin-chat>", () => {
+  let listeners: Listeners;
+  let user: string;
+  let asked: string[];
+  let sent: string[];
+  let answers: (address: string) => unknown;
+  let deliver: (text: string) => Promise<unknown>;
+  let element: TocsinChat;
+
+  beforeEach(async () => {
+    listeners = new Listeners();
+    [user, asked, sent] = ["7", [], []];
+    answers = () => page("a");
+    vi.stubGlobal("fetch", async (address: string) => {
+      asked.push(address.replace(/\?.*/, ""));
+      return Response.json(address.includes("/blocks") ? { user_ids: [] } : await answers(address));
+    });
+    element = document.createElement("tocsin-chat") as TocsinChat;
+    element.setAttribute("with", "8");
+    element.client = {
+      origin: "https://chat.example",
+      isConnected: true,
+      setTyping: () => {},
+      getToken: async () => tokenOf(user),
+      emitWithAck: async () => ({}),
+      sendMessage: (_to: unknown, text: string) => {
+        sent.push(`${text} as ${user}`);
+        return deliver(text);
+      },
+      on: (namespace: string, event: string, callback: unknown) =>
+        listeners.add(namespace, event, callback as () => void),
+    } as unknown as ChatClient;
+    document.body.append(element);
+    await settle();
+  });
+  afterEach(() => {
+    element.remove();
+    vi.unstubAllGlobals();
+  });
+
+  const inside = <T extends Element>(selector: string) => [
+    ...(element.shadowRoot?.querySelectorAll<T & Element>(selector) ?? []),
+  ];
+  const texts = () => inside("[part~=message] .text").map((one) => one.textContent);
+  const write = (text: string) => {
+    const [input] = inside<HTMLTextAreaElement>("textarea");
+    if (input !== undefined) input.value = text;
+    inside("form")[0]?.dispatchEvent(new Event("submit", { cancelable: true }));
+    return settle();
+  };
+
+  it("asks the client's server, not the page's", () => {
+    expect(asked).toEqual(["https://chat.example/api/chat/messages", "https://chat.example/api/chat/blocks"]);
+  });
+
+  it("begins anew for somebody else, who sends nothing of what the one before wrote", async () => {
+    let refuse = (_error: unknown) => {};
+    deliver = () => new Promise((_, fail) => (refuse = fail));
+    await write("waits");
+    const before = texts();
+
+    user = "9";
+    answers = () => page("b");
+    refuse(failure("user_changed", "Somebody else has signed in"));
+    await settle();
+    const refused = texts();
+    listeners.dispatch("*", "state", { state: "connected" });
+    await settle();
+
+    expect([before, refused, texts()]).toEqual([["a", "waits"], ["a"], ["b"]]);
+    expect(sent).toEqual(["waits as 7"]);
+  });
+
+  it("lets a message go that a resync brings before its acknowledgement", async () => {
+    let stored = (_sent: object) => {};
+    deliver = () => new Promise((done) => (stored = done));
+    await write("m");
+    answers = () => page("m");
+    listeners.dispatch("*", "resync", { namespace: "chat" });
+    await settle();
+    stored({ id: "m" });
+    await settle();
+
+    expect(texts()).toEqual(["m"]);
+  });
+
+  it("shows the latest after a resync, whatever older page was on its way", async () => {
+    let answer = (_page: object) => {};
+    answers = (address) => (address.includes("before=") ? new Promise((done) => (answer = done)) : page("z"));
+    inside("[part=messages]")[0]?.dispatchEvent(new Event("scroll"));
+    await settle();
+    listeners.dispatch("*", "resync", { namespace: "chat" });
+    answer(page("0"));
+    await settle();
+
+    expect(texts()).toEqual(["z"]);
+  });
+});
