@@ -40,6 +40,8 @@ export class SharedClient {
   /** Another tab has said that it has the connection. */
   private hasLeader = false;
   private current: ConnectionState = "disconnected";
+  /** Whose place the feeds hold; null before anybody's. */
+  private user: string | null = null;
   private readonly pending = new Map<number, Pending>();
   private asked = 0;
   private stop: (() => void) | null = null;
@@ -153,6 +155,7 @@ export class SharedClient {
     const token = await this.getToken().catch(() => null);
     if (signal.aborted) return;
     const user = token === null ? "" : (findSubject(token) ?? token);
+    this.signIn(user);
     const name = `tocsin:tabs:${this.origin}:${user}`;
     this.channel = openChannel(name, (message) => this.hear(message));
     this.changed({ state: "connecting", problem: null, retryInMs: null });
@@ -162,6 +165,13 @@ export class SharedClient {
     document.addEventListener("visibilitychange", wake, { signal });
     addEventListener("pageshow", wake, { signal });
     await locks.request(name, { signal }, () => this.lead(signal)).catch(() => {});
+  }
+
+  /** Another user's place begins anew. */
+  private signIn(user: string): void {
+    if (user === this.user) return;
+    this.user = user;
+    for (const feed of this.feeds.values()) feed.begin(null);
   }
 
   /** Hold the connection until this tab leaves. */
@@ -301,7 +311,9 @@ export class SharedClient {
       isJoined: () => false,
       send: () => {},
       request: async (_, { after }) => {
+        const { user } = this;
         const { epoch, seq, items } = await readLog(this.origin, (await this.getToken()) ?? "", namespace, after);
+        if (user !== this.user) return;
         for (const item of items) feed.receive(item);
         feed.synced({ epoch, seq });
       },
@@ -313,12 +325,14 @@ export class SharedClient {
     return feed;
   }
 
-  /** What this tab has had is where its connection begins, wherever the storage is. */
+  /** What this tab has had of a user is where that user's connection begins, wherever the storage is. */
   private withOwnPlace(storage: KeyValueStorage | null): KeyValueStorage {
     return {
       getItem: (key) => {
-        const namespace = /^tocsin:cursor:.*:(\w+)$/.exec(key)?.[1] as NamespaceName | undefined;
-        const cursor = namespace === undefined ? null : (this.feeds.get(namespace)?.cursor ?? null);
+        const [, user, namespace] = /^tocsin:cursor:.*:([^:]*):(\w+)$/.exec(key) ?? [];
+        // The connection may find another user's token when it comes back.
+        if (user !== undefined) this.signIn(decodeURIComponent(user));
+        const cursor = this.feeds.get(namespace as NamespaceName)?.cursor ?? null;
         return cursor === null ? (storage?.getItem(key) ?? null) : JSON.stringify(cursor);
       },
       setItem: (key, value) => storage?.setItem(key, value),

@@ -1,0 +1,75 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { token, until } from "../client/clients.js";
+import { MemoryStorage } from "../client/memory_storage.js";
+import { Peer } from "../client/peer.js";
+import { closeBrowser, openBrowser, openTab } from "./tabs.js";
+
+let peer: Peer;
+
+beforeEach(async () => {
+  peer = await Peer.start();
+});
+afterEach(async () => {
+  closeBrowser();
+  await peer.stop();
+});
+
+/** A tab of user 7 that has had five events, where user 8 once had two. */
+async function tabOfTwoUsers() {
+  let user = "7";
+  const stored = JSON.stringify({ epoch: peer.epoch, seq: 2 });
+  const storage = new MemoryStorage({ [`tocsin:cursor:${peer.url}:8:orders`]: stored });
+  const tab = openTab(peer, { token: undefined as never, storage, getToken: () => token(user) });
+  const seen: unknown[] = [];
+  tab.on("orders", "order_updated", ({ seq }) => seen.push(seq));
+  tab.connect();
+  await until(() => tab.isConnected);
+  for (let count = 0; count < 5; count += 1) peer.publish("orders", "order_updated");
+  await until(() => seen.length === 5);
+  seen.length = 0;
+  const become = (other: string) => {
+    user = other;
+  };
+  return { tab, seen, become };
+}
+
+for (const hasLocks of [true, false]) {
+  describe(`a shared client ${hasLocks ? "with" : "without"} Web Locks`, () => {
+    beforeEach(() => openBrowser({ hasLocks }));
+
+    it("goes on from the place of the user who signs in next", async () => {
+      const { tab, seen, become } = await tabOfTwoUsers();
+      tab.disconnect();
+      become("8");
+      await new Promise((resolve) => setTimeout(resolve));
+      tab.connect();
+      await until(() => tab.isConnected && tab.lastSeq("orders") === 5);
+
+      expect(peer.connects.filter(({ namespace }) => namespace === "orders").at(-1)?.auth.last_seq).toBe(2);
+      expect(seen).toEqual([3, 4, 5]);
+    });
+
+    it("goes on from the place of the same user", async () => {
+      const { tab, seen } = await tabOfTwoUsers();
+      tab.disconnect();
+      await new Promise((resolve) => setTimeout(resolve));
+      tab.connect();
+      peer.publish("orders", "order_updated");
+      await until(() => tab.isConnected && tab.lastSeq("orders") === 6);
+
+      expect(seen).toEqual([6]);
+    });
+
+    it("notices another user when the connection comes back", async () => {
+      const { tab, seen, become } = await tabOfTwoUsers();
+      become("8");
+      peer.admit = ({ auth }) =>
+        auth.token === token("7") ? { code: "unauthenticated", detail: "signed out", retryable: false } : null;
+      peer.cut();
+      await until(() => seen.length > 0);
+      await until(() => tab.isConnected && tab.lastSeq("orders") === 5);
+
+      expect(seen).toEqual([3, 4, 5]);
+    });
+  });
+}
