@@ -116,17 +116,24 @@ export class SharedClient {
 
   /** Leave until `connect`. Where another tab is open, it goes on. */
   disconnect(): void {
-    this.stop?.();
+    const { stop } = this;
     this.stop = null;
+    // The other tabs wait for the one that follows, and are not told that this one leaves.
     this.channel?.close();
     this.channel = null;
     this.hasLeader = false;
     this.settle(() => false);
-    this.changed({ state: "disconnected", problem: null, retryInMs: null });
+    stop?.();
+    // Who was told of it may have connected again.
+    if (this.stop === null) this.changed({ state: "disconnected", problem: null, retryInMs: null });
   }
 
   emit(namespace: NamespaceName, event: string, data?: object): boolean {
-    void this.ask({ method: "emit", args: [namespace, event, data] }).catch(() => {});
+    // A message is not lost with the tab that was asked.
+    const asked = isMessage(namespace, event)
+      ? this.emitWithAck(namespace, event, data)
+      : this.ask({ method: "emit", args: [namespace, event, data] });
+    void asked.catch(() => {});
     return true;
   }
 
@@ -136,8 +143,7 @@ export class SharedClient {
     data?: object,
     options?: { timeoutMs?: number },
   ): Promise<Record<string, unknown>> {
-    const isMessage = namespaceName(namespace) === "chat" && event === "send_message";
-    const given = isMessage ? { client_msg_id: newIdentifier(), ...data } : data;
+    const given = isMessage(namespace, event) ? { client_msg_id: newIdentifier(), ...data } : data;
     const args = [namespace, event, given, options];
     return this.ask({ method: "emitWithAck", args }) as Promise<Record<string, unknown>>;
   }
@@ -180,10 +186,17 @@ export class SharedClient {
     this.isLeader = true;
     this.client.connect();
     this.channel?.say({ kind: "leads", to: null, state: this.client.state, cursors: this.cursors() });
-    this.settle(() => true);
-    await new Promise((resolve) => signal.addEventListener("abort", resolve));
-    this.isLeader = false;
-    this.client.disconnect();
+    // The last one may have done what it was asked.
+    this.settle((call) => !this.hasLeader || isRepeatable(call));
+    await new Promise<void>((resolve) => {
+      // At once: the page may connect again in the same breath.
+      const leave = () => {
+        this.isLeader = false;
+        this.client.disconnect();
+        resolve();
+      };
+      signal.addEventListener("abort", leave);
+    });
   }
 
   private hear(message: Message): void {
@@ -342,7 +355,11 @@ export class SharedClient {
 }
 
 function isRepeatable({ method, args }: Call): boolean {
-  return method === "emitWithAck" && args[1] === "send_message";
+  return method === "emitWithAck" && isMessage(args[0] as NamespaceName, args[1] as string);
+}
+
+function isMessage(namespace: NamespaceName, event: string): boolean {
+  return namespaceName(namespace) === "chat" && event === "send_message";
 }
 
 function named(namespace: string): string {

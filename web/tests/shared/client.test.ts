@@ -49,6 +49,19 @@ for (const hasLocks of [true, false]) {
       expect(seen).toEqual([3, 4, 5]);
     });
 
+    it("connects again in the same breath", async () => {
+      const { tab, seen } = await tabOfTwoUsers();
+      tab.disconnect();
+      tab.connect();
+      await new Promise((resolve) => setTimeout(resolve));
+      await until(() => tab.isConnected);
+      peer.publish("orders", "order_updated");
+      await until(() => seen.length > 0);
+
+      expect(tab.hasConnection).toBe(true);
+      expect(seen).toEqual([6]);
+    });
+
     it("goes on from the place of the same user", async () => {
       const { tab, seen } = await tabOfTwoUsers();
       tab.disconnect();
@@ -73,3 +86,38 @@ for (const hasLocks of [true, false]) {
     });
   });
 }
+
+describe("a tab without the connection", () => {
+  beforeEach(() => openBrowser({ hasLocks: true }));
+
+  async function twoTabs() {
+    const first = openTab(peer);
+    first.connect();
+    await until(() => first.isConnected);
+    const second = openTab(peer);
+    second.connect();
+    await until(() => second.isConnected);
+    expect(second.hasConnection).toBe(false);
+    return { first, second };
+  }
+
+  const heard = (event: string) => peer.heard.filter(([, name]) => name === event);
+
+  it("does not repeat what the tab before had sent, but for messages", async () => {
+    const { first, second } = await twoTabs();
+    peer.answer = () => undefined;
+    const edited = second.emitWithAck("chat", "edit_message", { message_id: "m1" }).catch(({ code }) => code);
+    const sent = second.sendMessage("8", "hi");
+    second.emit("chat", "send_message", { to_user_id: "8", message: "ho" });
+    second.emit("orders", "look");
+    await until(() => heard("edit_message").length === 1 && heard("look").length === 1);
+    peer.answer = () => ({ ok: true, message_id: "m2" });
+    first.disconnect();
+
+    expect(await edited).toBe("disconnected");
+    expect(await sent).toEqual({ message_id: "m2" });
+    await until(() => heard("send_message").some(([, , { message }]) => message === "ho"));
+    expect(second.hasConnection).toBe(true);
+    expect([heard("edit_message").length, heard("look").length]).toEqual([1, 1]);
+  });
+});
