@@ -267,9 +267,10 @@ export class SharedClient {
     if (this.isLeader) return this.perform(call);
     if (this.stop === null) return Promise.reject(failure("disconnected", "the client is not connected"));
     return new Promise((resolve, reject) => {
+      const plain = asJson(call);
       this.asked += 1;
-      this.pending.set(this.asked, { call, resolve, reject });
-      if (this.hasLeader) this.channel?.say({ kind: "ask", from: this.name, id: this.asked, call });
+      this.pending.set(this.asked, { call: plain, resolve, reject });
+      if (this.hasLeader) this.channel?.say({ kind: "ask", from: this.name, id: this.asked, call: plain });
     });
   }
 
@@ -356,6 +357,15 @@ export class SharedClient {
 
 function isRepeatable({ method, args }: Call): boolean {
   return method === "emitWithAck" && isMessage(args[0] as NamespaceName, args[1] as string);
+}
+
+/** What the connection would send of it: between tabs other things can't be sent than over the network. */
+function asJson({ method, args }: Call): Call {
+  try {
+    return { method, args: args.map((arg) => (arg === undefined ? arg : JSON.parse(JSON.stringify(arg)))) };
+  } catch (error) {
+    throw failure("invalid", `${args[1]} can't be sent: ${error}`);
+  }
 }
 
 function isMessage(namespace: NamespaceName, event: string): boolean {

@@ -120,4 +120,16 @@ describe("a tab without the connection", () => {
     expect(second.hasConnection).toBe(true);
     expect([heard("edit_message").length, heard("look").length]).toEqual([1, 1]);
   });
+
+  it("sends what JSON takes and tabs do not, and refuses what JSON does not take", async () => {
+    const { second } = await twoTabs();
+    const reactive = new Proxy({ message_id: "m1", tags: new Proxy(["a"], {}) }, {});
+    await second.emitWithAck("chat", "edit_message", reactive);
+    await second.emitWithAck("orders", "look");
+    const refused = second.emitWithAck("orders", "look", { count: 1n }).catch(({ code }) => code);
+
+    expect(await refused).toBe("invalid");
+    expect(heard("edit_message")).toEqual([["chat", "edit_message", { message_id: "m1", tags: ["a"] }]]);
+    expect(heard("look").length).toBe(1);
+  });
 });
