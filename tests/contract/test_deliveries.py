@@ -141,6 +141,39 @@ async def test_what_is_not_settled_is_due_again(deliveries, store, draft, clock)
     assert ["retry", "sent"] == await outcomes(store, made)
 
 
+async def test_what_was_let_go_of_is_not_renewed(deliveries, store, draft, clock):
+    """A renewal that waited behind what settles it changes nothing of when it is due."""
+    await store.create_notifications([draft()])
+    (due,) = await deliveries.claim(1, HOLD_MS)
+    await deliveries.settle([settlement(due, "retry", due_at=clock.now + 10 * HOLD_MS)])
+    await deliveries.renew([due.delivery], HOLD_MS)
+
+    assert clock.now + 10 * HOLD_MS == await deliveries.next_due()
+
+
+async def test_new_preferences_let_what_waits_be_planned_anew(deliveries, store, opened, draft, clock):
+    """The end of quiet hours, or of a mute, was what it waited for; what is held is its holder's."""
+    await store.create_notifications([draft(), draft()])
+    waits, held = await deliveries.claim(2, HOLD_MS)
+    await deliveries.settle([settlement(waits, due_at=clock.now + 100 * HOLD_MS)])
+    clock.now += 1
+    await SqlPreferences(opened.store).save(UserId("alice"), Preferences())
+
+    assert ids([waits]) == ids(await deliveries.claim(10, HOLD_MS))
+    await deliveries.settle([settlement(held, "sent")])
+
+
+async def test_a_card_that_is_renewed_goes_by_its_new_end(deliveries, store, draft, clock):
+    """Nobody takes it back at the end that it had before."""
+    wanted = {"group_key": "likes", "actor_id": UserId("mina"), "actor_name": "Mina"}
+    await store.create_notifications([draft(**wanted, expires_at=clock.now + 60_000)])
+    clock.now += 50_000
+    await store.create_notifications([draft(**wanted, expires_at=clock.now + 60_000)])
+    (due,) = await deliveries.claim(10, HOLD_MS)
+
+    assert clock.now + 60_000 == due.delivery.expires_at
+
+
 async def test_what_ends_while_it_is_held_is_due_at_once(deliveries, store, draft, clock):
     """What was just sent has to be taken back, whatever its holder thought."""
     acked, read, deleted, other = await store.create_notifications([draft() for _ in range(4)])

@@ -7,7 +7,7 @@ What comes of it is a ``Settlement``; who records it, and when, is the relay's.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, get_args
@@ -30,6 +30,7 @@ _LONGEST_BACK_OFF_S = 900.0
 # After one of these nothing more is sent to a target, whatever a crash has left unsaid.
 _FINAL = frozenset({"sent", "arrived", "gone", "refused", "dead", "retracted"})
 _SHOWN = frozenset({"sent", "arrived"})
+_TAKING_BACK = "taking back: "
 # Whatever ends it but that its ladder has no more rungs.
 _TAKEN_BACK = frozenset(get_args(Ending)) - {"done"}
 
@@ -68,8 +69,10 @@ class _Work:
     def outcomes_of(self, target: str) -> set[str]:
         return {one.outcome for one in self.due.attempts if one.target == target}
 
-    def tries_of(self, target: str, outcome: str) -> int:
-        return sum(one.target == target and one.outcome == outcome for one in self.due.attempts)
+    def tries_of(self, target: str, reason: str = "") -> int:
+        """Return how often it was to be tried again, for a reason that begins so."""
+        tries = (one for one in self.due.attempts if one.target == target and one.outcome == "retry")
+        return sum(one.reason.startswith(reason) for one in tries)
 
 
 class Dispatch:
@@ -152,7 +155,7 @@ class Dispatch:
     async def _send(self, route: Route[Any], work: _Work, message: PushMessage, pending: Sequence[Any]) -> None:
         held = work.due.delivery
         begun_at = time.time_ns()
-        outcomes = await route.send(message, pending)
+        outcomes = await _answers(route, route.send(message, pending), len(pending))
         if self._tracing is not None:
             self._tracing.pushed(held.notification_id, route.channel, begun_at, [one.kind for one in outcomes])
         for target, outcome in zip(pending, outcomes, strict=True):
@@ -161,7 +164,7 @@ class Dispatch:
                 with suppress(TocsinError):  # the next one will be told the same
                     await route.drop(target)
             if kind == "retry":
-                tries = work.tries_of(target.id, "retry") + 1
+                tries = work.tries_of(target.id) + 1
                 if tries >= MAX_TRIES:
                     kind = "dead"
                     _log.error(
@@ -204,7 +207,7 @@ class Dispatch:
         shown = self._shown(work)
         routes = [route for route in self._routes.values() if route.channel in shown]
         await _all([self._retract(route, work, shown[route.channel]) for route in routes])
-        if work.retry_after_s and held.tries + 1 < MAX_TRIES:
+        if work.retry_after_s:
             due_at = self._clock() + int(1000 * max(work.retry_after_s))
             return Settlement(held, work.attempts, step.rung, held.tries + 1, due_at)
         work.note("ladder", "ended", reason=step.ended or "")
@@ -217,11 +220,15 @@ class Dispatch:
         left = [one for one in found if one.id in targets]
         if not left:
             return
-        for target, outcome in zip(left, await route.retract([held.notification_id], left), strict=True):
+        outcomes = await _answers(route, route.retract([held.notification_id], left), len(left))
+        for target, outcome in zip(left, outcomes, strict=True):
             told = {"target": target.id, "label": route.label(target), "provider_id": outcome.provider_id}
             if outcome.kind == "retry":
-                work.retry_after_s.append(self._back_off_s(held.tries + 1, outcome))
-                work.note(route.channel, "retry", reason=f"taking back: {outcome.reason}", **told)
+                # Those of climbing don't count.
+                tries = work.tries_of(target.id, _TAKING_BACK) + 1
+                if tries < MAX_TRIES:
+                    work.retry_after_s.append(self._back_off_s(tries, outcome))
+                work.note(route.channel, "retry", reason=_TAKING_BACK + outcome.reason, **told)
             else:
                 reason = outcome.reason if outcome.kind != "sent" else ""
                 work.note(route.channel, "retracted" if outcome.kind == "sent" else outcome.kind, reason=reason, **told)
@@ -232,6 +239,16 @@ async def _all(sends: Sequence[Coroutine[Any, Any, None]]) -> None:
         await sends[0]
     else:
         await asyncio.gather(*sends)
+
+
+async def _answers(route: Route[Any], asked: Awaitable[Sequence[Outcome]], targets: int) -> Sequence[Outcome]:
+    """Return what a provider said; a sender that fails is tried again, and takes away nothing of what others sent."""
+    try:
+        return await asked
+    except Exception as error:  # noqa: BLE001 told
+        # Neither its words nor its lines: they may hold a target or a text.
+        _log.error("push: the sender of %s failed: %s", route.channel, type(error).__name__)
+        return [Outcome("retry", f"failed: {type(error).__name__}")] * targets
 
 
 async def _targets(route: Route[Any], due: Due) -> Sequence[Target]:

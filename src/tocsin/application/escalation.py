@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from tocsin.application.deliveries import Due
 from tocsin.domain.delivery import KEPT_MS, Ending
@@ -49,19 +50,18 @@ def next_step(due: Due, rungs: Sequence[Rung], *, is_online: bool | None, now: i
     ended = held.ended or _ending(due, now)
     if ended is not None:
         return Step(ended=ended, rung=held.rung)
-    times = [_time(rung, held.created_at, is_online=is_online) for rung in rungs]
+    # No rung comes before an earlier one, though presence brings forward some and not others.
+    times = list(accumulate((_time(rung, held.created_at, is_online=is_online) for rung in rungs), max))
     reached = max(held.rung, sum(time <= now for time in times))
-    later = times[reached:]
-    next_at = later[0] if later else held.created_at + KEPT_MS
-    if held.expires_at is not None:
-        next_at = min(next_at, held.expires_at)
+    end_at = held.created_at + KEPT_MS if held.expires_at is None else min(held.created_at + KEPT_MS, held.expires_at)
+    next_at = min([*times[reached:], end_at])
     if not rungs or now >= held.created_at + KEPT_MS:
         return Step(ended="done", rung=held.rung)
     if not reached:
         return Step(next_at=next_at)
     quiet_until = None if held.priority == "urgent" else due.preferences.quiet_until_after(now)
     if quiet_until is not None:
-        return Step(rung=held.rung, next_at=quiet_until, quiet_until=quiet_until)
+        return Step(rung=held.rung, next_at=min(quiet_until, end_at), quiet_until=quiet_until)
     channels = tuple(dict.fromkeys(name for rung in rungs[:reached] for name in rung.channels))
     return Step(channels=channels, rung=reached, next_at=next_at)
 

@@ -81,7 +81,7 @@ class SenderWhenNeeded:
     async def _do(self, send: Callable[["WebPushSender"], Awaitable[list[Outcome]]], targets: int) -> list[Outcome]:
         try:
             sender = await self._open()
-        except ModuleNotFoundError:
+        except ImportError:
             return [Outcome("refused", MISSING)] * targets
         if sender is None:
             # Not for good: another process, or the next life of this one, can.

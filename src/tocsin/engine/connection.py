@@ -223,14 +223,16 @@ class Connection(Session):
             self._finished()
 
     def _accept(self, ns: Namespace, socket: Socket) -> None:
+        if socket.left is None:
+            self.confirm()
+            ns.sockets[socket] = None
+            self.transport.send(encode_connect(ns.name, socket.id))
         if socket.left is not None:
-            # Gone while its handler was connecting it: what that set up must be undone.
+            # Gone while its handler was connecting it, or cut by this answer: what that set up must be undone.
+            ns.sockets.pop(socket, None)
             if ns.disconnect is not None:
                 call(self, ns.disconnect, socket, socket.left)
             return
-        self.confirm()
-        ns.sockets[socket] = None
-        self.transport.send(encode_connect(ns.name, socket.id))
         socket.begin()
         if ns.ready is not None and socket.connected:
             call(self, ns.ready, socket)

@@ -42,6 +42,22 @@ def test_nobody_waits_for_who_is_away():
     assert Step(channels=PUSH, rung=1, next_at=NOW + 60_000) == step(2, is_online=False)
 
 
+def test_no_rung_overtakes_an_earlier_one():
+    """Who is away is pushed to soon, but by what comes after a channel not before that; the next time is never over."""
+    rungs = Ladders("high: fcm 10s, channels 60s, webpush 5m").of(None, "high")
+
+    assert Step(channels=("fcm",), rung=1, next_at=NOW + 60_000) == step(2, is_online=False, rungs=rungs)
+    assert ("fcm", "channels", "webpush") == step(60, is_online=False, rungs=rungs).channels
+
+
+def test_a_mute_does_not_outlast_the_ladder():
+    """What waits for the end of quiet hours is looked at when it has expired."""
+    muted = Preferences.read({"mute_until": "2999-01-01T00:00:00Z"})
+
+    assert NOW + KEPT_MS == step(60, preferences=muted).next_at
+    assert NOW + 90_000 == step(60, preferences=muted, expires_at=NOW + 90_000).next_at
+
+
 def test_who_is_on_another_node_perhaps_is_waited_for():
     """Nobody knows, so the rung keeps its time."""
     assert NOW + 10_000 == step(2, is_online=None).next_at

@@ -1,6 +1,7 @@
 """The relay over a real database: what it sends once, and what becomes of it when the database or a sender fails."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -34,9 +35,12 @@ class Sender:
         self.sent = []
         self.retracted = []
         self.outcome = Outcome("sent")
+        self.taken_back = Outcome("sent")
         self.gate = None
 
     async def send(self, message, targets):
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
         self.sent += [(message.tag, target.token) for target in targets]
         if self.gate is not None:
             await self.gate.wait()
@@ -44,7 +48,7 @@ class Sender:
 
     async def retract(self, tags, targets):
         self.retracted += [(*tags, target.token) for target in targets]
-        return [Outcome("sent")] * len(targets)
+        return [self.taken_back] * len(targets)
 
 
 class Deliveries(SqlDeliveries):
@@ -220,6 +224,65 @@ async def test_retry_after_is_honoured(store, open_relay, sender, clock, deliver
     await work(open_relay())
 
     assert clock.now + 40_000 <= await deliveries.next_due()
+
+
+@pytest.fixture
+def other():
+    """The sender of another channel."""
+    return Sender()
+
+
+@pytest.fixture
+def open_both(store, sender, other, clock, deliveries):
+    async def find(user_id):
+        return [replace(one, id=f"other {one.id}") for one in await store.list_devices(user_id)]
+
+    def open_both():
+        routes = [
+            Route(sender, store.list_devices, store.drop_device, retract=sender.retract),
+            Route(other, find, store.drop_device, "channels"),
+        ]
+        return Relay(deliveries, routes, Ladders("high: fcm 0s, channels 0s"), clock=clock, jitter=lambda low, _: low)
+
+    return open_both
+
+
+async def test_a_sender_that_fails_takes_nothing_from_another(
+    *, store, open_both, sender, other, clock, deliveries, caplog
+):
+    """What the other has sent is recorded, and not sent again when it is tried again; no text gets into the log."""
+    other.outcome = ImportError("what the words of an error hold")
+    made = await create(store)
+    relay = open_both()
+    await work(relay)
+    clock.now = await deliveries.next_due()
+    other.outcome = Outcome("sent")
+    await work(relay)
+
+    tried = [(one.channel, one.outcome) for one in (await SqlJourneys(store).record(made)).attempts]
+    assert [("channels", "retry"), ("channels", "sent"), ("fcm", "sent")] == sorted(tried)
+    assert 1 == len(sender.sent)
+    assert "the sender of channels failed: ImportError" in caplog.text
+    assert "the words of an error" not in caplog.text
+
+
+async def test_taking_back_has_tries_of_its_own(*, store, open_both, sender, other, clock, deliveries):
+    """However often another channel was tried, a provider that is away for a moment is asked again."""
+    other.outcome = Outcome("retry", "http 500")
+    made = await create(store)
+    relay = open_both()
+    for _ in range(MAX_TRIES - 1):
+        await work(relay)
+        clock.now = await deliveries.next_due()
+    sender.taken_back = Outcome("retry", "http 500")
+    await store.mark_notification_read("7", made)
+    await work(relay)
+    sender.taken_back = Outcome("sent")
+    clock.now = await deliveries.next_due()
+    await work(relay)
+
+    assert 2 == len(sender.retracted)
+    assert await deliveries.next_due() is None
 
 
 async def test_who_has_nothing_to_send_to_has_no_ladder(store, deliveries):

@@ -176,6 +176,19 @@ async def test_gone_while_connecting(server, log):
     assert {} == server.namespaces["/"].sockets
 
 
+async def test_cut_by_its_own_answer(server, log, monkeypatch):
+    """Whose queue the answer to CONNECT overflows was never connected, and on_disconnect undoes what was set up."""
+    server.on_connect("/")(lambda socket, auth: socket.join("room"))
+    server.on_ready("/")(lambda socket: log.append("ready"))
+    client = Client(server)
+    monkeypatch.setattr(client.connection.transport.__class__, "send", lambda *_: client.connection.abort("slow"))
+    client.say("40")
+
+    assert [("closed", "slow"), ("disconnect", False, "slow")] == log
+    assert 0 == len(server.room("/", "room"))
+    assert {} == server.namespaces["/"].sockets
+
+
 async def test_leaving_fans_out_to_nobody(server):
     """After the end neither rooms nor the namespace hold the socket, and sending says so."""
     server.on_connect("/")(lambda socket, auth: socket.join("room"))

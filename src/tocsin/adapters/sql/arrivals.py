@@ -157,6 +157,7 @@ class Arrivals:
         content = {name: getattr(renewed, name) for name in CONTENT}
         self._transaction.execute(SQL.set_content, {"id": card.id, **content, "data": prepared.data})
         self._transaction.execute(SQL.set_actors, {"id": card.id, "group_actors": orjson.dumps(renewed.group_actors)})
+        deliveries.amend(self._transaction, renewed)
         shown = renewed.json()
         changed = {name: shown[name] for name in (*CONTENT, "group")}
         tell(self._transaction, card.user_id, "notification_updated", {"id": card.id, **changed})

@@ -67,6 +67,10 @@ class DeliveryStatements:
         mine = and_(delivery.c.user_id == bindparam("user_id"), delivery.c.ended.is_(None))
         end = update(delivery).values(ended=bindparam("reason"), due_at=due).where(mine)
         self.end_delivery = compiled(end.where(delivery.c.notification_id == bindparam("id")))
+        is_free = delivery.c.leased_until <= now
+        self.wake_deliveries = compiled(
+            update(delivery).values(due_at=now).where(mine, is_free, delivery.c.due_at > now)
+        )
         self.end_acked = compiled(end.where(delivery.c.seq <= bindparam("acked")))
         self.end_all = compiled(end)
         amended: dict[str, Any] = {name: bindparam(name) for name in ("category", "priority", "expires_at")}
@@ -86,7 +90,9 @@ class DeliveryStatements:
         until = bindparam("until", type_=delivery.c.due_at.type)
         hold = update(delivery).values(leased_until=until, due_at=until, lease=delivery.c.lease + _ONE).where(one)
         self.hold_delivery = compiled_row(hold, HOLD_FIELDS)
-        self.renew_delivery = compiled(update(delivery).values(leased_until=until, due_at=until).where(one))
+        # One that was let go of keeps its number until somebody else takes it.
+        held = and_(one, delivery.c.leased_until > _ZERO)
+        self.renew_delivery = compiled(update(delivery).values(leased_until=until, due_at=until).where(held))
         now = bindparam("now", type_=delivery.c.due_at.type)
         due_at = case((delivery.c.ended.is_distinct_from(bindparam("ended")), now), else_=bindparam("due_at"))
         released = {"rung": bindparam("rung"), "tries": bindparam("tries"), "due_at": due_at, "leased_until": _ZERO}

@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import ColumnElement, bindparam, delete, insert, literal_column, select
 
+from tocsin.adapters.sql.delivery_statements import SQL as DELIVERIES
 from tocsin.adapters.sql.dialects import compiled
 from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.schema import preference as table
@@ -101,6 +102,8 @@ class SqlPreferences:
             values = {"user_id": user_id, "body": orjson.dumps(preferences.json()), "updated_at": transaction.now}
             transaction.execute(_DELETE, {"user_id": user_id})
             transaction.execute(_INSERT, values)
+            # What waits for the end of quiet hours, or of a mute, is planned anew.
+            transaction.execute(DELIVERIES.wake_deliveries, {"user_id": user_id, "now": transaction.now})
             transaction.known[_KNOWN] = True
 
         await self._store.write(save)
