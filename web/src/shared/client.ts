@@ -178,6 +178,15 @@ export class SharedClient {
     if (user === this.user) return;
     this.user = user;
     for (const feed of this.feeds.values()) feed.begin(null);
+    // The connection is in the middle of opening: it is left when that is done.
+    if (this.channel !== null) queueMicrotask(() => this.moveOver());
+  }
+
+  /** The tabs of the user before must not hear what is another's. */
+  private moveOver(): void {
+    if (this.stop === null) return;
+    this.disconnect();
+    this.connect();
   }
 
   /** Hold the connection until this tab leaves. */

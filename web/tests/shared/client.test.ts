@@ -121,6 +121,23 @@ describe("a tab without the connection", () => {
     expect([heard("edit_message").length, heard("look").length]).toEqual([1, 1]);
   });
 
+  it("hears nothing of another user for whom the connection comes back", async () => {
+    const { tab, become } = await tabOfTwoUsers();
+    const other = openTab(peer);
+    other.connect();
+    await until(() => other.isConnected);
+    expect(other.hasConnection).toBe(false);
+    become("8");
+    peer.admit = ({ auth }) =>
+      tab.hasConnection && !other.hasConnection && auth.token === token("7")
+        ? { code: "unauthenticated", detail: "signed out", retryable: false }
+        : null;
+    peer.cut();
+    await until(() => tab.isConnected && other.isConnected && other.hasConnection && tab.hasConnection);
+
+    expect([...new Set(peer.connects.map(({ auth }) => auth.token))]).toEqual([token("7"), token("8")]);
+  });
+
   it("sends what JSON takes and tabs do not, and refuses what JSON does not take", async () => {
     const { second } = await twoTabs();
     const reactive = new Proxy({ message_id: "m1", tags: new Proxy(["a"], {}) }, {});
