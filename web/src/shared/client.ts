@@ -40,6 +40,8 @@ export class SharedClient {
   /** Another tab has said that it has the connection. */
   private hasLeader = false;
   private current: ConnectionState = "disconnected";
+  /** Whose place the feeds hold; null before anybody's. */
+  private user: string | null = null;
   private readonly pending = new Map<number, Pending>();
   private asked = 0;
   private stop: (() => void) | null = null;
@@ -114,17 +116,24 @@ export class SharedClient {
 
   /** Leave until `connect`. Where another tab is open, it goes on. */
   disconnect(): void {
-    this.stop?.();
+    const { stop } = this;
     this.stop = null;
+    // The other tabs wait for the one that follows, and are not told that this one leaves.
     this.channel?.close();
     this.channel = null;
     this.hasLeader = false;
     this.settle(() => false);
-    this.changed({ state: "disconnected", problem: null, retryInMs: null });
+    stop?.();
+    // Who was told of it may have connected again.
+    if (this.stop === null) this.changed({ state: "disconnected", problem: null, retryInMs: null });
   }
 
   emit(namespace: NamespaceName, event: string, data?: object): boolean {
-    void this.ask({ method: "emit", args: [namespace, event, data] }).catch(() => {});
+    // A message is not lost with the tab that was asked.
+    const asked = isMessage(namespace, event)
+      ? this.emitWithAck(namespace, event, data)
+      : this.ask({ method: "emit", args: [namespace, event, data] });
+    void asked.catch(() => {});
     return true;
   }
 
@@ -134,8 +143,7 @@ export class SharedClient {
     data?: object,
     options?: { timeoutMs?: number },
   ): Promise<Record<string, unknown>> {
-    const isMessage = namespaceName(namespace) === "chat" && event === "send_message";
-    const given = isMessage ? { client_msg_id: newIdentifier(), ...data } : data;
+    const given = isMessage(namespace, event) ? { client_msg_id: newIdentifier(), ...data } : data;
     const args = [namespace, event, given, options];
     return this.ask({ method: "emitWithAck", args }) as Promise<Record<string, unknown>>;
   }
@@ -153,6 +161,7 @@ export class SharedClient {
     const token = await this.getToken().catch(() => null);
     if (signal.aborted) return;
     const user = token === null ? "" : (findSubject(token) ?? token);
+    this.signIn(user);
     const name = `tocsin:tabs:${this.origin}:${user}`;
     this.channel = openChannel(name, (message) => this.hear(message));
     this.changed({ state: "connecting", problem: null, retryInMs: null });
@@ -164,16 +173,39 @@ export class SharedClient {
     await locks.request(name, { signal }, () => this.lead(signal)).catch(() => {});
   }
 
+  /** Another user's place begins anew. */
+  private signIn(user: string): void {
+    if (user === this.user) return;
+    this.user = user;
+    for (const feed of this.feeds.values()) feed.begin(null);
+    // The connection is in the middle of opening: it is left when that is done.
+    if (this.channel !== null) queueMicrotask(() => this.moveOver());
+  }
+
+  /** The tabs of the user before must not hear what is another's. */
+  private moveOver(): void {
+    if (this.stop === null) return;
+    this.disconnect();
+    this.connect();
+  }
+
   /** Hold the connection until this tab leaves. */
   private async lead(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     this.isLeader = true;
     this.client.connect();
     this.channel?.say({ kind: "leads", to: null, state: this.client.state, cursors: this.cursors() });
-    this.settle(() => true);
-    await new Promise((resolve) => signal.addEventListener("abort", resolve));
-    this.isLeader = false;
-    this.client.disconnect();
+    // The last one may have done what it was asked.
+    this.settle((call) => !this.hasLeader || isRepeatable(call));
+    await new Promise<void>((resolve) => {
+      // At once: the page may connect again in the same breath.
+      const leave = () => {
+        this.isLeader = false;
+        this.client.disconnect();
+        resolve();
+      };
+      signal.addEventListener("abort", leave);
+    });
   }
 
   private hear(message: Message): void {
@@ -244,9 +276,10 @@ export class SharedClient {
     if (this.isLeader) return this.perform(call);
     if (this.stop === null) return Promise.reject(failure("disconnected", "the client is not connected"));
     return new Promise((resolve, reject) => {
+      const plain = asJson(call);
       this.asked += 1;
-      this.pending.set(this.asked, { call, resolve, reject });
-      if (this.hasLeader) this.channel?.say({ kind: "ask", from: this.name, id: this.asked, call });
+      this.pending.set(this.asked, { call: plain, resolve, reject });
+      if (this.hasLeader) this.channel?.say({ kind: "ask", from: this.name, id: this.asked, call: plain });
     });
   }
 
@@ -301,7 +334,9 @@ export class SharedClient {
       isJoined: () => false,
       send: () => {},
       request: async (_, { after }) => {
+        const { user } = this;
         const { epoch, seq, items } = await readLog(this.origin, (await this.getToken()) ?? "", namespace, after);
+        if (user !== this.user) return;
         for (const item of items) feed.receive(item);
         feed.synced({ epoch, seq });
       },
@@ -313,12 +348,14 @@ export class SharedClient {
     return feed;
   }
 
-  /** What this tab has had is where its connection begins, wherever the storage is. */
+  /** What this tab has had of a user is where that user's connection begins, wherever the storage is. */
   private withOwnPlace(storage: KeyValueStorage | null): KeyValueStorage {
     return {
       getItem: (key) => {
-        const namespace = /^tocsin:cursor:.*:(\w+)$/.exec(key)?.[1] as NamespaceName | undefined;
-        const cursor = namespace === undefined ? null : (this.feeds.get(namespace)?.cursor ?? null);
+        const [, user, namespace] = /^tocsin:cursor:.*:([^:]*):(\w+)$/.exec(key) ?? [];
+        // The connection may find another user's token when it comes back.
+        if (user !== undefined) this.signIn(decodeURIComponent(user));
+        const cursor = this.feeds.get(namespace as NamespaceName)?.cursor ?? null;
         return cursor === null ? (storage?.getItem(key) ?? null) : JSON.stringify(cursor);
       },
       setItem: (key, value) => storage?.setItem(key, value),
@@ -328,7 +365,20 @@ export class SharedClient {
 }
 
 function isRepeatable({ method, args }: Call): boolean {
-  return method === "emitWithAck" && args[1] === "send_message";
+  return method === "emitWithAck" && isMessage(args[0] as NamespaceName, args[1] as string);
+}
+
+/** What the connection would send of it: between tabs other things can't be sent than over the network. */
+function asJson({ method, args }: Call): Call {
+  try {
+    return { method, args: args.map((arg) => (arg === undefined ? arg : JSON.parse(JSON.stringify(arg)))) };
+  } catch (error) {
+    throw failure("invalid", `${args[1]} can't be sent: ${error}`);
+  }
+}
+
+function isMessage(namespace: NamespaceName, event: string): boolean {
+  return namespaceName(namespace) === "chat" && event === "send_message";
 }
 
 function named(namespace: string): string {

@@ -1,0 +1,152 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { token, until } from "../client/clients.js";
+import { MemoryStorage } from "../client/memory_storage.js";
+import { Peer } from "../client/peer.js";
+import { closeBrowser, openBrowser, openTab } from "./tabs.js";
+
+let peer: Peer;
+
+beforeEach(async () => {
+  peer = await Peer.start();
+});
+afterEach(async () => {
+  closeBrowser();
+  await peer.stop();
+});
+
+/** A tab of user 7 that has had five events, where user 8 once had two. */
+async function tabOfTwoUsers() {
+  let user = "7";
+  const stored = JSON.stringify({ epoch: peer.epoch, seq: 2 });
+  const storage = new MemoryStorage({ [`tocsin:cursor:${peer.url}:8:orders`]: stored });
+  const tab = openTab(peer, { token: undefined as never, storage, getToken: () => token(user) });
+  const seen: unknown[] = [];
+  tab.on("orders", "order_updated", ({ seq }) => seen.push(seq));
+  tab.connect();
+  await until(() => tab.isConnected);
+  for (let count = 0; count < 5; count += 1) peer.publish("orders", "order_updated");
+  await until(() => seen.length === 5);
+  seen.length = 0;
+  const become = (other: string) => {
+    user = other;
+  };
+  return { tab, seen, become };
+}
+
+for (const hasLocks of [true, false]) {
+  describe(`a shared client ${hasLocks ? "with" : "without"} Web Locks`, () => {
+    beforeEach(() => openBrowser({ hasLocks }));
+
+    it("goes on from the place of the user who signs in next", async () => {
+      const { tab, seen, become } = await tabOfTwoUsers();
+      tab.disconnect();
+      become("8");
+      await new Promise((resolve) => setTimeout(resolve));
+      tab.connect();
+      await until(() => tab.isConnected && tab.lastSeq("orders") === 5);
+
+      expect(peer.connects.filter(({ namespace }) => namespace === "orders").at(-1)?.auth.last_seq).toBe(2);
+      expect(seen).toEqual([3, 4, 5]);
+    });
+
+    it("connects again in the same breath", async () => {
+      const { tab, seen } = await tabOfTwoUsers();
+      tab.disconnect();
+      tab.connect();
+      await new Promise((resolve) => setTimeout(resolve));
+      await until(() => tab.isConnected);
+      peer.publish("orders", "order_updated");
+      await until(() => seen.length > 0);
+
+      expect(tab.hasConnection).toBe(true);
+      expect(seen).toEqual([6]);
+    });
+
+    it("goes on from the place of the same user", async () => {
+      const { tab, seen } = await tabOfTwoUsers();
+      tab.disconnect();
+      await new Promise((resolve) => setTimeout(resolve));
+      tab.connect();
+      peer.publish("orders", "order_updated");
+      await until(() => tab.isConnected && tab.lastSeq("orders") === 6);
+
+      expect(seen).toEqual([6]);
+    });
+
+    it("notices another user when the connection comes back", async () => {
+      const { tab, seen, become } = await tabOfTwoUsers();
+      become("8");
+      peer.admit = ({ auth }) =>
+        auth.token === token("7") ? { code: "unauthenticated", detail: "signed out", retryable: false } : null;
+      peer.cut();
+      await until(() => seen.length > 0);
+      await until(() => tab.isConnected && tab.lastSeq("orders") === 5);
+
+      expect(seen).toEqual([3, 4, 5]);
+    });
+  });
+}
+
+describe("a tab without the connection", () => {
+  beforeEach(() => openBrowser({ hasLocks: true }));
+
+  async function twoTabs() {
+    const first = openTab(peer);
+    first.connect();
+    await until(() => first.isConnected);
+    const second = openTab(peer);
+    second.connect();
+    await until(() => second.isConnected);
+    expect(second.hasConnection).toBe(false);
+    return { first, second };
+  }
+
+  const heard = (event: string) => peer.heard.filter(([, name]) => name === event);
+
+  it("does not repeat what the tab before had sent, but for messages", async () => {
+    const { first, second } = await twoTabs();
+    peer.answer = () => undefined;
+    const edited = second.emitWithAck("chat", "edit_message", { message_id: "m1" }).catch(({ code }) => code);
+    const sent = second.sendMessage("8", "hi");
+    second.emit("chat", "send_message", { to_user_id: "8", message: "ho" });
+    second.emit("orders", "look");
+    await until(() => heard("edit_message").length === 1 && heard("look").length === 1);
+    peer.answer = () => ({ ok: true, message_id: "m2" });
+    first.disconnect();
+
+    expect(await edited).toBe("disconnected");
+    expect(await sent).toEqual({ message_id: "m2" });
+    await until(() => heard("send_message").some(([, , { message }]) => message === "ho"));
+    expect(second.hasConnection).toBe(true);
+    expect([heard("edit_message").length, heard("look").length]).toEqual([1, 1]);
+  });
+
+  it("hears nothing of another user for whom the connection comes back", async () => {
+    const { tab, become } = await tabOfTwoUsers();
+    const other = openTab(peer);
+    other.connect();
+    await until(() => other.isConnected);
+    expect(other.hasConnection).toBe(false);
+    become("8");
+    peer.admit = ({ auth }) =>
+      tab.hasConnection && !other.hasConnection && auth.token === token("7")
+        ? { code: "unauthenticated", detail: "signed out", retryable: false }
+        : null;
+    peer.cut();
+    await until(() => tab.isConnected && other.isConnected && other.hasConnection && tab.hasConnection);
+
+    expect([...new Set(peer.connects.map(({ auth }) => auth.token))]).toEqual([token("7"), token("8")]);
+  });
+
+  it("sends what JSON takes and tabs do not, and refuses what JSON does not take", async () => {
+    const { second } = await twoTabs();
+    const reactive = new Proxy({ message_id: "m1", tags: new Proxy(["a"], {}) }, {});
+    await second.emitWithAck("chat", "edit_message", reactive);
+    await second.emitWithAck("orders", "look");
+    const refused = second.emitWithAck("orders", "look", { count: 1n }).catch(({ code }) => code);
+
+    expect(await refused).toBe("invalid");
+    expect(heard("edit_message")).toEqual([["chat", "edit_message", { message_id: "m1", tags: ["a"] }]]);
+    expect(heard("look").length).toBe(1);
+  });
+});
