@@ -1,10 +1,12 @@
 """What every store guarantees of writes of any kind that go together."""
 
+import asyncio
 from dataclasses import replace
 
 import orjson
 import pytest
 
+from tocsin.application.once import Once
 from tocsin.domain.errors import KeyReused
 from tocsin.domain.message import MessageDraft
 from tocsin.domain.stream import EventDraft
@@ -73,3 +75,24 @@ async def test_a_broadcast_message_that_nobody_saved_is_sent(opened):
     for _ in range(2):
         sent = MessageDraft(from_user_id="alice", to_user_id="bob", message="Hi", adopts_saved=True)
         assert [2] == [len(events) for events in await opened.store.write_many([sent])]
+
+
+async def test_a_batch_is_carried_out_once(opened, draft):
+    """Its key again returns the events of the first time; the next one takes its place and is carried out."""
+    batches = [Once("bridge", "latest", digest, takes_over=True) for digest in (b"1", b"2")]
+    drafts = [
+        draft("alice"),
+        MessageDraft(from_user_id="alice", to_user_id="bob", message="once"),
+        EventDraft("/orders", "order_updated", ("bob", "alice"), b'{"n":1}'),
+    ]
+    told = await opened.store.write_many(drafts, batches[0])
+    assert told == [[*map(as_kept, events)] for events in await opened.store.write_many(drafts, batches[0])]
+    assert opened.take() == [one for events in told for one in events]
+
+    twice = await asyncio.gather(*[opened.store.write_many(drafts, batches[1]) for _ in range(2)])
+    assert twice[0] == [[*map(as_kept, events)] for events in twice[1]]
+    assert [[2], [2, 2], [2, 2]] == [[one.seq for one in events] for events in twice[0]]
+
+
+def as_kept(event):
+    return event._replace(payload=bytes(event.payload))

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy.engine import make_url
 
 from tocsin.adapters.sql.postgres import PostgresStore
 from tocsin.application.once import Once
+from tocsin.bridge import Bridge
 from tocsin.domain.errors import Overloaded, StorageFull
 from tocsin.domain.notification import InboxFilter, NotificationDraft
 from tocsin.domain.stream import StreamKey
@@ -97,6 +99,22 @@ async def test_a_commit_whose_answer_is_lost_is_no_success_and_happens_once(post
         log = await store.read_stream(ALICE, 0, 100)
         assert [*range(1, len(keys) + 1)] == [event.seq for event in log.events]
         assert len(keys) == (await store.notification_stats("alice")).total
+
+
+@pytest.mark.parametrize("cuts", ["before", "after"])
+async def test_a_call_of_a_thread_whose_commit_has_no_answer_happens_once(postgres_url, cuts):
+    """It is repeated by itself; whoever waits for it hears of the event that was committed."""
+    way = Cutting(postgres_url)
+    async with way.open() as url, opened(url) as store:
+        bridge = Bridge(asyncio.get_running_loop(), SimpleNamespace(store=store))
+        way.cuts = cuts
+        receipts = [bridge.hand_over(draft()) for _ in range(20)]
+        await bridge.flush()
+        assert way.cuts is None
+        log = await store.read_stream(ALICE, 0, 100)
+        assert [*range(1, 21)] == [event.seq for event in log.events]
+        events = await asyncio.to_thread(lambda: [event for one in receipts for event in one.wait()])
+        assert [event.event_id for event in log.events] == [event["data"]["event_id"] for event in events]
 
 
 async def test_a_full_disk_is_told_to_those_who_write(postgres_url):

@@ -12,8 +12,10 @@ class Once:
         owner: Whose key it is (the principal's user id and scopes as one string).
         key: The client's ``Idempotency-Key``.
         fingerprint: Digest of the request; another one under the same key is refused.
+        takes_over: Instead it takes the place of the former, which is over by then and not asked for again.
     """
 
     owner: str
     key: str
     fingerprint: bytes
+    takes_over: bool = False

@@ -71,14 +71,15 @@ class Store(InboxStore, Protocol):
     ) -> list[StreamEvent]:
         """Append one event to each user's stream in one transaction, users in ascending id."""
 
-    async def write_many(self, drafts: Sequence[Draft]) -> list[list[StreamEvent]]:
+    async def write_many(self, drafts: Sequence[Draft], once: Once | None = None) -> list[list[StreamEvent]]:
         """
         Carry out writes in the order given, all or none, in one transaction.
 
         Returns:
             The events of each draft. A chat message repeated under its
             ``client_msg_id`` has none, nor has what is stored already
-            (``adopts_saved``, ``stored_id``).
+            (``adopts_saved``, ``stored_id``). Of a repeated key those of the
+            first time, as far as the log still keeps them.
         """
 
     async def heads(self, keys: Sequence[StreamKey]) -> list[Head]:

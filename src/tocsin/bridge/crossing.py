@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
+from tocsin.application.once import Once
 from tocsin.application.ports import Draft
 from tocsin.bridge.receipt import Receipt
+from tocsin.bridge.turn import Turn
 from tocsin.domain.errors import Invalid, Overloaded, TocsinError
+from tocsin.domain.identifier import new_id
 from tocsin.domain.message import MessageDraft
 from tocsin.domain.notification import NotificationDraft
 from tocsin.domain.stream import StreamEvent, StreamKey
@@ -40,31 +43,6 @@ _LAST_DELAY_S = 1.0
 _log = logging.getLogger(__name__)
 
 
-class _Turn:
-    """
-    Something to do on the loop when its turn comes.
-
-    Attributes:
-        told: The users who hear of it; None is everybody.
-        answer: Who waits for it, if anybody does.
-    """
-
-    __slots__ = ("action", "answer", "size", "told")
-
-    def __init__(
-        self,
-        action: Callable[[], object],
-        *,
-        told: tuple[UserId | None, ...] = (),
-        size: int = 0,
-        answer: concurrent.futures.Future[Any] | None = None,
-    ) -> None:
-        self.action = action
-        self.told = told
-        self.size = size
-        self.answer = answer
-
-
 class Bridge:
     """
     Carries calls of any thread to the service's loop, in order.
@@ -73,7 +51,7 @@ class Bridge:
     loop is woken once for all that gathers there meanwhile. What one thread
     hands over for one user reaches the log, and that user's devices, in the
     order of the calls. Calls that the store refuses for the moment are repeated
-    in their order for half a minute. What was not committed yet dies with the
+    in their order for half a minute, and happen once. What was not committed yet dies with the
     process: ``Receipt.wait`` tells when it is.
 
     Args:
@@ -87,8 +65,9 @@ class Bridge:
         self._is_open = True
         self._is_lost = False
         self._patience_s = PATIENCE_S
+        self._owner = f"bridge {new_id()}"
         # Grows by any thread, shrinks by the pump alone; None keeps a place for the bytes of what follows.
-        self._waiting: deque[Receipt | _Turn | None] = deque()
+        self._waiting: deque[Receipt | Turn | None] = deque()
         self._is_woken = False
         self._pump: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -125,7 +104,7 @@ class Bridge:
         except TypeError as error:
             raise Invalid(f"data is not JSON: {error}") from None
         action = partial(self._publish, user_id, namespace, event, orjson.loads(encoded))
-        self._put(_Turn(action, told=(user_id,), size=len(encoded)))
+        self._put(Turn(action, told=(user_id,), size=len(encoded)))
 
     def wake(self, keys: Sequence[StreamKey]) -> None:
         """Say that these streams have grown in somebody's own transaction; it never fails, the sweep would tell."""
@@ -144,7 +123,7 @@ class Bridge:
         """
         self.refuse_on_loop("this function")
         answer: concurrent.futures.Future[T] = concurrent.futures.Future()
-        self._put(_Turn(partial(self._begin, use, answer), answer=answer))
+        self._put(Turn(partial(self._begin, use, answer), answer=answer))
         try:
             return answer.result(timeout_s)
         except concurrent.futures.TimeoutError:
@@ -193,7 +172,7 @@ class Bridge:
         self._is_lost = True
         self._waiting.clear()
 
-    def _put(self, entry: Receipt | _Turn) -> None:
+    def _put(self, entry: Receipt | Turn) -> None:
         if self._is_shut():
             raise Overloaded("the server is stopping", retry_after_s=5.0)
         if len(self._waiting) >= MAX_WAITING:
@@ -229,7 +208,7 @@ class Bridge:
             self._is_open = False
             raise Overloaded("the server has stopped") from None
 
-    def _withdraw(self, entry: Receipt | _Turn) -> bool:
+    def _withdraw(self, entry: Receipt | Turn) -> bool:
         with suppress(ValueError):
             self._waiting.remove(entry)
             with suppress(ValueError):  # the pump may have passed its places
@@ -245,7 +224,7 @@ class Bridge:
         if not self._waiting and self._pump is None:
             return
         reached = asyncio.Event()
-        self._waiting.append(_Turn(reached.set))
+        self._waiting.append(Turn(reached.set))
         self._start_pump()
         await reached.wait()
 
@@ -265,7 +244,7 @@ class Bridge:
             self._pump = self._loop.create_task(self._carry(), name="tocsin-bridge")
 
     async def _carry(self) -> None:
-        batch: list[Receipt | _Turn] = []
+        batch: list[Receipt | Turn] = []
         try:
             while batch := self._take():
                 await self._carry_out(batch)
@@ -278,8 +257,8 @@ class Bridge:
         finally:
             self._pump = None
 
-    def _take(self) -> list[Receipt | _Turn]:
-        batch: list[Receipt | _Turn] = []
+    def _take(self) -> list[Receipt | Turn]:
+        batch: list[Receipt | Turn] = []
         writes = size = 0
         while writes < MAX_TOGETHER and size < MAX_TOGETHER_BYTES:
             try:
@@ -299,12 +278,12 @@ class Bridge:
                 size += copies * entry.size
         return batch
 
-    async def _carry_out(self, batch: Sequence[Receipt | _Turn]) -> None:
+    async def _carry_out(self, batch: Sequence[Receipt | Turn]) -> None:
         writes: list[Receipt] = []
-        turns: list[_Turn] = []
+        turns: list[Turn] = []
         told: set[UserId | None] = set()
         for entry in batch:
-            if isinstance(entry, _Turn):
+            if isinstance(entry, Turn):
                 turns.append(entry)
                 told.update(entry.told)
                 continue
@@ -339,10 +318,12 @@ class Bridge:
 
     async def _write(self, writes: Sequence[Receipt]) -> list[list[StreamEvent]]:
         drafts = [one.draft for one in writes if one.draft is not None]
+        # An attempt whose answer was lost may have been committed, or may yet be: the next one finds it by this.
+        once = Once(self._owner, "latest", new_id().encode(), takes_over=True)
         delay_s = _FIRST_DELAY_S
         while True:
             try:
-                return await self.core.store.write_many(drafts)
+                return await self.core.store.write_many(drafts, once)
             except TocsinError as refusal:
                 if not refusal.retryable or time.monotonic() > writes[-1].handed_over_at + self._patience_s:
                     raise
@@ -374,7 +355,7 @@ class Bridge:
             answer.set_exception(error)
 
 
-def _refuse(entries: Iterable[Receipt | _Turn | None], error: TocsinError) -> None:
+def _refuse(entries: Iterable[Receipt | Turn | None], error: TocsinError) -> None:
     for entry in entries:
         if isinstance(entry, Receipt):
             entry.settle(error=error)
@@ -382,7 +363,7 @@ def _refuse(entries: Iterable[Receipt | _Turn | None], error: TocsinError) -> No
             entry.answer.set_exception(error)
 
 
-def _take_turns(turns: Sequence[_Turn]) -> None:
+def _take_turns(turns: Sequence[Turn]) -> None:
     for turn in turns:
         try:
             turn.action()

@@ -292,8 +292,10 @@ class LiveStreams:
                 part = await self._store.read_stream(stream.key, before, READ_EVENTS)
                 if not stream.sockets:
                     break
+                if before != stream.head >= part.head.seq:
+                    continue  # who joined meanwhile has moved the room beyond this look
                 if (reason := resync_reason(self.epoch, stream.head, part.head, self.epoch)) is not None:
-                    self._resync_rooms(reason, {stream: part.head.seq})
+                    self.resync_rooms(reason, {stream: part.head.seq})
                     continue
                 for event in part.events:
                     if event.seq > stream.head:
@@ -312,7 +314,8 @@ class LiveStreams:
             stream.repair = None
             stream.wanted = 0
 
-    def _resync_rooms(self, reason: str, heads: Mapping[LiveStream, int]) -> None:
+    def resync_rooms(self, reason: str, heads: Mapping[LiveStream, int]) -> None:
+        """Tell rooms to refetch, each up to a seq, and go on from there."""
         for stream, seq in heads.items():
             self.resyncs[reason] += 1
             stream.skip_to(seq)
@@ -386,7 +389,7 @@ class LiveStreams:
         self.epoch = self._store.epoch
         # A restored log may end below the old head; what came while this waited is newer.
         ends = {stream: head.seq if stream.head == old else stream.head for stream, head, old in found}
-        self._resync_rooms("epoch_changed", {stream: seq for stream, seq in ends.items() if stream.sockets})
+        self.resync_rooms("epoch_changed", {stream: seq for stream, seq in ends.items() if stream.sockets})
 
 
 def _parts(streams: Sequence[LiveStream], size: int) -> Iterator[Sequence[LiveStream]]:

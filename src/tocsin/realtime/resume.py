@@ -281,9 +281,13 @@ class Resumer:
                     part = await self._store.read_stream(stream.key, catch_up.after, READ_EVENTS)
                 if not socket.connected:
                     return
-                if part.head.seq < told and not stream.has_room:
-                    # A wake-up told of what was never committed: the log, read after it, is right.
-                    stream.skip_to(part.head.seq)
+                if part.head.seq < told == stream.head:
+                    # A wake-up told of what was never committed, or a failover lost the end of the log: the log,
+                    # read after it, is right.
+                    if stream.has_room:
+                        self._live.resync_rooms("ahead_of_head", {stream: part.head.seq})
+                    else:
+                        stream.skip_to(part.head.seq)
                 if self._resynced(catch_up, epoch, catch_up.after, part.head):
                     epoch = self._live.epoch
                 else:

@@ -76,7 +76,7 @@ def create_notification(
     Raises:
         Invalid: A field breaks a rule; the detail names it.
         PayloadTooBig: ``data`` exceeds its limit.
-        Overloaded: The database took no work for too long; nothing was stored.
+        Overloaded: The database took no work, or did not answer, for too long: it may have been stored.
         StorageFull: The disk is full; nothing was stored.
         NotInitialized: This process knows no database.
         RuntimeError: Called on the serving event loop; nothing was stored.

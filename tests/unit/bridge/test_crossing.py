@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tocsin.application.once import Once
 from tocsin.application.ports import Draft
 from tocsin.bridge import Bridge, Receipt, attach, crossing, detach, find
 from tocsin.domain.errors import Invalid, Overloaded, StorageFull
@@ -27,12 +28,14 @@ class RecordingCore:
         self.log: list[Any] = []
         self.batches: list[int] = []
         self.refusals: list[Exception] = []
+        self.keys: list[Once] = []
         self.poison: bytes | None = None
         self.may_write = asyncio.Event()
         self.may_write.set()
 
-    async def write_many(self, drafts: Sequence[Draft]) -> list[list[StreamEvent]]:
+    async def write_many(self, drafts: Sequence[Draft], once: Once) -> list[list[StreamEvent]]:
         await self.may_write.wait()
+        self.keys.append(once)
         if self.refusals:
             raise self.refusals.pop(0)
         if any(draft.payload == self.poison for draft in drafts):
@@ -80,6 +83,19 @@ async def test_one_wake_up_carries_what_gathers(bridge, core, monkeypatch):
     assert [300] == core.batches
     assert [draft(number).payload for number in range(300)] == core.log
     assert all(receipt.is_done for receipt in receipts)
+
+
+async def test_each_attempt_of_a_batch_has_its_key(bridge, core):
+    """A store that refused may have committed all the same: it knows the next attempt, and no other batch, by it."""
+    core.refusals = [Overloaded("no answer")]
+    bridge.hand_over(draft(1))
+    await bridge.flush()
+    bridge.hand_over(draft(2))
+    await bridge.flush()
+
+    lost, again, other = core.keys
+    assert lost == again != other
+    assert {(lost.owner, lost.key)} == {(one.owner, one.key) for one in core.keys}
 
 
 async def test_a_batch_is_bounded(bridge, core):

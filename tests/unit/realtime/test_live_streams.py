@@ -267,6 +267,26 @@ async def test_a_read_under_way_sends_nothing_to_those_who_came_later(node, sock
     assert [{"epoch": "epoch-1", "seq": 6}] == late.payloads("synced")
 
 
+async def test_a_read_under_way_does_not_take_back_who_joined_meanwhile(node, socket):
+    """The room has moved on since the read looked: no resync, and nothing is sent again."""
+    node.log.is_open = False
+    node.live.on_wake([socket.data.key])
+    late = node.connect(Cursor("epoch-1", 1))
+    await asyncio.sleep(0)
+    node.disconnect(socket)
+    node.log.commit_many(2)
+    for _ in range(20):
+        while len(node.log.waiting) > 1:
+            node.log.answer(1, is_late=True)
+        await asyncio.sleep(0)
+    assert [{"epoch": "epoch-1", "seq": 5}] == late.payloads("synced")
+    node.log.answer()
+    await node.settle()
+
+    assert [] == late.payloads("resync")
+    assert [2, 3, 4, 5] == late.seqs
+
+
 async def test_an_ephemeral_event_reaches_the_room_only(node, socket):
     """It goes to who is in the room now and has no seq."""
     node.live.on_ephemeral(UserId("ann"), "/notifications", "unread_count", {"unread": 2})

@@ -5,8 +5,9 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from tests.unit.realtime.conftest import ANN
+from tests.unit.realtime.conftest import ANN, NAMESPACE
 from tocsin.domain.errors import Overloaded
+from tocsin.domain.stream import StreamKey
 from tocsin.realtime.resume import Cursor
 
 EPOCH = "epoch-1"
@@ -64,3 +65,18 @@ async def test_who_joined_by_a_live_event_needs_nobody_else_to_stay(node, monkey
     await node.settle()
 
     assert [2] == second.seqs
+
+
+async def test_a_room_beyond_a_log_that_lost_its_end_is_told_to_resync(node):
+    """A failover to a replica that was behind, in the same epoch: who comes back brings the room to the log."""
+    node.log.commit_many(5)
+    early = node.connect()
+    await node.settle()
+    del node.log.events[StreamKey(ANN, NAMESPACE)][3:]
+    late = node.connect(Cursor("epoch-1", 1))
+    await node.settle()
+    node.publish()
+
+    assert [{"reason": "ahead_of_head", "epoch": "epoch-1", "seq": 3}] == early.payloads("resync")
+    assert ([4], [2, 3, 4]) == (early.seqs, late.seqs)
+    assert [{"epoch": "epoch-1", "seq": 3}] == late.payloads("synced")

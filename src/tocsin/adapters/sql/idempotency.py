@@ -37,9 +37,10 @@ def perform_once(
     name = _name(once)
     saved = transaction.row(SQL.find_key, name)
     if saved is not None and saved[2] > transaction.now - KEPT_MS:
-        if saved[0] != once.fingerprint:
+        if saved[0] == once.fingerprint:
+            return from_json(orjson.loads(saved[1]))
+        if not once.takes_over:
             raise KeyReused("this idempotency key was used for another request")
-        return from_json(orjson.loads(saved[1]))
     result = perform(transaction)
     encoded = orjson.dumps(to_json(result))
     saved_now = {**name, "fingerprint": once.fingerprint, "result": encoded, "created_at": transaction.now}

@@ -218,6 +218,8 @@ class Batch:
 
     def foresee(self, foreseen: Sequence[Foreseen]) -> None:
         """Ask for all that some operations will need, in one trip."""
+        for statement in {statement for one in foreseen for statement, _ in one.looks}:
+            self.write_before(statement)
         takes = (
             self.counters.ask(key for one in foreseen for key in one.streams),
             self.looks.ask([look for one in foreseen for look in one.looks]),

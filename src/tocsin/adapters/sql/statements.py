@@ -100,6 +100,9 @@ class Statements:
         self.lock_stream = compiled_row(locked, (*StreamKey._fields, "unread"))
         self.insert_event = compiled_row(_inserted(stream_event), StreamEvent._fields)
         self.head = compiled(select(*(stream.c[name] for name in Head._fields)).where(_of_stream(stream)))
+        self.event_at = compiled(
+            select(stream_event).where(_of_stream(stream_event), stream_event.c.seq == bindparam("seq"))
+        )
         self.events_after = compiled(
             _limited(
                 select(stream_event)

@@ -182,13 +182,13 @@ class SqlStore(SqlInbox):
             foresee=lambda: Foreseen([StreamKey(user_id, namespace) for user_id in user_ids]),
         )
 
-    async def write_many(self, drafts: Sequence[Draft]) -> list[list[StreamEvent]]:
+    async def write_many(self, drafts: Sequence[Draft], once: Once | None = None) -> list[list[StreamEvent]]:
         """Carry out writes in order and together."""
         prepared = [writes.prepare(draft, self.lang) for draft in drafts]
         return await self._writer.run(
-            lambda transaction: writes.perform(transaction, prepared),
+            lambda transaction: writes.perform(transaction, prepared, once),
             sum(one.size for one in prepared),
-            lambda: writes.foreseen(prepared),
+            lambda: writes.foreseen(prepared, once),
         )
 
     async def heads(self, keys: Sequence[StreamKey]) -> list[Head]:
