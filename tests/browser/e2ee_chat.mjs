@@ -102,8 +102,9 @@ export class ChatBrowser {
 
   /** Turn encryption on, where it is asked for or by the lock. */
   async turnOn() {
-    const notice = this.at("[part=notice] button").first();
-    await ((await notice.isVisible()) ? notice : this.lock).click();
+    // The history, which comes meanwhile, may replace the one by the other.
+    const notice = this.at("[part=notice] button:visible").first();
+    await notice.or(this.at("[part=lock]:visible")).first().click();
     await this.isReady();
   }
 

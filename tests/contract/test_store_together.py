@@ -133,7 +133,8 @@ async def test_many_are_a_few_statements(statements, opened, draft):
     await asyncio.sleep(0)
     creates = [store.create_notifications([draft(f"u{n}")], Once("b", f"{n}", b"f")) for n in range(200)]
     await asyncio.gather(first, *creates)
-    assert len(statements) <= 3 * counts[0]
+    # The first is a transaction by itself where the machine is slow.
+    assert len(statements) <= 4 * counts[0]
 
 
 @pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
