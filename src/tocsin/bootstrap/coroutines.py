@@ -87,7 +87,7 @@ class Coroutines:
         Raises:
             Invalid: A field breaks a rule; the detail names it.
             PayloadTooBig: ``data`` exceeds its limit.
-            Overloaded: The database takes no work now; nothing was stored.
+            Overloaded: The database takes no work now, or did not answer: it may have been stored.
             StorageFull: The disk is full; nothing was stored.
             NotInitialized: The service has not started.
         """
@@ -164,7 +164,7 @@ class Coroutines:
         Raises:
             Invalid: No such event, or a wrong field; the detail names it.
             PayloadTooBig: ``data`` exceeds the limit.
-            Overloaded: The database takes no work now; nothing was stored.
+            Overloaded: The database takes no work now, or did not answer: it may have been stored.
             StorageFull: The disk is full; nothing was stored.
             NotInitialized: The service has not started.
         """
@@ -195,7 +195,7 @@ class Coroutines:
         Raises:
             Invalid: The text or a user breaks a rule.
             KeyReused: The ``client_msg_id`` was used for another message.
-            Overloaded: The database takes no work now; nothing was stored.
+            Overloaded: The database takes no work now, or did not answer: it may have been stored.
             StorageFull: The disk is full; nothing was stored.
             NotInitialized: The service has not started.
         """

@@ -33,7 +33,7 @@ def add_channel(
     Raises:
         Invalid: A field breaks a rule, nothing can be sent there, or the package is missing.
         Conflict: The user, or the category, has 20 already.
-        Overloaded: The database takes no work now; nothing was stored.
+        Overloaded: The database takes no work now, or did not answer: it may have been stored.
         NotInitialized: This process knows no database.
     """
     user = None if user_id is None else parse_user_id(user_id)

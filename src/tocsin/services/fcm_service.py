@@ -46,7 +46,7 @@ def register_device(
 
     Raises:
         Invalid: A field breaks a rule; the detail names it and tells no token.
-        Overloaded: The database takes no work now; nothing was stored.
+        Overloaded: The database takes no work now, or did not answer: it may have been stored.
         NotInitialized: This process knows no database.
     """
     draft = DeviceDraft(
@@ -98,7 +98,7 @@ def subscribe_topic(user_id: AnyId, topic: str) -> None:
     Raises:
         Invalid: The name breaks the rule.
         Conflict: The user follows 2,000 topics already.
-        Overloaded: The database takes no work now; nothing was stored.
+        Overloaded: The database takes no work now, or did not answer: it may have been stored.
         NotInitialized: This process knows no database.
     """
     user = parse_user_id(user_id)

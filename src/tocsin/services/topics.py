@@ -50,7 +50,7 @@ def notify_topic(
     Raises:
         Invalid: The topic or a field breaks a rule; the detail names it.
         PayloadTooBig: ``data`` exceeds its limit.
-        Overloaded: The database takes no work now; nothing was stored.
+        Overloaded: The database takes no work now, or did not answer: it may have been stored.
         StorageFull: The disk is full; nothing was stored.
         NotInitialized: This process knows no database.
     """
