@@ -47,6 +47,7 @@ export class TocsinChat extends Base {
   /** Whose conversation it is, as the token says; null before it is known. */
   private owner: string | null = null;
   private isLoading = false;
+  private isEarly = false;
   private isLoaded = false;
   private toldRead = "";
   private unbind: (() => void)[] = [];
@@ -122,8 +123,9 @@ export class TocsinChat extends Base {
       this.ready = new Promise((resolve) => {
         this.isReady = resolve;
       });
-      void this.load();
+      this.isEarly = false;
       void this.look();
+      void this.load();
     }
     this.render();
   }
@@ -154,11 +156,8 @@ export class TocsinChat extends Base {
   }
 
   private onState(): void {
-    if (!this.client?.isConnected) {
-      this.update({ ...this.state, isOnline: null });
-      return;
-    }
-    void this.identify();
+    if (this.client?.isConnected) void this.identify();
+    else this.update({ ...this.state, isOnline: null });
   }
 
   /** Begin anew where somebody else has signed in, and load what could not be loaded. */
@@ -189,13 +188,13 @@ export class TocsinChat extends Base {
     if (this.isLoading || !this.state.hasBefore || first === undefined) return;
     const fromEnd = this.frame.list.scrollHeight - this.frame.list.scrollTop;
     await this.fetch(first.id);
-    // What was looked at stays where it was.
     this.frame.list.scrollTop = this.frame.list.scrollHeight - fromEnd;
   }
 
   private async fetch(before?: string): Promise<void> {
     const { peer, sealing, isReady, session } = this;
     this.isLoading = true;
+    this.isEarly ||= !this.client?.isConnected;
     try {
       const token = await this.client?.getToken();
       if (session !== this.session) return;
@@ -225,9 +224,11 @@ export class TocsinChat extends Base {
     }
   }
 
-  /** Whoever comes later than the connection has missed who was there. */
+  /** Whoever comes later than the connection has missed who was there; earlier, what was said before it. */
   private async look(): Promise<void> {
-    const { peer } = this;
+    const { peer, isEarly } = this;
+    this.isEarly = false;
+    if (isEarly) void this.load();
     const seen = this.client ? await fetchPresence(this.client, peer) : null;
     if (seen !== null && peer === this.peer) this.update({ ...this.state, ...seen });
   }
@@ -285,7 +286,6 @@ export class TocsinChat extends Base {
       this.tell(peer, null);
     } catch (error) {
       if (peer !== this.peer) return;
-      // By its code: the class of another script is another class.
       const { code } = error as { code?: string };
       // What one user wrote is not for another to send again.
       this.state = (code === "user_changed" ? chat.settle : chat.fail)(this.state, key);

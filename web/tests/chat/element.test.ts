@@ -64,6 +64,22 @@ describe("<tocsin-chat>", () => {
     return settle();
   };
 
+  it("loads again what it loaded before the connection: nobody has told of what was said between", async () => {
+    const { client } = element as unknown as { client: { isConnected: boolean } };
+    client.isConnected = false;
+    element.setAttribute("with", "9");
+    await settle();
+    answers = () => page("a", "b");
+    client.isConnected = true;
+    for (let time = 0; time < 2; time += 1) {
+      listeners.dispatch("*", "sync", { namespace: "chat" });
+      await settle();
+    }
+
+    expect(texts()).toEqual(["a", "b"]);
+    expect(asked.filter((path) => path.endsWith("/messages")).length).toBe(3);
+  });
+
   it("asks the client's server, not the page's", () => {
     expect(asked).toEqual(["https://chat.example/api/chat/messages", "https://chat.example/api/chat/blocks"]);
   });
