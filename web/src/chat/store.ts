@@ -21,6 +21,7 @@ export class ConversationStore {
   private readonly listeners = new Set<() => void>();
   private unbind: (() => void)[] = [];
   private isFetching = false;
+  private isEarly = false;
   /** Counts beginnings: what was asked for before one is not taken after it. */
   private session = 0;
   /** Whose conversation it is, as the token says; null before it is known. */
@@ -109,7 +110,7 @@ export class ConversationStore {
       client.on("*", "resync", (event) => {
         if (isChat(event)) this.begin({ ...this.current.conversation, messages: [] });
       }),
-      client.on("*", "sync", (event) => void (isChat(event) && this.look())),
+      client.on("*", "sync", (event) => void (isChat(event) && this.catchUp())),
       client.on("*", "state", ({ state }) => {
         if (state !== "connected") this.change({ ...this.current.conversation, isOnline: null });
         else void this.identify();
@@ -146,6 +147,7 @@ export class ConversationStore {
   private async fetch(before?: string): Promise<void> {
     if (this.isFetching) return;
     this.isFetching = true;
+    this.isEarly ||= !this.client.isConnected;
     const { session } = this;
     const isFirst = !this.current.isLoaded;
     try {
@@ -166,6 +168,16 @@ export class ConversationStore {
     } finally {
       if (session === this.session) this.isFetching = false;
     }
+  }
+
+  /** Nobody has told of what was said between a history that was loaded early and the connection. */
+  private catchUp(): void {
+    void this.look();
+    if (!this.isEarly) return;
+    this.isEarly = false;
+    this.session += 1;
+    this.isFetching = false;
+    void this.fetch();
   }
 
   /** Whoever comes later than the connection has missed who was there. */

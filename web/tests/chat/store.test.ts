@@ -76,6 +76,23 @@ describe("the store of a conversation", () => {
     expect(stage.asked).toEqual([`${api}/messages`, `${api}/blocks`, `${api}/blocks/8`]);
   });
 
+  it("loads again what it loaded before the connection", async () => {
+    const client = stage.client as unknown as { isConnected: boolean };
+    client.isConnected = false;
+    stage.answers = () => page("a");
+    stage.store.subscribe(() => {});
+    await settle();
+    client.isConnected = true;
+    stage.answers = () => page("a", "b");
+    for (let time = 0; time < 2; time += 1) {
+      stage.listeners.dispatch("*", "sync", { namespace: "chat" });
+      await settle();
+    }
+
+    expect(stage.shown).toEqual(["a", "b"]);
+    expect(stage.asked.filter((path) => path.endsWith("/messages")).length).toBe(2);
+  });
+
   it("shows the latest after a resync, whatever older page was on its way", async () => {
     stage.answers = () => page("m");
     stage.store.subscribe(() => {});
