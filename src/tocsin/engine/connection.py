@@ -227,15 +227,15 @@ class Connection(Session):
             self.confirm()
             ns.sockets[socket] = None
             self.transport.send(encode_connect(ns.name, socket.id))
-        if socket.left is not None:
-            # Gone while its handler was connecting it, or cut by this answer: what that set up must be undone.
+            if not self.closed:
+                socket.begin()
+                if ns.ready is not None and socket.connected:
+                    call(self, ns.ready, socket)
+                return
             ns.sockets.pop(socket, None)
-            if ns.disconnect is not None:
-                call(self, ns.disconnect, socket, socket.left)
-            return
-        socket.begin()
-        if ns.ready is not None and socket.connected:
-            call(self, ns.ready, socket)
+        # Gone while its handler was connecting it, or cut by the answer: what that set up must be undone.
+        if ns.disconnect is not None:
+            call(self, ns.disconnect, socket, socket.left)
 
     def _refuse(self, ns: Namespace, socket: Socket, error: Exception) -> None:
         is_there = socket.left is None

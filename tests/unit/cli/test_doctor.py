@@ -110,7 +110,7 @@ def test_a_missing_or_shared_key_is_told():
     """Without one nobody gets in; one for all gives all away."""
     assert any("no token can be verified" in text for text in bad(keys.look(Settings())))
     assert any("has both" in text for text in bad(keys.look(Settings(jwt_secret=RANDOM, bus_key=RANDOM))))
-    assert any("word an event" in text for text in bad(keys.look(Settings(jwt_secret=RANDOM, redis_url="redis://x"))))
+    assert any("forge an event" in text for text in bad(keys.look(Settings(jwt_secret=RANDOM, redis_url="redis://x"))))
 
 
 def test_a_file_that_is_well(tmp_path):
