@@ -30,16 +30,22 @@ def taken(monkeypatch) -> list[asyncio.Transport]:
     return made
 
 
+async def connect(port: int, taken: list[asyncio.Transport], *, is_kept: bool):
+    """Open a connection; one that is kept has had an answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    if is_kept:
+        writer.write(REQUEST)
+        await reader.readuntil(b"\r\n\r\n")
+    await eventually(lambda: bool(taken))
+    return reader, writer
+
+
 @pytest.mark.parametrize("is_kept", [False, True], ids=["new", "kept"])
 async def test_a_request_that_waits_unread_is_answered(serve: Serve, taken, is_kept):
     """Whoever asks at that moment is told that the connection ends, and is not reset."""
     engine = engine_app()
     client = serve(engine)
-    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
-    if is_kept:
-        writer.write(REQUEST)
-        await reader.readuntil(b"\r\n\r\n")
-    await eventually(lambda: bool(taken))
+    reader, writer = await connect(client.port, taken, is_kept=is_kept)
     here = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -64,11 +70,7 @@ async def test_who_asks_nothing_does_not_hold_up_the_end(serve: Serve, taken, is
     """Connections kept for later are closed at once."""
     engine = engine_app()
     client = serve(engine)
-    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
-    if is_kept:
-        writer.write(REQUEST)
-        await reader.readuntil(b"\r\n\r\n")
-    await eventually(lambda: bool(taken))
+    reader, writer = await connect(client.port, taken, is_kept=is_kept)
     engine.loop.call_soon_threadsafe(lambda: taken[0].get_protocol().shutdown())
     rest = await asyncio.wait_for(reader.read(), DEADLINE_S)
     writer.close()
