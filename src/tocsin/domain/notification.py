@@ -1,8 +1,10 @@
 """A notification: stored, seen by its user, and carried by the ``/notifications`` stream."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tocsin.domain.errors import Invalid
 from tocsin.domain.timestamp import iso, iso_or_none
 from tocsin.domain.user_id import UserId, user_id_json
 
@@ -58,6 +60,17 @@ class NotificationDraft:
     claim_id: str | None = None
     template: str | None = None
     params: dict[str, Any] = field(default_factory=dict)
+
+
+def check_expiry(drafts: Iterable[NotificationDraft], now: int) -> None:
+    """
+    Accept what somebody can still see.
+
+    Raises:
+        Invalid: One has expired: it would ring on every device, and be in no list.
+    """
+    if any(draft.expires_at is not None and draft.expires_at <= now for draft in drafts):
+        raise Invalid("expires_at is over: a notification has one that is to come, or none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
