@@ -24,7 +24,9 @@ import orjson
 from fastapi.params import Depends
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from tocsin.application.validation import findings
@@ -82,7 +84,11 @@ class Incoming(Request):
 
 
 class Endpoint(APIRoute):
-    """A route that FastAPI documents and this module runs."""
+    """
+    A route that FastAPI documents and this module runs.
+
+    One with GET has HEAD as well (RFC 9110, 9.1), which is not documented: the server leaves the body out.
+    """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
@@ -113,6 +119,23 @@ class Endpoint(APIRoute):
             await response(scope, receive, send)
 
         self.app = serve
+
+    @property
+    def allowed(self) -> set[str]:
+        """Return the methods that it answers."""
+        methods = self.methods or set()
+        return {*methods, "HEAD"} if "GET" in methods else methods
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return how well it fits a request."""
+        match, child_scope = super().matches(scope)
+        return Match.FULL if match is Match.PARTIAL and scope["method"] in self.allowed else match, child_scope
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that fits."""
+        if scope["method"] not in self.allowed:
+            raise HTTPException(405)
+        await self.app(scope, receive, send)
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:
