@@ -9,7 +9,7 @@ its own. A parameter of an endpoint is one of
 - ``Annotated[X, Depends(read)]`` with ``read(request: Incoming) -> X``, sync or async,
 - ``body``: a strict model of the JSON body, ``Model | None`` where it may be missing,
 - ``query``: ``Annotated[Model, Query()]``, a strict model of the query,
-- a name of the path, as ``str``.
+- a name of the path, as ``str``; ``{user_id:user}`` takes any user id.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ import orjson
 from fastapi.params import Depends
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Match
@@ -43,6 +44,19 @@ MAX_NAMED_ERRORS = 5
 
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
+
+
+class _UserIdConvertor(StringConvertor):
+    """
+    A user id in a path: a slash in it may be encoded or not, servers decode it before they hand it over.
+
+    None at its end: a path with one slash too many names nobody, and must not answer as if it did.
+    """
+
+    regex = "[^/](?:.*[^/])?"
+
+
+register_url_convertor("user", _UserIdConvertor())
 
 
 class Incoming(Request):
@@ -93,10 +107,11 @@ class Endpoint(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
         readers = _readers(endpoint)
+        template = self.path_format
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             request = Incoming(scope)
-            scope[ROUTE] = path
+            scope[ROUTE] = template
             try:
                 try:
                     request.content = await read_body(scope, receive)

@@ -59,7 +59,7 @@ class ErasureView(BaseModel):
     rows: int
 
 
-@router.get("/api/users/{user_id}/export", response_model=None, responses={**problems(404), **_EXPORT})
+@router.get("/api/users/{user_id:user}/export", response_model=None, responses={**problems(404), **_EXPORT})
 async def export_user(app: App, caller: Caller, user_id: str) -> Response:
     """
     Return everything that is kept of a user: the caller's own, or anybody's with the scope `publish`.
@@ -72,7 +72,7 @@ async def export_user(app: App, caller: Caller, user_id: str) -> Response:
     return _ExportResponse(app.exports.open(wanted))
 
 
-@router.delete("/api/users/{user_id}", status_code=202, response_model=ErasureView, responses=problems())
+@router.delete("/api/users/{user_id:user}", status_code=202, response_model=ErasureView, responses=problems())
 async def erase_user(app: App, _: Publisher, user_id: str) -> Response:
     """
     Erase everything that is kept of a user; needs the scope `publish`. Once more changes nothing.
@@ -82,7 +82,7 @@ async def erase_user(app: App, _: Publisher, user_id: str) -> Response:
     return json_response((await app.erasures.request(_user(user_id))).json(), 202)
 
 
-@router.get("/api/users/{user_id}/erasure", response_model=ErasureView, responses=problems(404))
+@router.get("/api/users/{user_id:user}/erasure", response_model=ErasureView, responses=problems(404))
 async def get_erasure(app: App, _: Publisher, user_id: str) -> Response:
     """Tell how far the erasure of a user is; 404 when it is done. Needs the scope `publish`."""
     return json_response((await app.erasures.get(_user(user_id))).json())
