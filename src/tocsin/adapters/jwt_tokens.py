@@ -97,6 +97,7 @@ class JwtVerifier:
         Raises:
             Unauthenticated: Anything about the token is wrong; the detail tells
                 which rule it breaks and holds nothing of the token.
+            KeyUnknown: Of these, it may be signed by a key that the issuer has made since it was asked.
             Overloaded: The issuer's keys could not be fetched yet.
         """
         if not isinstance(token, str) or not token:
@@ -136,15 +137,20 @@ class JwtVerifier:
 
     def _judge(self, token: str) -> dict[str, Any]:
         key = self._keys if isinstance(self._keys, SigningKey) else self._keys.find(token)
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            key.key,
-            algorithms=key.algorithms,
-            issuer=self._issuer,
-            audience=self._audience,
-            # An issuer's clock that runs a second ahead is no reason to refuse.
-            options={"require": self._required, "verify_iat": False, "verify_nbf": False},
-        )
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key.key,
+                algorithms=key.algorithms,
+                issuer=self._issuer,
+                audience=self._audience,
+                # An issuer's clock that runs a second ahead is no reason to refuse.
+                options={"require": self._required, "verify_iat": False, "verify_nbf": False},
+            )
+        except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
+            if isinstance(self._keys, KeySet):
+                self._keys.doubt()
+            raise
         if "nbf" in claims and int(claims["nbf"]) > self._clock() + CLOCK_SKEW_S:
             raise jwt.ImmatureSignatureError
         return claims
