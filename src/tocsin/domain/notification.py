@@ -1,8 +1,8 @@
 """A notification: stored, seen by its user, and carried by the ``/notifications`` stream."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple
 
 from tocsin.domain.errors import Invalid
 from tocsin.domain.timestamp import iso, iso_or_none
@@ -23,10 +23,11 @@ MAX_KEY = 128
 MAX_ACTOR_NAME = 128
 # How many of a group are named.
 MAX_ACTORS = 5
+# Of every draft that says none; nobody writes into a draft.
+_NONE: Final[dict[str, Any]] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotificationDraft:
+class NotificationDraft(NamedTuple):
     """
     What a publisher asks for; the rules of length are checked at the edges.
 
@@ -46,7 +47,7 @@ class NotificationDraft:
     type: str
     title: str
     message: str
-    data: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = _NONE
     category: str | None = None
     priority: Priority = "normal"
     sound: str | None = None
@@ -59,7 +60,7 @@ class NotificationDraft:
     actor_name: str | None = None
     claim_id: str | None = None
     template: str | None = None
-    params: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = _NONE
 
 
 def check_expiry(drafts: Iterable[NotificationDraft], now: int) -> None:
@@ -69,14 +70,14 @@ def check_expiry(drafts: Iterable[NotificationDraft], now: int) -> None:
     Raises:
         Invalid: One has expired: it would ring on every device, and be in no list.
     """
-    if any(draft.expires_at is not None and draft.expires_at <= now for draft in drafts):
-        raise Invalid("expires_at is over: a notification has one that is to come, or none")
+    for draft in drafts:
+        if draft.expires_at is not None and draft.expires_at <= now:
+            raise Invalid("expires_at is over: a notification has one that is to come, or none")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notification:
+class Notification(NamedTuple):
     """
-    A stored notification; instants are milliseconds since 1970.
+    A stored notification, its fields in the order of its row; instants are milliseconds since 1970.
 
     Attributes:
         seq: The seq of the event that brought it, or brought it back; lists are ordered by it.
