@@ -46,7 +46,7 @@ MAX_NAMED_ERRORS = 5
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
 
-class _UserIdConvertor(StringConvertor):
+class UserIdConvertor(StringConvertor):
     """
     A user id in a path: a slash in it may be encoded or not, servers decode it before they hand it over.
 
@@ -56,7 +56,7 @@ class _UserIdConvertor(StringConvertor):
     regex = "[^/](?:.*[^/])?"
 
 
-register_url_convertor("user", _UserIdConvertor())
+register_url_convertor("user", UserIdConvertor())
 
 
 class Incoming(Request):
