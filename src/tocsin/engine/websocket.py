@@ -152,7 +152,8 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
         if self._outbox is None:
             self._outbox = Outbox(self._server.limits)
             self._waiting = self._tcp.get_write_buffer_size()
-            if not self._is_closing:
+            # A probe goes on to its own deadline, which it must not shake off by reading late.
+            if not self._is_closing and not self._is_probe:
                 self._server.wheel.schedule(self, self._server.limits.write_deadline_s)
 
     def resume_writing(self) -> None:
@@ -161,7 +162,8 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
         self._outbox = None
         if outbox is None or self._is_closing:
             return
-        self._server.wheel.cancel(self)
+        if not self._is_probe:
+            self._server.wheel.cancel(self)
         if outbox:
             # May stall again at once; then pause_writing makes the next outbox.
             self._tcp.write(b"".join(outbox.take()))
@@ -268,7 +270,10 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
     def confirmed(self) -> None:
         """Be no probe any more: the session is about to go on with it."""
         self._is_probe = False
-        self._server.wheel.cancel(self)
+        if self._outbox is None:
+            self._server.wheel.cancel(self)
+        else:
+            self._server.wheel.schedule(self, self._server.limits.write_deadline_s)
 
     def abort(self) -> None:
         """Cut the connection."""
