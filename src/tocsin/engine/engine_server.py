@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from tocsin.engine.websocket import WebSocketTransport
 
 _UNCORK_BATCH = 1024
-# Connections that carry no WebSocket, for each session that an address may have. Who polls keeps two; a browser opens
-# up to six for a page.
+# Connections that carry no session's WebSocket, for each session that an address may have. Who polls keeps two; a
+# browser opens up to six for a page.
 _BARE_A_SESSION = 4
 
 
@@ -197,14 +197,14 @@ class EngineServer:
 
     def came(self, peer: str) -> bool:
         """
-        Count a connection that carries no WebSocket until ``went``; return whether its address had room for it.
+        Count a connection that no session has until ``went``; return whether its address had room for it.
 
         Proxies bring many clients and are not counted.
         """
         return self.proxies.trusts(peer) or self._bare.add(peer)
 
     def went(self, peer: str) -> None:
-        """Count such a connection no more: it has ended, or has become a WebSocket."""
+        """Count such a connection no more: it has ended, or has become the WebSocket of a session."""
         self._bare.remove(peer)
 
     def open(self, address: str | None, upgrades: tuple[str, ...]) -> tuple[Session, EncodedPacket]:

@@ -39,7 +39,7 @@ class Limits:
         in_flight_bytes: Bytes of the events that they run for before reading pauses; in Python's
             hands their JSON takes up to twenty times as much.
         connections_per_address: Sessions of one remote address, or of one /64 of IPv6, over the server;
-            of its TCP connections that carry no WebSocket four times as many. 0 is no bound.
+            of its TCP connections that carry no session's WebSocket four times as many. 0 is no bound.
         handshakes_per_s: New sessions a second over the server, in the long run.
         handshakes_burst: New sessions on top of that at once; more are answered 503.
     """
