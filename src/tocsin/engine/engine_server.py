@@ -205,7 +205,8 @@ class EngineServer:
 
     def went(self, peer: str) -> None:
         """Count such a connection no more: it has ended, or has become the WebSocket of a session."""
-        self._bare.remove(peer)
+        if not self.proxies.trusts(peer):
+            self._bare.remove(peer)
 
     def open(self, address: str | None, upgrades: tuple[str, ...]) -> tuple[Session, EncodedPacket]:
         """Make an admitted session; return it and its handshake, to be sent before ``start``."""

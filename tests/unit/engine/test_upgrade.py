@@ -174,6 +174,17 @@ async def test_connections_without_a_websocket_are_bounded(data):
     assert [False, True] == [knock().is_aborted, knock().is_aborted]
 
 
+def test_a_proxy_in_the_network_of_its_neighbours_counts_for_none_of_them():
+    """Whoever is not counted as it comes is not counted as it goes."""
+    server, _ = make_server(limits=Limits(connections_per_address=1), trusted_proxies=["2001:db8::1"])
+    for _ in range(4):
+        assert server.came("2001:db8::2")
+    assert server.came("2001:db8::1")
+    server.went("2001:db8::1")
+
+    assert not server.came("2001:db8::2")
+
+
 def test_probes_of_an_address_are_bounded():
     """A WebSocket for a session that polls is counted until it is that session's."""
     server, _ = make_server(limits=Limits(connections_per_address=1))
