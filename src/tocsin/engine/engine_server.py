@@ -6,6 +6,7 @@ transports hold their own state; here is only what spans them.
 """
 
 import asyncio
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -24,6 +25,7 @@ from tocsin.engine.session import SHUTTING_DOWN, Session
 from tocsin.engine.session_ids import session_id
 from tocsin.engine.siblings import Siblings
 from tocsin.engine.timer_wheel import TimerWheel
+from tocsin.engine.tls_door import TlsDoor
 from tocsin.engine.upgrade import FirstBytesDoor, HandedDoor, WebSocketDoor
 
 if TYPE_CHECKING:
@@ -304,6 +306,22 @@ class EngineServer:
         """
         self.bind()
         return FirstBytesDoor(self, config, server_state, app_state)
+
+    def tls_protocol(
+        self,
+        context: ssl.SSLContext,
+        config: Any,
+        server_state: Any,
+        app_state: dict[str, Any],
+        _loop: Any = None,
+    ) -> TlsDoor:
+        """
+        Serve TLS, and what ``http_protocol`` does inside: for uvicorn's ``http`` option, which is to have no ``ssl``.
+
+        Its handshakes count for their addresses, which those of uvicorn do not.
+        """
+        self.bind()
+        return TlsDoor(self, context, config, server_state, app_state)
 
     def handed_protocol(self, config: Any, server_state: Any, app_state: dict[str, Any], data: bytes) -> HandedDoor:
         """Serve a connection that a sibling handed over, and what it had read of it."""

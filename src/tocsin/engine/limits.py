@@ -17,8 +17,8 @@ class Limits:
     Attributes:
         max_payload: Bytes of one message or polling body; announced as ``maxPayload``.
         max_header: Bytes of one request head, start line included.
-        head_deadline_s: Seconds until a new connection has sent its request head, and without
-            one byte of a body that a client owes or of an answer that it takes.
+        head_deadline_s: Seconds until a new connection has done its TLS handshake, until it has sent its request
+            head, and without one byte of a body that a client owes or of an answer that it takes.
         max_packets_per_post: Engine.IO packets in one polling POST.
         max_namespaces: Namespaces connected at once.
         max_attachments: Binary attachments of one packet (JS clients refuse an 11th).
