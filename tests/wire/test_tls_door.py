@@ -1,9 +1,11 @@
 """TLS handshakes over real connections: they are counted until they are done, and whatever ends one leaves nothing."""
 
 import asyncio
+import errno
 import ssl
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import uvicorn
@@ -116,6 +118,20 @@ async def test_a_handshake_has_a_deadline(serve):
 
 
 test_a_handshake_has_a_deadline.limits = {"head_deadline_s": 0.3}
+
+
+async def test_a_process_without_a_descriptor_left_counts_nobody(serve, monkeypatch):
+    """The connection is cut; its address has room for another one later."""
+
+    def dup(_):
+        raise OSError(errno.EMFILE, "too many open files")
+
+    server, port = serve
+    monkeypatch.setattr("tocsin.engine.tls_door.os", SimpleNamespace(dup=dup))
+    async with connection(port) as (reader, _):
+        assert b"" == await rest(reader)
+
+    assert has_nobody(server)
 
 
 @pytest.mark.parametrize("is_last", [False, True], ids=["and stays", "and leaves"])

@@ -48,10 +48,7 @@ class TlsDoor(asyncio.Protocol):
         """Begin the handshake, if the address has room for it."""
         self._peer = peer_of(transport)
         if self._server.came(self._peer):
-            # Another descriptor of it: a loop may read before it lets ``start_tls`` take what comes.
-            connection = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
-            self._state.connections.add(self)
-            self._shaking = self._server.loop.create_task(self._shake(connection))
+            self._begin(transport.get_extra_info("socket").fileno())
         else:
             self._server.count("refused:address")
             self.leave()
@@ -68,6 +65,17 @@ class TlsDoor(asyncio.Protocol):
         self._state.connections.discard(self)
         self._server.went(self._peer)
         self._peer = ""
+
+    def _begin(self, descriptor: int) -> None:
+        try:
+            # Another descriptor of it: a loop may read before it lets ``start_tls`` take what comes.
+            connection = socket.socket(fileno=os.dup(descriptor))
+        except OSError:
+            # There are no more: it ends as if it had not been accepted.
+            self.leave()
+            return
+        self._state.connections.add(self)
+        self._shaking = self._server.loop.create_task(self._shake(connection))
 
     async def _shake(self, connection: socket.socket) -> None:
         loop, limits = self._server.loop, self._server.limits
