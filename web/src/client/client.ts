@@ -5,8 +5,9 @@
  * handed on as it is; whoever shows it must show it as text (`textContent`).
  */
 
-import { Connection, type ConnectionState, checkData, type StateEvent } from "./connection.js";
+import { Connection, type ConnectionState, type StateEvent } from "./connection.js";
 import { CursorStore, type KeyValueStorage } from "./cursor.js";
+import { checkData } from "./data.js";
 import type {
   AuthExpired,
   AuthExpiring,
