@@ -18,7 +18,7 @@ import type {
 } from "./events.generated.js";
 import { Feed, type GapEvent, type ResyncEvent, type SyncEvent } from "./feed.js";
 import { newIdentifier } from "./identifier.js";
-import { type Listener, Listeners } from "./listeners.js";
+import { asListener, type Listener, Listeners } from "./listeners.js";
 import { NAMESPACES, type NamespaceName, namespaceName, streamItem } from "./namespace.js";
 import { Outbox, type OutgoingMessage, type SentMessage } from "./outbox.js";
 import { watchPage } from "./page.js";
@@ -158,7 +158,7 @@ export class WebSocketClient {
     event: E,
     callback: (data: EventsOf<N>[E]) => void,
   ): () => void {
-    return this.listeners.add(listenerName(namespace), event, callback as Listener);
+    return this.listeners.add(listenerName(namespace), event, asListener(callback));
   }
 
   /** Remove one callback, or with null every callback of the event. */

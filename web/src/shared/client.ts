@@ -12,7 +12,7 @@ import type { Cursor, KeyValueStorage } from "../client/cursor.js";
 import { checkData } from "../client/data.js";
 import { Feed, type ResyncEvent, type SyncEvent } from "../client/feed.js";
 import { newIdentifier } from "../client/identifier.js";
-import { type Listener, Listeners } from "../client/listeners.js";
+import { asListener, type Listener, Listeners } from "../client/listeners.js";
 import { NAMESPACES, type NamespaceName, namespaceName, streamItem } from "../client/namespace.js";
 import type { SentMessage } from "../client/outbox.js";
 import { failure, type TocsinError } from "../client/problem.js";
@@ -90,7 +90,7 @@ export class SharedClient {
     event: E,
     callback: (data: EventsOf<N>[E]) => void,
   ): () => void {
-    return this.listeners.add(named(namespace), event, callback as Listener);
+    return this.listeners.add(named(namespace), event, asListener(callback));
   }
 
   off<N extends NamespaceName | "*", E extends keyof EventsOf<N> & string>(
