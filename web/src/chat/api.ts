@@ -21,7 +21,7 @@ export interface Page {
 
 /** The messages with a user before one, or the latest. */
 export async function fetchMessages(server: Server, peer: UserId, before?: string): Promise<Page> {
-  const query = new URLSearchParams({ with: String(peer), limit: "50", ...(before === undefined ? {} : { before }) });
+  const query = new URLSearchParams({ with: String(peer), limit: "50", ...(before && { before }) });
   return (await call(server, "GET", `messages?${query}`)) as Page;
 }
 

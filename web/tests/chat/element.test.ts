@@ -84,6 +84,21 @@ describe("<tocsin-chat>", () => {
     expect(asked.filter((path) => path.endsWith("/messages")).length).toBe(3);
   });
 
+  it("takes no word of the server that it has not read a message", async () => {
+    const seal = { isOpen: true, note: "", isFromKnownDevice: true };
+    answers = () => ({
+      messages: [
+        { ...message("x"), seal },
+        { ...message("y"), seal, ciphertext: {} },
+      ],
+    });
+    element.setAttribute("with", "9");
+    await settle();
+
+    expect(inside("[role=img]")).toEqual([]);
+    expect(texts()).toEqual(["x", "🔒 Encrypted message"]);
+  });
+
   it("asks the client's server, not the page's", () => {
     expect(asked).toEqual(["https://chat.example/api/chat/messages", "https://chat.example/api/chat/blocks"]);
   });
