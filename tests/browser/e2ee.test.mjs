@@ -1,12 +1,11 @@
 /** End-to-end encryption between two users with two devices each: what is read where, and what is refused. */
 
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { settles, useDemo } from "./demo.mjs";
-import { Device } from "./e2ee.mjs";
+import { Device, putAs } from "./e2ee.mjs";
 
 const SECRET = "Meet me at the lighthouse 등대에서 만나요 🔒";
 
@@ -126,29 +125,13 @@ describe("end-to-end encryption", () => {
       ])
         assert.deepEqual(await put(type, content), { sent: 1 });
     }
-    await putAsUserWithLongName(id);
+    assert.deepEqual(await putAs(demo.server, "가나다라마바사아자차카타파하", users[1].id, id), { sent: 1 });
 
     const sent = await phone.send("still here");
 
     assert.equal((await mobile.hears({ id: sent.id })).text, "still here");
     await settles(async () => (await mobile.ask("GET", `/api/e2ee/inbox?device_id=${id}`)).messages, []);
   });
-
-  /** Put something into a device's inbox as a user whose id the library has no name for. */
-  async function putAsUserWithLongName(device_id) {
-    const secret = await readFile(join(demo.server.state, "secret"), "utf8");
-    const claims = { sub: "가나다라마바사아자차카타파하", exp: Math.ceil(Date.now() / 1_000) + 600 };
-    const parts = [{ alg: "HS256", typ: "JWT" }, claims].map((part) =>
-      Buffer.from(JSON.stringify(part)).toString("base64url"),
-    );
-    const signature = createHmac("sha256", secret.trim()).update(parts.join(".")).digest("base64url");
-    const answer = await fetch(`${demo.server.url}/api/e2ee/to-device`, {
-      method: "POST",
-      headers: { Authorization: `Bearer ${parts.join(".")}.${signature}`, "Content-Type": "application/json" },
-      body: JSON.stringify({ type: "m.room.encrypted", messages: [{ user_id: users[1].id, device_id, content: {} }] }),
-    });
-    assert.deepEqual(await answer.json(), { sent: 1 });
-  }
 
   it("goes on where it was when the server was killed", async () => {
     await phone.send("before the crash");
