@@ -3,6 +3,7 @@
 import orjson
 import pytest
 
+from tocsin.adapters.sql import chat
 from tocsin.adapters.sql.chat_store import SqlChat
 from tocsin.domain.conversation import PageQuery
 from tocsin.domain.errors import Conflict, Forbidden, NotFound
@@ -166,6 +167,17 @@ async def test_who_is_blocked_can_not_write(opened, chats, say):
     await chats.unblock(BOB, ALICE)
     await say("after", is_by_user=True)
     assert ["before", "by the shop", "after"] == texts(await chats.page(BOB, PageQuery(ALICE)))
+
+
+async def test_a_block_that_is_there_is_no_new_one(chats, monkeypatch):
+    """Also when no more fit: the answer of the last one may have been lost."""
+    monkeypatch.setattr(chat, "MAX_BLOCKED", 1)
+    for _ in range(2):
+        await chats.block(BOB, ALICE)
+    with pytest.raises(Conflict, match="at most 1 user"):
+        await chats.block(BOB, EVE)
+
+    assert [ALICE] == await chats.blocked(BOB)
 
 
 @pytest.mark.parametrize("pair", [(ALICE, BOB), (BOB, ALICE)], ids=["sender", "recipient"])

@@ -245,7 +245,8 @@ def _own(transaction: Transaction, sender_id: UserId, message_id: str) -> Messag
 
 def block(transaction: Transaction, user_id: UserId, peer_id: UserId) -> None:
     """Take nothing from a user any more; tell the own devices."""
-    if len(transaction.rows(SQL.blocked, {"user_id": user_id})) >= MAX_BLOCKED:
+    blocked = [one for one, _ in transaction.rows(SQL.blocked, {"user_id": user_id})]
+    if len(blocked) >= MAX_BLOCKED and peer_id not in blocked:
         raise Conflict(f"at most {MAX_BLOCKED} users can be blocked")
     values = {"user_id": user_id, "peer_id": peer_id, "last_message_id": None, "blocked_at": transaction.now}
     if transaction.execute(SQL.block, values).rowcount:
