@@ -4,7 +4,7 @@ Chat in transactions: messages stored once and told to both sides, receipts that
 Everything that takes counters of two users takes them in ascending user id, see ``streams.append_to_all``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ import orjson
 
 from tocsin.adapters.sql import chat_claims, streams
 from tocsin.adapters.sql.chat_statements import FIELDS, SQL
-from tocsin.adapters.sql.transaction import Foreseen, Look, Transaction
+from tocsin.adapters.sql.transaction import Foreseen, Look, Reader, Transaction
 from tocsin.domain.conversation import MAX_BLOCKED
 from tocsin.domain.errors import Conflict, Forbidden, KeyReused, NotFound
 from tocsin.domain.identifier import new_id
@@ -176,12 +176,31 @@ def read_payload(message: Message, read_at: int) -> bytes:
     return orjson.dumps(message.mark(read_at=iso(read_at)))
 
 
-def mark_delivered(transaction: Transaction, user_id: UserId, acked: int) -> None:
-    """Note that a device has all messages to a user up to a seq of the stream, and tell their senders."""
-    for row in transaction.rows(SQL.undelivered, {"to_user_id": user_id, "acked": acked}):
-        from_user_id, message_id = UserId(row[0]), row[1]
+def undelivered_senders(reader: Reader, acked: Mapping[UserId, int]) -> set[StreamKey]:
+    """Return the streams of those whom ``mark_delivered`` would tell now."""
+    wanted = [{"to_user_id": user_id, "acked": seq} for user_id, seq in acked.items()]
+    return {StreamKey(UserId(row[0]), NAMESPACE) for values in wanted for row in reader.execute(SQL.undelivered, values)}
+
+
+def mark_delivered(transaction: Transaction, acked: Mapping[UserId, int]) -> None:
+    """Note that devices of users have all messages to them up to a seq of their streams, and tell the senders."""
+    wanted = [{"to_user_id": user_id, "acked": seq} for user_id, seq in acked.items()]
+    transaction.foresee(Foreseen(looks=[(SQL.undelivered, values) for values in wanted]))
+    found = [
+        (UserId(from_user_id), user_id, message_id)
+        for user_id, values in zip(acked, wanted, strict=True)
+        for from_user_id, message_id in transaction.rows(SQL.undelivered, values)
+    ]
+    pairs = [_between(from_user_id, user_id) for from_user_id, user_id, _ in found]
+    transaction.foresee(
+        Foreseen(
+            [StreamKey(one, NAMESPACE) for *users, _ in found for one in users],
+            [(SQL.blocks_between, pair) for pair in pairs],
+        )
+    )
+    for from_user_id, user_id, message_id in found:
         # Between two of whom one has blocked the other nothing is told; it is when the block has ended.
-        if transaction.rows(SQL.blocks_between, {"user_id": from_user_id, "peer_id": user_id}):
+        if transaction.rows(SQL.blocks_between, _between(from_user_id, user_id)):
             continue
         values = {"id": message_id, "from_user_id": from_user_id, "to_user_id": user_id}
         transaction.execute(SQL.set_delivered_up_to, values | {"delivered_at": transaction.now})

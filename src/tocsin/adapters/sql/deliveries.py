@@ -5,7 +5,7 @@ The push ladder in the database: added and ended in the transactions of the inbo
 is what the relay, the trace and the preferences see.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -63,10 +63,10 @@ def amend(transaction: Transaction, changed: Notification) -> None:
     transaction.execute(SQL.amend_delivery, {"id": changed.id, **values})
 
 
-def end_acked(transaction: Transaction, user_id: UserId, acked: int) -> None:
-    """Do so for all that an ack covers."""
-    values = {"user_id": user_id, "acked": acked, "reason": "acked", "now": transaction.now}
-    transaction.execute(SQL.end_acked, values)
+def end_acked(transaction: Transaction, acked: Mapping[UserId, int]) -> None:
+    """Do so for all that the acks of users cover."""
+    why = {"reason": "acked", "now": transaction.now}
+    transaction.execute_many(SQL.end_acked, [{"user_id": user_id, "acked": seq, **why} for user_id, seq in acked.items()])
 
 
 def prune(transaction: Transaction, now: int, most: int) -> int:
