@@ -89,7 +89,9 @@ async def test_acks_of_many_are_saved_once(nodes, monkeypatch):
         await nodes[0].send_message(MessageDraft(from_user_id=user, to_user_id=other, message="Hello"))
     keys = [StreamKey(user, "/chat") for user in users]
     heads = await nodes[0].heads(keys)
-    await everywhere(nodes, 2, lambda node, _: node.save_acks(dict(zip(keys, [head.seq for head in heads], strict=True))))
+    await everywhere(
+        nodes, 2, lambda node, _: node.save_acks(dict(zip(keys, [head.seq for head in heads], strict=True)))
+    )
 
     assert [2] * 30 == [head.acked for head in await nodes[1].heads(keys)]
     for key in keys:

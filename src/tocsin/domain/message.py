@@ -79,9 +79,7 @@ class Message:
 
     def without_receipts_since(self, instant: int) -> "Message":
         """Return it as its sender sees it, who is told of no receipt after an instant."""
-        read_at, delivered_at = (
-            None if at is None or at > instant else at for at in (self.read_at, self.delivered_at)
-        )
+        read_at, delivered_at = (None if at is None or at > instant else at for at in (self.read_at, self.delivered_at))
         return replace(self, read_at=read_at, delivered_at=delivered_at)
 
     def json(self) -> dict[str, Any]:

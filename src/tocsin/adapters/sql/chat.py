@@ -179,7 +179,9 @@ def read_payload(message: Message, read_at: int) -> bytes:
 def undelivered_senders(reader: Reader, acked: Mapping[UserId, int]) -> set[StreamKey]:
     """Return the streams of those whom ``mark_delivered`` would tell now."""
     wanted = [{"to_user_id": user_id, "acked": seq} for user_id, seq in acked.items()]
-    return {StreamKey(UserId(row[0]), NAMESPACE) for values in wanted for row in reader.execute(SQL.undelivered, values)}
+    return {
+        StreamKey(UserId(row[0]), NAMESPACE) for values in wanted for row in reader.execute(SQL.undelivered, values)
+    }
 
 
 def mark_delivered(transaction: Transaction, acked: Mapping[UserId, int]) -> None:

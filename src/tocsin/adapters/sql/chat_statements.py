@@ -179,11 +179,7 @@ class ChatStatements:
                 where=conversation.c.blocked_at.is_(None),
             )
         )
-        self.unblock = compiled(
-            update(conversation)
-            .values(blocked_at=null())
-            .where(its_own, is_blocked)
-        )
+        self.unblock = compiled(update(conversation).values(blocked_at=null()).where(its_own, is_blocked))
         # Who may see whether the other is there: both have written or been written to, and nobody has blocked.
         hidden = select(other.c.user_id).where(its_other, other.c.blocked_at.is_not(None)).exists()
         self.peers = compiled(

@@ -66,7 +66,9 @@ def amend(transaction: Transaction, changed: Notification) -> None:
 def end_acked(transaction: Transaction, acked: Mapping[UserId, int]) -> None:
     """Do so for all that the acks of users cover."""
     why = {"reason": "acked", "now": transaction.now}
-    transaction.execute_many(SQL.end_acked, [{"user_id": user_id, "acked": seq, **why} for user_id, seq in acked.items()])
+    transaction.execute_many(
+        SQL.end_acked, [{"user_id": user_id, "acked": seq, **why} for user_id, seq in acked.items()]
+    )
 
 
 def prune(transaction: Transaction, now: int, most: int) -> int:

@@ -5,6 +5,7 @@ Each is told by an event in the transaction that changes the rows, so that it is
 once, and once: another process that looks at the same instant finds nothing left.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from operator import itemgetter
 
@@ -15,7 +16,7 @@ from tocsin.adapters.sql.arrivals import NAMESPACE, row_of, tell, told, with_unr
 from tocsin.adapters.sql.inbox_queries import from_row
 from tocsin.adapters.sql.inbox_statements import SQL
 from tocsin.adapters.sql.preferences import effective
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import Reader, Transaction
 from tocsin.adapters.sql.words import words
 from tocsin.application.texts import Lang
 from tocsin.domain.notification import Notification
@@ -116,9 +117,15 @@ def _archive_held(transaction: Transaction, user_id: UserId, digest_id: str) -> 
         tell(transaction, user_id, "notification_updated", gone)
 
 
-def forget_groups(transaction: Transaction, most: int) -> int:
-    """Drop who was counted in groups that no card is left of, a number of groups at ``most``; return how many."""
-    return transaction.execute(SQL.delete_orphans, {"limit": most}).rowcount
+def find_orphans(reader: Reader, most: int) -> list[str]:
+    """Return groups that no card is left of, a number at ``most``; each group that there is is looked at."""
+    return [row[0] for row in reader.execute(SQL.find_orphans, {"limit": most})]
+
+
+def forget_groups(transaction: Transaction, group_ids: Sequence[str]) -> int:
+    """Drop who was counted in groups, as far as no card is left of them; return how many."""
+    deleted = [transaction.execute(SQL.delete_orphans, {"group_id": group_id}) for group_id in group_ids]
+    return sum(one.rowcount for one in deleted)
 
 
 def count_unread(transaction: Transaction) -> None:
