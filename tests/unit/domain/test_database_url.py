@@ -32,7 +32,7 @@ def test_a_url_of_one_place_stays_as_it_is(url):
     ],
 )
 def test_several_hosts_with_ports_are_read_by_all(url, hosts, ports):
-    """libpq finds in them what it was told, and SQLAlchemy finds anything."""
+    """The library of PostgreSQL finds in them what it was told, and SQLAlchemy finds anything."""
     checked = check_database_url(url)
 
     told = {"host": hosts, "port": ports, "user": "u", "password": "p@ss", "dbname": "tocsin"}
