@@ -6,10 +6,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+from contextlib import closing
 
 import pytest
 
-from tocsin.adapters.sql import open_store, readers, sqlite_path
+from tocsin.adapters.sql import connection, open_store, readers, sqlite_path
 from tocsin.adapters.sql.sqlite import SqliteStore
 from tocsin.domain.errors import Overloaded, StorageFull
 from tocsin.domain.notification import InboxFilter, NotificationDraft
@@ -243,3 +245,27 @@ async def test_own_writes_and_reads_are_not_from_elsewhere(store):
     await store.ping()
 
     assert [False, False] == [await store.changed_elsewhere(), await store.changed_elsewhere()]
+
+
+async def test_a_file_that_another_process_begins_is_waited_for(path):
+    """Of several that start at once each one opens it, though SQLite waits for nobody who is about to write."""
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE host (id INTEGER)")
+        other.execute("BEGIN IMMEDIATE")
+        later = threading.Timer(0.3, other.execute, ["COMMIT"])
+        later.start()
+        store = SqliteStore(path)
+        await store.start()
+        later.join()
+        await store.ping()
+        await store.stop()
+
+
+async def test_a_file_that_stays_locked_is_told_of(path, monkeypatch):
+    """In the words of SQLite, after the time-out."""
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("CREATE TABLE host (id INTEGER)")
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            await SqliteStore(path).start()
