@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import partial
+from itertools import pairwise
 from random import Random
 
 import psycopg
@@ -12,7 +13,7 @@ from tocsin.adapters.sql.transaction import NOTHING_FORESEEN
 from tocsin.application.once import Once
 from tocsin.domain.errors import Invalid, NotFound, Overloaded
 from tocsin.domain.message import MessageDraft
-from tocsin.domain.notification import InboxFilter
+from tocsin.domain.notification import Change, InboxFilter
 from tocsin.domain.stream import StreamKey
 
 TEXTS = ('"', "\\", "{}", "NULL", "null", "", "a,b", " ", "\n\t\r", '\\"', "{'x'}", "'", "%s", "𝄞é\u200b", "x" * 5_000)
@@ -135,6 +136,32 @@ async def test_many_are_a_few_statements(statements, opened, draft):
     await asyncio.gather(first, *creates)
     # The first is a transaction by itself where the machine is slow.
     assert len(statements) <= 4 * counts[0]
+
+
+@pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
+async def test_counters_of_many_are_asked_for_together(statements, opened, draft, clock):
+    """By what time changes, by a claim of what many got, by the acks of many: not a trip for each."""
+    store, users = opened.store, [f"user {n}" for n in range(20)]
+
+    async def asked(work):
+        statements.clear()
+        await work
+        return sum("FOR UPDATE" in text for text in statements)
+
+    await store.create_notifications([draft(user, expires_at=clock.now + 1) for user in users])
+    made = await store.create_notifications([draft(user, claim_id="c") for user in users])
+    for one in made:
+        await store.change_notification(one.user_id, one.id, Change(snoozed_until=clock.now + 5))
+    clock.now += 2
+    assert 1 == await asked(store.change_by_time(100)), "expiry"
+    clock.now += 5
+    assert 1 == await asked(store.change_by_time(100)), "snoozes"
+    assert 1 == await asked(store.claim_notification(made[0].user_id, made[0].id))
+    for user, other in pairwise(users):
+        await store.send_message(MessageDraft(from_user_id=user, to_user_id=other, message="Hello"))
+    keys = [StreamKey(user, "/chat") for user in users]
+    assert 1 == await asked(store.save_acks(dict.fromkeys(keys, 2)))
+    assert [1, *[2] * 18, 1] == [head.acked for head in await store.heads(keys)]
 
 
 @pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)

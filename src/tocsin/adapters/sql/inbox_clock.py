@@ -15,8 +15,8 @@ from tocsin.adapters.sql import deliveries, streams
 from tocsin.adapters.sql.arrivals import NAMESPACE, row_of, tell, told, with_unread
 from tocsin.adapters.sql.inbox_queries import from_row
 from tocsin.adapters.sql.inbox_statements import SQL
-from tocsin.adapters.sql.preferences import effective
-from tocsin.adapters.sql.transaction import Reader, Transaction
+from tocsin.adapters.sql.preferences import effective, foreseen
+from tocsin.adapters.sql.transaction import Foreseen, Reader, Transaction
 from tocsin.adapters.sql.words import words
 from tocsin.application.texts import Lang
 from tocsin.domain.notification import Notification
@@ -33,6 +33,8 @@ _of_user = itemgetter(1)
 def wake(transaction: Transaction, most: int, lang: Lang) -> int:
     """Bring back what was snoozed until now, and make digests of what waits for one; return how many rows were due."""
     due = [from_row(row) for row in transaction.rows(SQL.due_snoozed, {"now": transaction.now, "limit": most})]
+    users = {one.user_id for one in due}
+    transaction.foresee(Foreseen([StreamKey(user_id, NAMESPACE) for user_id in users], foreseen(users)))
     digests: dict[str, Notification] = {}
     for one in sorted(due, key=lambda found: (found.user_id, found.seq)):
         if one.digest_id is None:
@@ -46,6 +48,7 @@ def wake(transaction: Transaction, most: int, lang: Lang) -> int:
 def expire(transaction: Transaction, most: int) -> int:
     """Take out what has expired; return how many."""
     due = transaction.rows(SQL.due_expired, {"now": transaction.now, "limit": most})
+    transaction.foresee(Foreseen([StreamKey(UserId(row[1]), NAMESPACE) for row in due]))
     for notification_id, user_id, *marks in sorted(due, key=_of_user):
         transaction.execute(SQL.delete_notification, {"id": notification_id})
         was_unread = all(mark is None for mark in marks)
