@@ -58,7 +58,8 @@ def mark_seen(transaction: Transaction, user_id: UserId, notification_ids: Seque
         if seen:
             tell(transaction, user_id, "notification_updated", {"all": True, "seen_at": iso(now)})
         return seen
-    changed = [one for one in notification_ids if transaction.execute(SQL.set_seen, {**wanted, "id": one}).rowcount]
+    marked = [(one, transaction.execute(SQL.set_seen, {**wanted, "id": one})) for one in notification_ids]
+    changed = [one for one, outcome in marked if outcome.rowcount]
     if changed:
         tell(transaction, user_id, "notification_updated", seen_payload(changed, now))
     return len(changed)
