@@ -1,7 +1,6 @@
 """What every store guarantees of writes of any kind that go together."""
 
 import asyncio
-from dataclasses import replace
 
 import orjson
 import pytest
@@ -62,9 +61,9 @@ async def test_a_notification_that_is_stored_already_is_not_made_twice(opened, d
 
     told = await opened.store.write_many(
         [
-            replace(draft("alice"), stored_id=stored.id),
-            replace(draft("bob"), stored_id=stored.id),
-            replace(draft("alice"), stored_id="order-5"),
+            draft("alice")._replace(stored_id=stored.id),
+            draft("bob")._replace(stored_id=stored.id),
+            draft("alice")._replace(stored_id="order-5"),
         ]
     )
     assert [[], ["bob"], ["alice"]] == [[one.user_id for one in events] for events in told]

@@ -1,7 +1,7 @@
 """A notification: stored, seen by its user, and carried by the ``/notifications`` stream."""
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple
 
 from tocsin.domain.timestamp import iso, iso_or_none
 from tocsin.domain.user_id import UserId, user_id_json
@@ -21,10 +21,11 @@ MAX_KEY = 128
 MAX_ACTOR_NAME = 128
 # How many of a group are named.
 MAX_ACTORS = 5
+# Of every draft that says none; nobody writes into a draft.
+_NONE: Final[dict[str, Any]] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotificationDraft:
+class NotificationDraft(NamedTuple):
     """
     What a publisher asks for; the rules of length are checked at the edges.
 
@@ -44,7 +45,7 @@ class NotificationDraft:
     type: str
     title: str
     message: str
-    data: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = _NONE
     category: str | None = None
     priority: Priority = "normal"
     sound: str | None = None
@@ -57,13 +58,12 @@ class NotificationDraft:
     actor_name: str | None = None
     claim_id: str | None = None
     template: str | None = None
-    params: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = _NONE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notification:
+class Notification(NamedTuple):
     """
-    A stored notification; instants are milliseconds since 1970.
+    A stored notification, its fields in the order of its row; instants are milliseconds since 1970.
 
     Attributes:
         seq: The seq of the event that brought it, or brought it back; lists are ordered by it.

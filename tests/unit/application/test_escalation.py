@@ -73,7 +73,7 @@ def test_a_rung_that_was_reached_stays_reached():
     [
         ({"acked": 5}, "acked"),
         ({"ended": "read"}, "read"),
-        ({"notification": replace(NOTIFICATION, read_at=NOW)}, "read"),
+        ({"notification": NOTIFICATION._replace(read_at=NOW)}, "read"),
         ({"notification": None}, "deleted"),
         ({"notification": None, "expires_at": NOW + 1}, "expired"),
         ({"expires_at": NOW + 1}, "expired"),

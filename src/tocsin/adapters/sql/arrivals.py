@@ -5,16 +5,13 @@ Every way to create one ends here, in somebody's transaction.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from tocsin.adapters.sql import deliveries, preferences, streams
 from tocsin.adapters.sql.inbox_queries import from_row
 from tocsin.adapters.sql.inbox_statements import CONTENT, SQL
-from tocsin.adapters.sql.schema import notification as table
 from tocsin.adapters.sql.transaction import Foreseen, Transaction
 from tocsin.adapters.sql.words import words
 from tocsin.application.texts import Lang
@@ -27,14 +24,11 @@ from tocsin.domain.user_id import UserId, user_id_json
 
 NAMESPACE = "/notifications"
 
-_COLUMNS = tuple(table.c.keys())
-_row_values = attrgetter(*_COLUMNS)
-_DATA = _COLUMNS.index("data")
-_ACTORS = _COLUMNS.index("group_actors")
+_DATA = Notification._fields.index("data")
+_ACTORS = Notification._fields.index("group_actors")
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A draft with its ``data`` encoded, before the writer's turn; ``lang`` is the server's language."""
 
     draft: NotificationDraft
@@ -153,7 +147,7 @@ class Arrivals:
         """Let a card say what somebody who is counted in it did again; that is not news, and makes no noise."""
         self._word(prepared, made, wanted)
         made["updated_at"] = self._transaction.now
-        renewed = replace(card, **{name: made[name] for name in CONTENT}, group_actors=made["group_actors"])
+        renewed = card._replace(**{name: made[name] for name in CONTENT}, group_actors=made["group_actors"])
         content = {name: getattr(renewed, name) for name in CONTENT}
         self._transaction.execute(SQL.set_content, {"id": card.id, **content, "data": prepared.data})
         self._transaction.execute(SQL.set_actors, {"id": card.id, "group_actors": orjson.dumps(renewed.group_actors)})
@@ -264,7 +258,7 @@ def with_badge(payload: bytes, unread: int) -> bytes:
 
 def row_of(notification: Notification, data: bytes) -> tuple[Any, ...]:
     """Return the row of a notification, in the order of the columns."""
-    values = list(_row_values(notification))
+    values: list[Any] = list(notification)
     values[_DATA] = data
     if notification.group_actors is not None:
         values[_ACTORS] = orjson.dumps(notification.group_actors)

@@ -58,7 +58,7 @@ class SqlFanOut:
 
     async def begin(self, topic: str, draft: NotificationDraft, once: Once | None = None) -> FanOutJob:
         """Store a job."""
-        encoded = orjson.dumps({**asdict(draft), "user_id": ""})
+        encoded = orjson.dumps({**draft._asdict(), "user_id": ""})
 
         def start(transaction: Transaction) -> FanOutJob:
             return begin(transaction, new_id(), topic, encoded)
@@ -72,7 +72,7 @@ class SqlFanOut:
         self, user_ids: Sequence[UserId], draft: NotificationDraft, once: Once | None = None
     ) -> FanOutJob:
         """Store a job for a list."""
-        encoded = orjson.dumps({**asdict(draft), "user_id": ""})
+        encoded = orjson.dumps({**draft._asdict(), "user_id": ""})
         users = sorted(set(user_ids))
         listed = orjson.dumps(users)
 

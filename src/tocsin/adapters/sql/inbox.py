@@ -5,7 +5,6 @@ New notifications are in ``arrivals``, reads of inboxes in ``inbox_queries``.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
@@ -29,7 +28,7 @@ def mark_read(transaction: Transaction, user_id: UserId, notification_id: str) -
     if notification.read_at is not None:
         return notification
     now = transaction.now
-    read = replace(notification, read_at=now, seen_at=now if notification.seen_at is None else notification.seen_at)
+    read = notification._replace(read_at=now, seen_at=now if notification.seen_at is None else notification.seen_at)
     _set_marks(transaction, read)
     tell(transaction, user_id, "notification_read", read_payload(notification_id, now), -int(notification.is_unread))
     deliveries.end(transaction, user_id, notification_id, "read")
@@ -113,7 +112,7 @@ def _changed(before: Notification, wanted: Change, now: int) -> Notification:
         if wanted.snoozed_until:
             marks["archived_at"] = None
     digest_id = before.digest_id if wanted.snoozed_until is None else None
-    return replace(before, **marks, digest_id=digest_id)
+    return before._replace(**marks, digest_id=digest_id)
 
 
 def archive_all(transaction: Transaction, user_id: UserId, category: str | None, *, read_only: bool) -> int:
@@ -142,10 +141,10 @@ def archive_all(transaction: Transaction, user_id: UserId, category: str | None,
 def edit(transaction: Transaction, notification_id: str, fields: dict[str, Any]) -> Notification:
     """Change the content of anybody's everywhere; it is not news, and makes no noise."""
     before = own(transaction, None, notification_id)
-    after = replace(before, **fields)
+    after = before._replace(**fields)
     if after == before:
         return before
-    after = replace(after, updated_at=transaction.now)
+    after = after._replace(updated_at=transaction.now)
     values = {name: getattr(after, name) for name in CONTENT}
     transaction.execute(SQL.set_content, {"id": after.id, **values, "data": orjson.dumps(after.data)})
     deliveries.amend(transaction, after)
@@ -169,7 +168,7 @@ def claim(transaction: Transaction, user_id: UserId, notification_id: str) -> No
         if mine.claimed_by == user_id:
             return mine
         raise AlreadyClaimed(mine.claim_json())
-    won = replace(mine, claimed_by=user_id, claimed_at=transaction.now)
+    won = mine._replace(claimed_by=user_id, claimed_at=transaction.now)
     transaction.execute(SQL.claim, {"claim_id": mine.claim_id, "claimed_by": user_id, "claimed_at": transaction.now})
     siblings = transaction.rows(SQL.siblings, {"claim_id": mine.claim_id})
     transaction.foresee(Foreseen([StreamKey(UserId(owner), NAMESPACE) for _, owner in siblings]))
@@ -206,7 +205,7 @@ def seen_payload(notification_ids: Sequence[str], seen_at: int) -> dict[str, Any
 
 def to_json(notification: Notification) -> dict[str, Any]:
     """Return what ``from_json`` reads."""
-    return asdict(notification)
+    return notification._asdict()
 
 
 def from_json(saved: dict[str, Any]) -> Notification:
@@ -216,7 +215,7 @@ def from_json(saved: dict[str, Any]) -> Notification:
 
 def many_to_json(notifications: list[Notification]) -> dict[str, Any]:
     """Return what ``many_from_json`` reads; what all have in common is said once."""
-    rows = [asdict(notification) for notification in notifications]
+    rows = [notification._asdict() for notification in notifications]
     common = {name: value for name, value in rows[0].items() if all(row[name] == value for row in rows)}
     return {"common": common, "rows": [{name: row[name] for name in row.keys() - common.keys()} for row in rows]}
 

@@ -6,7 +6,6 @@ once, and once: another process that looks at the same instant finds nothing lef
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from operator import itemgetter
 
 import orjson
@@ -62,13 +61,13 @@ def _bring_back(transaction: Transaction, snoozed: Notification, wanted: Prefere
     key = StreamKey(snoozed.user_id, NAMESPACE)
     seq, unread = streams.count(transaction, key, 1)
     transaction.execute(SQL.bring_back, {"id": snoozed.id, "seq": seq})
-    back = replace(snoozed, seq=seq, snoozed_until=None, read_at=None, seen_at=None, digest_id=None)
+    back = snoozed._replace(seq=seq, snoozed_until=None, read_at=None, seen_at=None, digest_id=None)
     event, payload = told(back, wanted, transaction.now)
     encoded = with_unread(payload, unread)
     streams.put_events(transaction, [streams.stamped(transaction, key, seq, event, encoded)])
     # Its ladder begins anew: what was pushed when it came first has been taken back.
     if back.claimed_by is None:
-        deliveries.add(transaction, [replace(back, created_at=transaction.now)])
+        deliveries.add(transaction, [back._replace(created_at=transaction.now)])
 
 
 def _digest(transaction: Transaction, held: Notification, digest_id: str, lang: Lang) -> None:

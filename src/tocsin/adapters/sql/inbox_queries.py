@@ -8,26 +8,24 @@ import orjson
 from tocsin.adapters.sql import streams
 from tocsin.adapters.sql.connection import snapshot
 from tocsin.adapters.sql.inbox_statements import SQL
-from tocsin.adapters.sql.schema import notification as table
 from tocsin.adapters.sql.transaction import Reader
 from tocsin.domain.errors import NotFound
 from tocsin.domain.notification import InboxFilter, InboxPage, InboxStats, Notification
 from tocsin.domain.stream import Head, StreamKey
 from tocsin.domain.user_id import UserId
 
-_COLUMNS = tuple(table.c.keys())
-_DATA = _COLUMNS.index("data")
-_ACTORS = _COLUMNS.index("group_actors")
+_DATA = Notification._fields.index("data")
+_ACTORS = Notification._fields.index("group_actors")
 _BEYOND = 2**63 - 1
 
 
 def from_row(row: Sequence[Any]) -> Notification:
     """Return the notification of a row with all columns."""
-    fields = dict(zip(_COLUMNS, row, strict=True))
-    fields["data"] = orjson.loads(row[_DATA])
+    values = list(row)
+    values[_DATA] = orjson.loads(row[_DATA])
     if row[_ACTORS] is not None:
-        fields["group_actors"] = orjson.loads(row[_ACTORS])
-    return Notification(**fields)
+        values[_ACTORS] = orjson.loads(row[_ACTORS])
+    return Notification._make(values)
 
 
 def get(connection: Reader, user_id: UserId, notification_id: str, now: int) -> Notification:

@@ -1,7 +1,6 @@
 """Notifications that are delivered later: kept as drafts, and made when their time comes."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -45,7 +44,7 @@ def keep(
             "due_at": deliver_at,
             "user_id": None if topic else draft.user_id,
             "topic": topic,
-            "draft": orjson.dumps({**asdict(draft), "id": None if topic else one_id}),
+            "draft": orjson.dumps({**draft._asdict(), "id": None if topic else one_id}),
             "created_at": transaction.now,
         }
         transaction.execute(_INSERT, row)

@@ -3,7 +3,6 @@
 import asyncio
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import psycopg
 import pytest
@@ -134,7 +133,7 @@ async def test_text_is_sent_as_unicode_whatever_the_database_has(databases, enco
             draft = NotificationDraft(user_id=UserId("7"), type="t", title="plain", message="m")
             (made,) = await store.create_notifications([draft])
             assert made == await store.get_notification(UserId("7"), made.id)
-            wide = store.create_notifications([replace(draft, title="\N{PARTY POPPER}")])
+            wide = store.create_notifications([draft._replace(title="\N{PARTY POPPER}")])
             if encoding == "SQL_ASCII":
                 (made,) = await wide
                 assert made == await store.get_notification(UserId("7"), made.id)
