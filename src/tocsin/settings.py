@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from tocsin.domain.database_url import check_database_url
 from tocsin.domain.errors import Invalid
 from tocsin.domain.ladder import DEFAULT_LADDER, Ladders
 from tocsin.domain.rate import parse_rate
@@ -227,10 +228,7 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _check_database(cls, url: str) -> str:
-        is_file = re.fullmatch(r"sqlite:///[^?]+", url) and not url.endswith(":memory:")
-        if not is_file and not re.match(r"postgres(?:ql)?(?:\+psycopg)?://", url):
-            raise ValueError("must be a file, as in sqlite:///tocsin.db, or look like postgresql://user@host/database")
-        return url
+        return check_database_url(url)
 
     @field_validator("redis_url")
     @classmethod

@@ -1,5 +1,7 @@
 """A backup, a restore, and a client that has seen more than the backup: nothing twice, nothing of before lost."""
 
+import errno
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -191,6 +193,37 @@ def test_no_backup_is_better_than_a_bad_one(tmp_path):
 
     assert "precious" == copy.read_text()
     assert {"tocsin.db", "copy.db"} == {one.name for one in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
+def test_a_disk_without_links_takes_a_backup(tmp_path, monkeypatch, number):
+    """As a stick or a share of a network is; there, too, nothing is written over."""
+
+    def link(_source, target):
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        raise OSError(number, os.strerror(number))
+
+    path, copy = tmp_path / "tocsin.db", tmp_path / "copy.db"
+    upgrade(str(path))
+    monkeypatch.setattr(os, "link", link)
+    size = back_up(path, copy)
+    assert size == copy.stat().st_size > 0
+    with pytest.raises(BackupFailed, match="is there already"):
+        back_up(path, copy)
+
+    assert {"tocsin.db", "copy.db"} == {one.name for one in tmp_path.iterdir()}
+
+
+def test_what_a_killed_backup_left_is_named(tmp_path):
+    """Whoever knows that none is running can remove it."""
+    path, part = tmp_path / "tocsin.db", tmp_path / "copy.db.part"
+    upgrade(str(path))
+    part.touch()
+
+    with pytest.raises(BackupFailed, match="another backup is at it, or one was killed: then remove"):
+        back_up(path, tmp_path / "copy.db")
+    assert part.exists()
 
 
 def test_of_postgresql_the_command_tells_what_to_do(tmp_path):

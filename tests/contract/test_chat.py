@@ -3,11 +3,13 @@
 import orjson
 import pytest
 
+from tocsin.adapters.sql import chat
 from tocsin.adapters.sql.chat_store import SqlChat
 from tocsin.domain.conversation import PageQuery
 from tocsin.domain.errors import Conflict, Forbidden, NotFound
 from tocsin.domain.message import MessageDraft
 from tocsin.domain.stream import StreamKey
+from tocsin.domain.timestamp import iso
 from tocsin.domain.user_id import UserId
 
 ALICE, BOB, EVE = UserId("alice"), UserId("bob"), UserId("eve")
@@ -167,6 +169,17 @@ async def test_who_is_blocked_can_not_write(opened, chats, say):
     assert ["before", "by the shop", "after"] == texts(await chats.page(BOB, PageQuery(ALICE)))
 
 
+async def test_a_block_that_is_there_is_no_new_one(chats, monkeypatch):
+    """Also when no more fit: the answer of the last one may have been lost."""
+    monkeypatch.setattr(chat, "MAX_BLOCKED", 1)
+    for _ in range(2):
+        await chats.block(BOB, ALICE)
+    with pytest.raises(Conflict, match="at most 1 user"):
+        await chats.block(BOB, EVE)
+
+    assert [ALICE] == await chats.blocked(BOB)
+
+
 @pytest.mark.parametrize("pair", [(ALICE, BOB), (BOB, ALICE)], ids=["sender", "recipient"])
 async def test_nothing_is_delivered_across_a_block(opened, chats, say, pair):
     """What was sent before it neither; all of it with the first ack after it has ended. Others are told meanwhile."""
@@ -182,6 +195,56 @@ async def test_nothing_is_delivered_across_a_block(opened, chats, say, pair):
     opened.take()
     await opened.store.save_acks({StreamKey(BOB, "/chat"): other.seq + 1})
     assert {(ALICE, before.id), (BOB, before.id)} == {(user, said["message_id"]) for user, _, said in told(opened)}
+
+
+@pytest.mark.parametrize("pair", [(ALICE, BOB), (BOB, ALICE)], ids=["sender", "recipient"])
+async def test_no_receipt_crosses_a_block(opened, chats, say, clock, pair):
+    """Who reads has read, on all own devices; who wrote neither hears nor sees it before the block has ended."""
+    sent = [await say(str(n), client_msg_id=f"c-{n}", is_by_user=True) for n in range(3)]
+    clock.now += 1_000
+    await opened.store.mark_message_read(BOB, sent[0].id)
+    clock.now += 1_000
+    await chats.block(*pair)
+    opened.take()
+    # A clock that is set back makes no difference.
+    clock.now -= 10_000
+    read = await opened.store.mark_message_read(BOB, sent[1].id)
+    clock.now += 20_000
+    await chats.mark_conversation_read(BOB, ALICE)
+
+    assert {BOB} == {user for user, _, _ in told(opened)}
+    assert 0 == (await chats.conversations(BOB, None, 10)).unread
+    (last,) = (await chats.conversations(ALICE, None, 10)).conversations
+    again = await say("2", client_msg_id="c-2", is_by_user=True)
+    shown = (await chats.page(ALICE, PageQuery(BOB))).messages
+    assert [True, False, False] == [one.read_at is not None for one in shown]
+    assert [(None, None)] * 4 == [(one.read_at, one.delivered_at) for one in (*shown[1:], last.last_message, again)]
+    assert None not in [one.read_at for one in (await chats.page(BOB, PageQuery(ALICE))).messages]
+
+    await chats.unblock(*pair)
+    receipts = [(user, said) for user, event, said in told(opened) if event == "message_read"]
+    assert [(ALICE, sent[1].id), (ALICE, sent[2].id)] == [(user, said["message_id"]) for user, said in receipts]
+    shown = (await chats.page(ALICE, PageQuery(BOB))).messages
+    assert [iso(one.read_at) for one in shown[1:]] == [said["read_at"] for _, said in receipts]
+    assert read.read_at == shown[1].read_at
+
+
+async def test_of_two_blocks_the_last_that_ends_lets_receipts_through(opened, chats, say, clock):
+    """What was read since the first of them."""
+    sent = await say("hello")
+    for step in (
+        chats.block(ALICE, BOB),
+        opened.store.mark_message_read(BOB, sent.id),
+        chats.block(BOB, ALICE),
+        chats.unblock(ALICE, BOB),
+    ):
+        clock.now += 1_000
+        await step
+
+    assert [None] == [one.read_at for one in (await chats.page(ALICE, PageQuery(BOB))).messages]
+    assert (ALICE, "message_read") not in [(user, event) for user, event, _ in told(opened)]
+    await chats.unblock(BOB, ALICE)
+    assert [ALICE] == [user for user, event, _ in told(opened) if event == "message_read"]
 
 
 async def test_who_may_see_whom(chats, say):

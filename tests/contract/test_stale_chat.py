@@ -93,4 +93,5 @@ async def test_stale_state_and_events_are_the_fresh_state(store, clock, before, 
         for event in (await store.read_stream(StreamKey(chat.own, "/chat"), chat.seq, 1_000)).events:
             chat.apply(event.event, event.seq, orjson.loads(event.payload))
     assert stale == [await fetch(store, *pair), await fetch(store, *pair[::-1])]
-    assert stale[0].messages == stale[1].messages
+    if not (stale[0].is_blocked or stale[1].is_blocked):
+        assert stale[0].messages == stale[1].messages

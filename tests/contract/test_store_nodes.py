@@ -6,12 +6,13 @@ import threading
 import pytest
 
 from tests.contract.test_e2ee import PHONE, one_time, upload
-from tocsin.adapters.sql import arrivals
+from tocsin.adapters.sql import acks, arrivals
 from tocsin.adapters.sql.e2ee import SqlE2ee
 from tocsin.adapters.sql.fan_out import SqlFanOut
 from tocsin.adapters.sql.inbox_statements import SQL
 from tocsin.application.once import Once
 from tocsin.domain.errors import AlreadyClaimed
+from tocsin.domain.message import MessageDraft
 from tocsin.domain.notification import InboxFilter
 from tocsin.domain.stream import StreamKey
 
@@ -78,6 +79,24 @@ async def test_the_badge_is_what_was_counted(nodes, draft):
 
     assert (last.id, 1) == (page.notifications[0].id, page.unread_count)
     assert 41 == page.seq, "one event for each mark"
+
+
+async def test_acks_of_many_are_saved_once(nodes, monkeypatch):
+    """In parts, by both nodes crosswise: each sender hears once that a message was delivered."""
+    monkeypatch.setattr(acks, "PART", 7)
+    users = [f"user {n:02}" for n in range(30)]
+    for user, other in zip(users, [*users[1:], users[0]], strict=True):
+        await nodes[0].send_message(MessageDraft(from_user_id=user, to_user_id=other, message="Hello"))
+    keys = [StreamKey(user, "/chat") for user in users]
+    heads = await nodes[0].heads(keys)
+    await everywhere(
+        nodes, 2, lambda node, _: node.save_acks(dict(zip(keys, [head.seq for head in heads], strict=True)))
+    )
+
+    assert [2] * 30 == [head.acked for head in await nodes[1].heads(keys)]
+    for key in keys:
+        told = [event.event for event in (await nodes[1].read_stream(key, 2, 10)).events]
+        assert ["message_delivered"] * 2 == told, "of the one sent, and of the one received"
 
 
 async def test_one_of_many_claims(nodes, draft):

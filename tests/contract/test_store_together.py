@@ -2,17 +2,21 @@
 
 import asyncio
 from functools import partial
+from itertools import pairwise
 from random import Random
 
 import psycopg
 import pytest
 
+from tocsin.adapters.sql.deliveries import SqlDeliveries
 from tocsin.adapters.sql.postgres_writing import PostgresWriting
 from tocsin.adapters.sql.transaction import NOTHING_FORESEEN
+from tocsin.application.deliveries import Settlement
 from tocsin.application.once import Once
+from tocsin.domain.device import DeviceDraft
 from tocsin.domain.errors import Invalid, NotFound, Overloaded
 from tocsin.domain.message import MessageDraft
-from tocsin.domain.notification import InboxFilter
+from tocsin.domain.notification import Change, InboxFilter
 from tocsin.domain.stream import StreamKey
 
 TEXTS = ('"', "\\", "{}", "NULL", "null", "", "a,b", " ", "\n\t\r", '\\"', "{'x'}", "'", "%s", "𝄞é\u200b", "x" * 5_000)
@@ -135,6 +139,54 @@ async def test_many_are_a_few_statements(statements, opened, draft):
     await asyncio.gather(first, *creates)
     # The first is a transaction by itself where the machine is slow.
     assert len(statements) <= 4 * counts[0]
+
+
+@pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
+async def test_counters_of_many_are_asked_for_together(statements, opened, draft, clock):
+    """By what time changes, by a claim of what many got, by the acks of many: not a trip for each."""
+    store, users = opened.store, [f"user {n}" for n in range(20)]
+
+    async def asked(work):
+        statements.clear()
+        await work
+        return sum("FOR UPDATE" in text for text in statements)
+
+    await store.create_notifications([draft(user, expires_at=clock.now + 1) for user in users])
+    made = await store.create_notifications([draft(user, claim_id="c") for user in users])
+    for one in made:
+        await store.change_notification(one.user_id, one.id, Change(snoozed_until=clock.now + 5))
+    clock.now += 2
+    assert 1 == await asked(store.change_by_time(100)), "expiry"
+    clock.now += 5
+    assert 1 == await asked(store.change_by_time(100)), "snoozes"
+    assert 1 == await asked(store.claim_notification(made[0].user_id, made[0].id))
+    for user, other in pairwise(users):
+        await store.send_message(MessageDraft(from_user_id=user, to_user_id=other, message="Hello"))
+    keys = [StreamKey(user, "/chat") for user in users]
+    assert 1 == await asked(store.save_acks(dict.fromkeys(keys, 2)))
+    assert [1, *[2] * 18, 1] == [head.acked for head in await store.heads(keys)]
+
+
+@pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
+async def test_what_came_of_many_statements_is_awaited_together(monkeypatch, opened, draft, clock):
+    """By one who has seen many, by one who records many pushes: not a trip for each."""
+    waits, wait = [], PostgresWriting.wait
+    monkeypatch.setattr(PostgresWriting, "wait", lambda self: waits.append(1) or wait(self))
+    store, relay = opened.store, SqlDeliveries(opened.store)
+
+    async def waited(work):
+        waits.clear()
+        result = await work
+        return len(waits), result
+
+    await store.register_device(DeviceDraft(user_id="alice", token="t", platform="android"), 10)
+    made = await store.create_notifications([draft() for _ in range(20)])
+    # One waits for what came of the statements, one for the commit.
+    assert (2, 19) == await waited(store.mark_notifications_seen("alice", [one.id for one in made[:19]] + ["other"]))
+    held = await relay.claim(20, 60_000)
+    done = [Settlement(one.delivery, [], 1, 0, None) for one in held]
+    assert (2, None) == await waited(relay.settle(done))
+    assert (20, None) == (len(held), await relay.next_due())
 
 
 @pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)

@@ -45,9 +45,6 @@ class FanOutStore(Protocol):
         Once more, or by two processes at once, never notifies anybody twice.
         """
 
-    async def prune(self) -> int:
-        """Drop jobs that ended more than a week ago; return how many."""
-
 
 class FanOut:
     """
@@ -64,7 +61,7 @@ class FanOut:
 
     def __init__(self, store: FanOutStore) -> None:
         self._store = store
-        self.rounds = Rounds("notifying many", self._round, longest_s=LOOK_S)
+        self.rounds = Rounds("notifying many", self._work_off, longest_s=LOOK_S)
 
     async def publish(self, topic: str, draft: NotificationDraft, once: Once | None = None) -> FanOutJob:
         """
@@ -102,10 +99,6 @@ class FanOut:
     async def get(self, job_id: str) -> FanOutJob:
         """Return how far a job is; NotFound when there is none."""
         return await self._store.get(job_id)
-
-    async def _round(self) -> None:
-        await self._work_off()
-        await self._store.prune()
 
     async def _work_off(self) -> None:
         job_id = ""

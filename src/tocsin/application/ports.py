@@ -89,7 +89,7 @@ class Store(InboxStore, Protocol):
         """Return the events with ``seq > after``, ascending, with the head of the same snapshot; see ``Slice``."""
 
     async def save_acks(self, acks: dict[StreamKey, int]) -> None:
-        """Raise each stream's acked seq to at least the given one (never above its head)."""
+        """Raise each stream's acked seq to at least the given one (never above its head); in several transactions."""
 
     async def changed_elsewhere(self) -> bool:
         """Return whether another process may have written since the last call."""

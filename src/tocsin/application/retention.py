@@ -18,7 +18,7 @@ class Retention:
     The periodic prune. Belongs to the event loop's thread.
 
     Streams keep 7 days or 1,000 events, expired notifications go, idempotency
-    keys stay 24 hours, what devices have sealed for each other 90 days.
+    keys stay 24 hours, jobs that have ended 7 days, what devices have sealed for each other 90 days.
 
     Attributes:
         rounds: Its work; prunes at the start and at every interval.

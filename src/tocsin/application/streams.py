@@ -16,8 +16,7 @@ class Streams:
     """
     Use-cases of streams. Belongs to the event loop's thread.
 
-    Acks are gathered and written at most once a second, all in one
-    transaction. An ack lost in a crash costs nothing but a later escalation:
+    Acks are gathered and written at most once a second. An ack lost in a crash costs nothing but a later escalation:
     the client's own cursor decides on what it is sent.
     """
 
@@ -73,11 +72,18 @@ class Streams:
             await self._store.save_acks(acks)
         except TocsinError as error:
             _log.warning("acks wait: %s", error)
-            for key, seq in acks.items():
-                self._acks[key] = max(seq, self._acks.get(key, 0))
+            self._take_back(acks)
+        except asyncio.CancelledError:
+            # Part of them may be saved: to save it again changes nothing.
+            self._take_back(acks)
+            raise
         except Exception:  # noqa: BLE001 logged
             # These are lost; what ends the task would lose all that follow, too.
             _log.exception("acks were not saved")
+
+    def _take_back(self, acks: dict[StreamKey, int]) -> None:
+        for key, seq in acks.items():
+            self._acks[key] = max(seq, self._acks.get(key, 0))
 
 
 def _check_seq(field: str, seq: object) -> None:

@@ -6,7 +6,7 @@ Ids of messages sort in the order of their making: a conversation is in the orde
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tocsin.domain.timestamp import iso, iso_or_none
@@ -76,6 +76,11 @@ class Message:
     deleted_at: int | None = None
     attachments: Sequence[dict[str, Any]] = ()
     ciphertext: dict[str, Any] | None = None
+
+    def without_receipts_since(self, instant: int) -> "Message":
+        """Return it as its sender sees it, who is told of no receipt after an instant."""
+        read_at, delivered_at = (None if at is None or at > instant else at for at in (self.read_at, self.delivered_at))
+        return replace(self, read_at=read_at, delivered_at=delivered_at)
 
     def json(self) -> dict[str, Any]:
         """Return the payload of ``message_received``, ``_sent`` and ``_edited``, and an item of histories."""

@@ -121,14 +121,13 @@ class ChatMessage(Model):
         for name in names:
             if name not in self._changeable or getattr(self, name) is None:
                 self._refuse_change(name, getattr(self, name))
-        is_news = chat.set_read_up_to(transaction, self._entity())
+        read = chat.set_read_up_to(transaction, self._entity())
         take_over(self, transaction.row(SQL.message_read_at, {"id": self.id}), "read_at")
-        if not is_news:
+        if read is None:
             return []
         message = self._entity()
-        payload = chat.read_payload(transaction, message)
-        users = {message.from_user_id, message.to_user_id}
-        return [Telling(StreamKey(user_id, chat.NAMESPACE), "message_read", payload) for user_id in users]
+        payload = chat.read_payload(message, message.read_at or read.at)
+        return [Telling(StreamKey(user_id, chat.NAMESPACE), "message_read", payload) for user_id in {*read.told}]
 
     def _deleted(self, _transaction: Transaction) -> Sequence[Telling]:
         raise Invalid("a stored ChatMessage can't be deleted: the clients that show it would not hear of it")

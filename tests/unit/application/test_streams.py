@@ -128,3 +128,24 @@ async def test_an_ack_is_a_count(store):
     """Anything else is refused."""
     with pytest.raises(Invalid, match="seq"):
         Streams(store).ack(KEY, -1)
+
+
+async def test_a_stop_in_the_middle_of_a_write_writes_again():
+    """Of a write in parts the rest would be lost, and what was seen would be pushed."""
+    saved = Saved()
+    written, saving = saved.save_acks, asyncio.Event()
+
+    async def hang(_acks):
+        saving.set()
+        await asyncio.Event().wait()
+
+    saved.save_acks = hang
+    streams = Streams(saved, ack_delay_s=0)
+    streams.ack(KEY, 1)
+    streams.ack(OTHER, 4)
+    await asyncio.wait_for(saving.wait(), 20)
+    streams.ack(KEY, 2)
+    saved.save_acks = written
+    await streams.stop()
+
+    assert [{KEY: 2, OTHER: 4}] == saved.calls

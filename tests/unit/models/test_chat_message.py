@@ -231,6 +231,16 @@ def test_reading_is_told_to_both(session, log, new_session):
     assert [told] * 2 == log.payloads()[2:]
 
 
+async def test_reading_behind_a_block_is_told_to_the_reader_alone(session, log, store):
+    """The sender hears of it when the block has ended."""
+    saved = save(session)
+    await SqlChat(store).block("9", "7")
+    saved.read_at = datetime.now(UTC)
+    session.commit()
+
+    assert [("9", "block_changed"), ("9", "message_read")] == [(user, event) for user, _, _, event in log.events()[2:]]
+
+
 def test_text_can_not_change_and_no_message_is_deleted(session, log):
     """No client would hear of it."""
     saved = save(session)

@@ -1,5 +1,6 @@
 """A copy of a SQLite file, of one instant, while a server writes to it."""
 
+import errno
 import os
 import sqlite3
 from contextlib import closing
@@ -32,12 +33,14 @@ def back_up(source: Path, copy: Path) -> int:
     part = copy.with_name(f"{copy.name}.part")
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        raise BackupFailed(f"another backup is at it, or one was killed: then remove {part}") from None
     except OSError as error:
         raise BackupFailed(f"{part} can't be made: {error.strerror}") from error
     try:
         _copy(source, part)
         _to_disk(part)
-        os.link(part, copy)  # fails where another backup was faster
+        _name(part, copy)
         _to_disk(copy.parent)
         return copy.stat().st_size
     except (sqlite3.Error, OSError) as error:
@@ -58,6 +61,16 @@ def _copy(source: Path, part: Path) -> None:
         said = writer.execute("PRAGMA quick_check(1)").fetchone()[0]
     if said != "ok":
         raise BackupFailed(f"{source} is damaged, and so would be the copy: {said}")
+
+
+def _name(part: Path, copy: Path) -> None:
+    try:
+        os.link(part, copy)  # fails where somebody was faster
+    except OSError as error:
+        # A stick or a share of a network knows no links.
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP) or copy.exists():
+            raise
+        part.rename(copy)
 
 
 def _to_disk(path: Path) -> None:

@@ -4,15 +4,15 @@ Chat in transactions: messages stored once and told to both sides, receipts that
 Everything that takes counters of two users takes them in ascending user id, see ``streams.append_to_all``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from tocsin.adapters.sql import chat_claims, streams
 from tocsin.adapters.sql.chat_statements import FIELDS, SQL
-from tocsin.adapters.sql.transaction import Foreseen, Look, Transaction
+from tocsin.adapters.sql.transaction import Foreseen, Look, Reader, Transaction
 from tocsin.domain.conversation import MAX_BLOCKED
 from tocsin.domain.errors import Conflict, Forbidden, KeyReused, NotFound
 from tocsin.domain.identifier import new_id
@@ -25,6 +25,8 @@ NAMESPACE = "/chat"
 
 _NAMES = tuple(column.name for column in FIELDS)
 _BLOBS = ("attachments", "ciphertext")
+# How many messages back an unblock looks for what was read meanwhile; a receipt covers all before it, too.
+_LATEST = 1_000
 
 
 def foreseen(draft: MessageDraft) -> Foreseen:
@@ -55,20 +57,23 @@ def send(transaction: Transaction, draft: MessageDraft) -> Message:
     if draft.client_msg_id is not None:
         row = transaction.row(SQL.sent_message, _sent(draft))
         if row is not None:
-            return _same(from_row(row), draft)
+            return _same(transaction, from_row(row), draft)
     if draft.is_by_user:
         _refuse_blocked(transaction, draft.from_user_id, draft.to_user_id)
     saved = chat_claims.claim(transaction, draft) if draft.adopts_saved else None
     return _insert(transaction, draft) if saved is None else from_row(saved)
 
 
-def _same(sent: Message, draft: MessageDraft) -> Message:
+def _same(transaction: Transaction, sent: Message, draft: MessageDraft) -> Message:
     # One that was edited or taken back since is still the one that was sent.
     is_changed = sent.edited_at is not None or sent.deleted_at is not None
     told, asked = (sent.message, sent.ciphertext), (draft.message, draft.ciphertext)
     if sent.to_user_id != draft.to_user_id or (not is_changed and told != asked):
         raise KeyReused("this client_msg_id was used for another message")
-    return sent
+    if not draft.is_by_user or sent.delivered_at is None:
+        return sent
+    (since,) = transaction.row(SQL.blocked_since, _between(draft.from_user_id, draft.to_user_id))
+    return sent if since is None else sent.without_receipts_since(since)
 
 
 def _refuse_blocked(transaction: Transaction, from_user_id: UserId, to_user_id: UserId) -> None:
@@ -124,11 +129,10 @@ def mark_read(transaction: Transaction, reader_id: UserId, message_id: str) -> M
     if row is None:
         raise NotFound("there is no such message")
     message = from_row(row)
-    if set_read_up_to(transaction, message):
-        read_at = message.read_at or transaction.now
+    if (read := set_read_up_to(transaction, message)) is not None:
+        read_at = message.read_at or read.at
         message = replace(message, read_at=read_at, delivered_at=message.delivered_at or read_at)
-        users = (message.from_user_id, message.to_user_id)
-        streams.append_to_all(transaction, users, NAMESPACE, "message_read", read_payload(transaction, message))
+        streams.append_to_all(transaction, read.told, NAMESPACE, "message_read", read_payload(message, read_at))
     return message
 
 
@@ -141,38 +145,74 @@ def mark_conversation_read(transaction: Transaction, reader_id: UserId, from_use
     return message_id
 
 
-def set_read_up_to(transaction: Transaction, message: Message) -> bool:
-    """Mark a message and all before it of the same sender as read; return whether any was not."""
-    values = {
-        "id": message.id,
-        "from_user_id": message.from_user_id,
-        "to_user_id": message.to_user_id,
-        "read_at": transaction.now,
-    }
-    return transaction.execute(SQL.set_read_up_to, values).rowcount > 0
+class Read(NamedTuple):
+    """When messages were marked as read, and whom to tell."""
+
+    at: int
+    told: Sequence[UserId]
 
 
-def read_payload(transaction: Transaction, message: Message) -> bytes:
+def set_read_up_to(transaction: Transaction, message: Message) -> Read | None:
+    """
+    Mark a message and all before it of the same sender as read; None: all were.
+
+    Where one of both has blocked the other, the sender is told when the block ends, see ``unblock``.
+    """
+    users = {"from_user_id": message.from_user_id, "to_user_id": message.to_user_id}
+    between = _between(message.from_user_id, message.to_user_id)
+    (since,) = transaction.row(SQL.blocked_since, between)
+    if since is None:
+        read = Read(transaction.now, tuple(users.values()))
+    else:
+        # Whoever ends it at this instant meets us there, and what the clock was set back by makes no difference.
+        transaction.execute(SQL.touch_blocks, between)
+        read = Read(max(transaction.now, since + 1), (message.to_user_id,))
+    marked = transaction.execute(SQL.set_read_up_to, {"id": message.id, **users, "read_at": read.at}).rowcount
+    return read if marked else None
+
+
+def read_payload(message: Message, read_at: int) -> bytes:
     """Return what ``message_read`` says: this message, and all before it of the same sender, are read."""
-    return orjson.dumps(message.mark(read_at=iso(message.read_at or transaction.now)))
+    return orjson.dumps(message.mark(read_at=iso(read_at)))
 
 
-def mark_delivered(transaction: Transaction, user_id: UserId, acked: int) -> None:
-    """Note that a device has all messages to a user up to a seq of the stream, and tell their senders."""
-    for row in transaction.rows(SQL.undelivered, {"to_user_id": user_id, "acked": acked}):
-        from_user_id, message_id = UserId(row[0]), row[1]
+def undelivered_senders(reader: Reader, acked: Mapping[UserId, int]) -> set[StreamKey]:
+    """Return the streams of those whom ``mark_delivered`` would tell now."""
+    wanted = [{"to_user_id": user_id, "acked": seq} for user_id, seq in acked.items()]
+    return {
+        StreamKey(UserId(row[0]), NAMESPACE) for values in wanted for row in reader.execute(SQL.undelivered, values)
+    }
+
+
+def mark_delivered(transaction: Transaction, acked: Mapping[UserId, int]) -> None:
+    """Note that devices of users have all messages to them up to a seq of their streams, and tell the senders."""
+    wanted = [{"to_user_id": user_id, "acked": seq} for user_id, seq in acked.items()]
+    transaction.foresee(Foreseen(looks=[(SQL.undelivered, values) for values in wanted]))
+    found = [
+        (UserId(from_user_id), user_id, message_id)
+        for user_id, values in zip(acked, wanted, strict=True)
+        for from_user_id, message_id in transaction.rows(SQL.undelivered, values)
+    ]
+    pairs = [_between(from_user_id, user_id) for from_user_id, user_id, _ in found]
+    transaction.foresee(
+        Foreseen(
+            [StreamKey(one, NAMESPACE) for *users, _ in found for one in users],
+            [(SQL.blocks_between, pair) for pair in pairs],
+        )
+    )
+    for from_user_id, user_id, message_id in found:
         # Between two of whom one has blocked the other nothing is told; it is when the block has ended.
-        if transaction.rows(SQL.blocks_between, {"user_id": from_user_id, "peer_id": user_id}):
+        if transaction.rows(SQL.blocks_between, _between(from_user_id, user_id)):
             continue
         values = {"id": message_id, "from_user_id": from_user_id, "to_user_id": user_id}
         transaction.execute(SQL.set_delivered_up_to, values | {"delivered_at": transaction.now})
-        told = {
-            "message_id": message_id,
-            "from_user_id": user_id_json(from_user_id),
-            "to_user_id": user_id_json(user_id),
-            "delivered_at": iso(transaction.now),
-        }
-        streams.append_to_all(transaction, (from_user_id, user_id), NAMESPACE, "message_delivered", orjson.dumps(told))
+        told = _receipt(from_user_id, user_id, message_id, delivered_at=iso(transaction.now))
+        streams.append_to_all(transaction, (from_user_id, user_id), NAMESPACE, "message_delivered", told)
+
+
+def _receipt(from_user_id: UserId, to_user_id: UserId, message_id: str, **mark: str) -> bytes:
+    users = {"from_user_id": user_id_json(from_user_id), "to_user_id": user_id_json(to_user_id)}
+    return orjson.dumps({"message_id": message_id, **users, **mark})
 
 
 # Changes
@@ -226,7 +266,8 @@ def _own(transaction: Transaction, sender_id: UserId, message_id: str) -> Messag
 
 def block(transaction: Transaction, user_id: UserId, peer_id: UserId) -> None:
     """Take nothing from a user any more; tell the own devices."""
-    if len(transaction.rows(SQL.blocked, {"user_id": user_id})) >= MAX_BLOCKED:
+    blocked = [one for one, _ in transaction.rows(SQL.blocked, {"user_id": user_id})]
+    if len(blocked) >= MAX_BLOCKED and peer_id not in blocked:
         raise Conflict(f"at most {MAX_BLOCKED} users can be blocked")
     values = {"user_id": user_id, "peer_id": peer_id, "last_message_id": None, "blocked_at": transaction.now}
     if transaction.execute(SQL.block, values).rowcount:
@@ -234,9 +275,24 @@ def block(transaction: Transaction, user_id: UserId, peer_id: UserId) -> None:
 
 
 def unblock(transaction: Transaction, user_id: UserId, peer_id: UserId) -> None:
-    """Take messages of a user again; tell the own devices."""
-    if transaction.execute(SQL.unblock, {"user_id": user_id, "peer_id": peer_id}).rowcount:
+    """Take messages of a user again; tell the own devices, and both senders what was read meanwhile."""
+    pair = _between(user_id, peer_id)
+    (since,) = transaction.row(SQL.blocked_since, pair)
+    if not transaction.execute(SQL.unblock, pair).rowcount:
+        return
+    (still,) = transaction.row(SQL.blocked_since, pair)
+    if still is not None:
+        # The other's stands, and nothing has passed since the first of both.
+        transaction.execute(SQL.date_block, {"user_id": peer_id, "peer_id": user_id, "blocked_at": since})
         _tell_block(transaction, user_id, peer_id, is_blocked=False)
+        return
+    transaction.foresee(Foreseen([StreamKey(one, NAMESPACE) for one in (user_id, peer_id)]))
+    _tell_block(transaction, user_id, peer_id, is_blocked=False)
+    for sender_id, reader_id in ((user_id, peer_id), (peer_id, user_id)):
+        values = {"from_user_id": sender_id, "to_user_id": reader_id, "since": since, "limit": _LATEST}
+        for read_at, message_id in transaction.rows(SQL.read_since, values):
+            receipt = _receipt(sender_id, reader_id, message_id, read_at=iso(read_at))
+            streams.append(transaction, StreamKey(sender_id, NAMESPACE), "message_read", receipt)
 
 
 def _tell_block(transaction: Transaction, user_id: UserId, peer_id: UserId, *, is_blocked: bool) -> None:

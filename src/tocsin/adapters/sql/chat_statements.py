@@ -119,6 +119,12 @@ class ChatStatements:
             message.c.from_user_id != message.c.to_user_id,
         )
         self.count_unread = compiled(select(func.count()).select_from(message).where(*unread))
+        # The latest messages of one to another, by the instant at which they were read.
+        order = message.c.id.desc()
+        its = and_(message.c.from_user_id == bindparam("from_user_id"), received)
+        latest = _limited(select(message.c.id, message.c.read_at).where(its).order_by(order)).subquery()
+        since = select(latest.c.read_at, func.max(latest.c.id)).where(latest.c.read_at > bindparam("since"))
+        self.read_since = compiled(since.group_by(latest.c.read_at).order_by(latest.c.read_at))
         newest = select(func.max(message.c.id)).where(received, message.c.from_user_id == bindparam("from_user_id"))
         self.newest_received = compiled(newest)
 
@@ -141,8 +147,11 @@ class ChatStatements:
             )
             .scalar_subquery()
         )
+        other = conversation.alias("other")
+        its_other = and_(other.c.user_id == conversation.c.peer_id, other.c.peer_id == conversation.c.user_id)
+        by_peer = select(other.c.blocked_at).where(its_other).scalar_subquery().label("by_peer")
         page = (
-            select(conversation.c.peer_id, conversation.c.blocked_at, unread.label("unread"), *FIELDS)
+            select(conversation.c.peer_id, conversation.c.blocked_at, by_peer, unread.label("unread"), *FIELDS)
             .select_from(conversation.join(message, message.c.id == conversation.c.last_message_id))
             .where(own, conversation.c.last_message_id < bindparam("before"))
             .order_by(conversation.c.last_message_id.desc())
@@ -154,6 +163,11 @@ class ChatStatements:
         )
         is_blocked = conversation.c.blocked_at.is_not(None)
         self.blocks_between = compiled(select(conversation.c.user_id).where(both, is_blocked))
+        self.blocked_since = compiled(select(func.min(conversation.c.blocked_at)).where(both, is_blocked))
+        as_it_is = {"blocked_at": conversation.c.blocked_at}
+        self.touch_blocks = compiled(update(conversation).values(as_it_is).where(both, is_blocked))
+        its_own = and_(own, conversation.c.peer_id == bindparam("peer_id"))
+        self.date_block = compiled(update(conversation).values(blocked_at=bindparam("blocked_at")).where(its_own))
         blocked = select(conversation.c.peer_id, conversation.c.blocked_at).where(own, is_blocked)
         self.blocked = compiled(blocked.order_by(conversation.c.blocked_at, conversation.c.peer_id))
         first = upsert(conversation).values({c.name: bindparam(c.name) for c in conversation.c})
@@ -165,22 +179,9 @@ class ChatStatements:
                 where=conversation.c.blocked_at.is_(None),
             )
         )
-        self.unblock = compiled(
-            update(conversation)
-            .values(blocked_at=null())
-            .where(own, conversation.c.peer_id == bindparam("peer_id"), is_blocked)
-        )
+        self.unblock = compiled(update(conversation).values(blocked_at=null()).where(its_own, is_blocked))
         # Who may see whether the other is there: both have written or been written to, and nobody has blocked.
-        other = conversation.alias("other")
-        hidden = (
-            select(other.c.user_id)
-            .where(
-                other.c.user_id == conversation.c.peer_id,
-                other.c.peer_id == conversation.c.user_id,
-                other.c.blocked_at.is_not(None),
-            )
-            .exists()
-        )
+        hidden = select(other.c.user_id).where(its_other, other.c.blocked_at.is_not(None)).exists()
         self.peers = compiled(
             select(conversation.c.peer_id)
             .where(own, conversation.c.last_message_id.is_not(None), conversation.c.blocked_at.is_(None), ~hidden)

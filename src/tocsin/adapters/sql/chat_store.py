@@ -104,10 +104,11 @@ class SqlChat:
 
 def _page(reader: Reader, user_id: UserId, wanted: PageQuery) -> MessagePage:
     anchor, limit = wanted.anchor, wanted.limit
+    pair = {"user_id": user_id, "peer_id": wanted.peer_id}
 
     def read(statement: str, anchor: str, limit: int) -> list[Message]:
-        values = {"user_id": user_id, "peer_id": wanted.peer_id, "anchor": anchor, "limit": limit}
-        return [from_row(row) for row in reader.execute(statement, values)]
+        found = reader.execute(statement, {**pair, "anchor": anchor, "limit": limit})
+        return [_seen_by(user_id, from_row(row), since) for row in found]
 
     def older(anchor: str, limit: int) -> list[Message]:
         return [*reversed(read(SQL.messages_before, anchor, limit))]
@@ -117,6 +118,7 @@ def _page(reader: Reader, user_id: UserId, wanted: PageQuery) -> MessagePage:
 
     with snapshot(reader):
         seq = streams.head(reader, StreamKey(user_id, chat.NAMESPACE)).seq
+        (since,) = reader.execute(SQL.blocked_since, pair).fetchone()
         if anchor is None or wanted.direction == "before":
             found = older(_BEYOND if anchor is None else anchor, limit + 1)
             has_after = anchor is not None and bool(newer(anchor, 1))
@@ -141,8 +143,21 @@ def _conversations(reader: Reader, user_id: UserId, before: str | None, limit: i
         seq = streams.head(reader, StreamKey(user_id, chat.NAMESPACE)).seq
     shown = [
         Conversation(
-            user_id=UserId(peer_id), last_message=from_row(fields), unread=of_peer, is_blocked=blocked_at is not None
+            user_id=UserId(peer_id),
+            last_message=_seen_by(user_id, from_row(fields), _first(blocked_at, by_peer)),
+            unread=of_peer,
+            is_blocked=blocked_at is not None,
         )
-        for peer_id, blocked_at, of_peer, *fields in rows[:limit]
+        for peer_id, blocked_at, by_peer, of_peer, *fields in rows[:limit]
     ]
     return ConversationPage(shown, shown[-1].last_message.id if len(rows) > limit else None, unread, seq)
+
+
+def _seen_by(user_id: UserId, message: Message, blocked_since: int | None) -> Message:
+    """Return a message as one of its two users sees it: no receipt reaches its sender across a block."""
+    is_own = message.from_user_id == user_id
+    return message if blocked_since is None or not is_own else message.without_receipts_since(blocked_since)
+
+
+def _first(*instants: int | None) -> int | None:
+    return min((one for one in instants if one is not None), default=None)

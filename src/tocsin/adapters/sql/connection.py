@@ -7,6 +7,7 @@ once instead of waiting for it.
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,7 @@ from tocsin.adapters.sql.transaction import Reader
 from tocsin.domain.errors import Overloaded, StorageFull, TocsinError
 
 BUSY_TIMEOUT_S = 5.0
+_LOOK_S = 0.02
 _WAL_KEPT_BYTES = 64 * 2**20
 # A batch dirties hundreds of pages. At SQLite's 1,000 nearly every second commit
 # would copy the log back and flush twice; at 4,000 a third of the time is saved.
@@ -24,13 +26,27 @@ _CACHE_KIB = 16_384
 def open_writer(path: str) -> sqlite3.Connection:
     """Open the connection that writes: WAL, and on disk before a commit returns."""
     connection = _open(path)
-    connection.execute("PRAGMA journal_mode = WAL")
+    _begin_wal(connection)
     # NORMAL would lose the last commits on a power cut, after their acks.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     return connection
+
+
+def _begin_wal(connection: sqlite3.Connection) -> None:
+    """Set the journal of a new file, for which SQLite does not wait as long as another process is about to write."""
+    until = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_LOOK_S)
+        else:
+            return
 
 
 def open_reader(path: str) -> sqlite3.Connection:

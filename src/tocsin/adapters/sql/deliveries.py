@@ -5,7 +5,7 @@ The push ladder in the database: added and ended in the transactions of the inbo
 is what the relay, the trace and the preferences see.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -63,10 +63,12 @@ def amend(transaction: Transaction, changed: Notification) -> None:
     transaction.execute(SQL.amend_delivery, {"id": changed.id, **values})
 
 
-def end_acked(transaction: Transaction, user_id: UserId, acked: int) -> None:
-    """Do so for all that an ack covers."""
-    values = {"user_id": user_id, "acked": acked, "reason": "acked", "now": transaction.now}
-    transaction.execute(SQL.end_acked, values)
+def end_acked(transaction: Transaction, acked: Mapping[UserId, int]) -> None:
+    """Do so for all that the acks of users cover."""
+    why = {"reason": "acked", "now": transaction.now}
+    transaction.execute_many(
+        SQL.end_acked, [{"user_id": user_id, "acked": seq, **why} for user_id, seq in acked.items()]
+    )
 
 
 def prune(transaction: Transaction, now: int, most: int) -> int:
@@ -149,19 +151,25 @@ def _settle(transaction: Transaction, settlements: Sequence[Settlement]) -> None
     now = transaction.now
     attempts = [_attempt_row(attempt, now) for settlement in settlements for attempt in settlement.attempts]
     transaction.execute_many(SQL.insert_attempt, attempts)
-    released = []
-    for settlement in settlements:
-        held, due_at = settlement.delivery, settlement.due_at
-        # The claim has raised it by one.
-        lease = held.lease + 1
-        if due_at is None:
-            values = {"id": held.notification_id, "lease": lease, "ended": held.ended}
-            if transaction.execute(SQL.delete_delivery, values).rowcount:
-                continue
-            # It has ended meanwhile: what was just sent is to be taken back.
-            due_at = now
-        released.append((settlement.rung, settlement.tries, held.ended, now, due_at, held.notification_id, lease))
-    transaction.execute_many(SQL.release_delivery, released)
+    over = [
+        (one, transaction.execute(SQL.delete_delivery, _as_held(one.delivery)))
+        for one in settlements
+        if one.due_at is None
+    ]
+    released = [(one, one.due_at) for one in settlements if one.due_at is not None]
+    # One that has ended meanwhile: what was just sent is to be taken back.
+    released += [(one, now) for one, outcome in over if not outcome.rowcount]
+    transaction.execute_many(SQL.release_delivery, [_release_row(one, due_at, now) for one, due_at in released])
+
+
+def _as_held(held: Delivery) -> dict[str, Any]:
+    # The claim has raised the lease by one.
+    return {"id": held.notification_id, "lease": held.lease + 1, "ended": held.ended}
+
+
+def _release_row(settlement: Settlement, due_at: int, now: int) -> tuple[Any, ...]:
+    its = _as_held(settlement.delivery)
+    return (settlement.rung, settlement.tries, its["ended"], now, due_at, its["id"], its["lease"])
 
 
 def _attempt_row(attempt: Attempt, now: int) -> tuple[Any, ...]:

@@ -106,11 +106,10 @@ class SqlFanOut:
         """Notify the next followers and move on."""
         return await self._store.write(lambda transaction: _step(transaction, job_id, part, self._store.lang))
 
-    async def prune(self) -> int:
-        """Drop jobs that ended more than a week ago."""
-        return await self._store.write(
-            lambda transaction: transaction.execute(_PRUNE, {"cutoff": transaction.now - _KEPT_MS}).rowcount
-        )
+
+def prune(transaction: Transaction, now: int) -> int:
+    """Drop jobs that ended more than a week ago; return how many."""
+    return transaction.execute(_PRUNE, {"cutoff": now - _KEPT_MS}).rowcount
 
 
 def begin(transaction: Transaction, job_id: str, topic: str, draft: bytes) -> FanOutJob:

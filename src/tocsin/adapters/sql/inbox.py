@@ -10,13 +10,14 @@ from typing import Any
 import orjson
 
 from tocsin.adapters.sql import deliveries
-from tocsin.adapters.sql.arrivals import remove, tell
+from tocsin.adapters.sql.arrivals import NAMESPACE, remove, tell
 from tocsin.adapters.sql.inbox_queries import from_row
 from tocsin.adapters.sql.inbox_statements import CONTENT, MARKS, SQL
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import Foreseen, Transaction
 from tocsin.domain.delivery import Ending
 from tocsin.domain.errors import AlreadyClaimed, Conflict, Invalid, NotFound
 from tocsin.domain.notification import Change, Notification
+from tocsin.domain.stream import StreamKey
 from tocsin.domain.timestamp import iso, iso_or_none
 from tocsin.domain.user_id import UserId
 
@@ -56,7 +57,8 @@ def mark_seen(transaction: Transaction, user_id: UserId, notification_ids: Seque
         if seen:
             tell(transaction, user_id, "notification_updated", {"all": True, "seen_at": iso(now)})
         return seen
-    changed = [one for one in notification_ids if transaction.execute(SQL.set_seen, {**wanted, "id": one}).rowcount]
+    marked = [(one, transaction.execute(SQL.set_seen, {**wanted, "id": one})) for one in notification_ids]
+    changed = [one for one, outcome in marked if outcome.rowcount]
     if changed:
         tell(transaction, user_id, "notification_updated", seen_payload(changed, now))
     return len(changed)
@@ -168,7 +170,9 @@ def claim(transaction: Transaction, user_id: UserId, notification_id: str) -> No
         raise AlreadyClaimed(mine.claim_json())
     won = mine._replace(claimed_by=user_id, claimed_at=transaction.now)
     transaction.execute(SQL.claim, {"claim_id": mine.claim_id, "claimed_by": user_id, "claimed_at": transaction.now})
-    for sibling_id, owner in transaction.rows(SQL.siblings, {"claim_id": mine.claim_id}):
+    siblings = transaction.rows(SQL.siblings, {"claim_id": mine.claim_id})
+    transaction.foresee(Foreseen([StreamKey(UserId(owner), NAMESPACE) for _, owner in siblings]))
+    for sibling_id, owner in siblings:
         told = {"id": sibling_id, "claim": won.claim_json()}
         tell(transaction, UserId(owner), "notification_updated", told)
         deliveries.end(transaction, UserId(owner), sibling_id, "claimed")

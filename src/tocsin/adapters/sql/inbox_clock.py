@@ -5,6 +5,7 @@ Each is told by an event in the transaction that changes the rows, so that it is
 once, and once: another process that looks at the same instant finds nothing left.
 """
 
+from collections.abc import Sequence
 from operator import itemgetter
 
 import orjson
@@ -13,8 +14,8 @@ from tocsin.adapters.sql import deliveries, streams
 from tocsin.adapters.sql.arrivals import NAMESPACE, row_of, tell, told, with_unread
 from tocsin.adapters.sql.inbox_queries import from_row
 from tocsin.adapters.sql.inbox_statements import SQL
-from tocsin.adapters.sql.preferences import effective
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.preferences import effective, foreseen
+from tocsin.adapters.sql.transaction import Foreseen, Reader, Transaction
 from tocsin.adapters.sql.words import words
 from tocsin.application.texts import Lang
 from tocsin.domain.notification import Notification
@@ -31,6 +32,8 @@ _of_user = itemgetter(1)
 def wake(transaction: Transaction, most: int, lang: Lang) -> int:
     """Bring back what was snoozed until now, and make digests of what waits for one; return how many rows were due."""
     due = [from_row(row) for row in transaction.rows(SQL.due_snoozed, {"now": transaction.now, "limit": most})]
+    users = {one.user_id for one in due}
+    transaction.foresee(Foreseen([StreamKey(user_id, NAMESPACE) for user_id in users], foreseen(users)))
     digests: dict[str, Notification] = {}
     for one in sorted(due, key=lambda found: (found.user_id, found.seq)):
         if one.digest_id is None:
@@ -44,6 +47,7 @@ def wake(transaction: Transaction, most: int, lang: Lang) -> int:
 def expire(transaction: Transaction, most: int) -> int:
     """Take out what has expired; return how many."""
     due = transaction.rows(SQL.due_expired, {"now": transaction.now, "limit": most})
+    transaction.foresee(Foreseen([StreamKey(UserId(row[1]), NAMESPACE) for row in due]))
     for notification_id, user_id, *marks in sorted(due, key=_of_user):
         transaction.execute(SQL.delete_notification, {"id": notification_id})
         was_unread = all(mark is None for mark in marks)
@@ -115,9 +119,15 @@ def _archive_held(transaction: Transaction, user_id: UserId, digest_id: str) -> 
         tell(transaction, user_id, "notification_updated", gone)
 
 
-def forget_groups(transaction: Transaction, most: int) -> int:
-    """Drop who was counted in groups that no card is left of, a number of groups at ``most``; return how many."""
-    return transaction.execute(SQL.delete_orphans, {"limit": most}).rowcount
+def find_orphans(reader: Reader, most: int) -> list[str]:
+    """Return groups that no card is left of, a number at ``most``; each group that there is is looked at."""
+    return [row[0] for row in reader.execute(SQL.find_orphans, {"limit": most})]
+
+
+def forget_groups(transaction: Transaction, group_ids: Sequence[str]) -> int:
+    """Drop who was counted in groups, as far as no card is left of them; return how many."""
+    deleted = [transaction.execute(SQL.delete_orphans, {"group_id": group_id}) for group_id in group_ids]
+    return sum(one.rowcount for one in deleted)
 
 
 def count_unread(transaction: Transaction) -> None:

@@ -101,8 +101,9 @@ class InboxStatements:
         member = upsert(group_member).values({c.name: bindparam(c.name) for c in group_member.c})
         self.insert_member = compiled(member.on_conflict_do_nothing())
         orphan = ~select(_n.id).where(_n.group_id == group_member.c.group_id).exists()
-        some = _limited(select(group_member.c.group_id).where(orphan).distinct())
-        self.delete_orphans = compiled(delete(group_member).where(group_member.c.group_id.in_(some.scalar_subquery())))
+        self.find_orphans = compiled(_limited(select(group_member.c.group_id).where(orphan).distinct()))
+        of_group = group_member.c.group_id == bindparam("group_id")
+        self.delete_orphans = compiled(delete(group_member).where(of_group, orphan))
 
     def _claims(self) -> None:
         siblings = _n.claim_id == bindparam("claim_id")

@@ -83,7 +83,9 @@ def upgrade_postgres(url: str, revision: str = "head") -> str:
         SchemaError: As ``upgrade`` does.
         SQLAlchemyError: The database can't be reached, or the user may not make tables.
     """
-    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    engine = create_engine(
+        make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool, connect_args={"client_encoding": "UTF8"}
+    )
     with engine.begin() as connection:
         connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_S}s'"))
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))

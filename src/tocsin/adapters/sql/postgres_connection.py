@@ -68,10 +68,10 @@ def connect(url: str) -> Connection:
     """
     Open a connection, each of whose statements is its own transaction until ``BEGIN``.
 
-    A commit is on disk when it returns, whatever the server's default.
+    A commit is on disk when it returns, and text is Unicode, whatever the server's defaults.
     """
     wanted = {name: value for name, value in _LINK.items() if name not in conninfo.conninfo_to_dict(url)}
-    connection = psycopg.connect(url, autocommit=True, **wanted)  # type: ignore[arg-type]
+    connection = psycopg.connect(url, autocommit=True, client_encoding="UTF8", **wanted)  # type: ignore[arg-type]
     connection.adapters.register_dumper(int, _Number)
     connection.prepared_max = _PREPARED
     connection.execute(_SETTINGS)
@@ -112,6 +112,8 @@ def refusal(error: Exception) -> TocsinError | None:
         return Overloaded("other transactions hold the database", retry_after_s=1.0)
     if isinstance(error, psycopg.OperationalError | errors.ReadOnlySqlTransaction):
         return Overloaded("the database can't be reached now", retry_after_s=2.0)
+    if isinstance(error, errors.UntranslatableCharacter):
+        return Invalid("a text holds a character that the encoding of the database has none for; only UTF8 has all")
     if isinstance(error, psycopg.DataError) and _NUL in str(error):
         return Invalid("a text holds a NUL character")
     return None

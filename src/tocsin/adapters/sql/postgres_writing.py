@@ -95,18 +95,20 @@ class PostgresTransaction:
 
 
 class _Outcome:
-    """What came of a statement, awaited when it is asked for."""
+    """What came of a statement, awaited when it is asked for, with that of all that were sent by then."""
 
-    __slots__ = ("_cursor", "_writing")
+    __slots__ = ("_cursor", "_sent_at", "_writing")
 
     def __init__(self, writing: "PostgresWriting", cursor: Cursor) -> None:
         self._writing = writing
         self._cursor = cursor
+        self._sent_at = writing.changes
 
     @property
     def rowcount(self) -> int:
         """Return how many rows it changed."""
-        self._writing.wait()
+        if self._sent_at > self._writing.heard:
+            self._writing.wait()
         return max(self._cursor.rowcount, 0)
 
 
@@ -115,6 +117,8 @@ class PostgresWriting:
     Implements ``Writing``: nodes write at once.
 
     Attributes:
+        changes: Statements and rows sent or kept.
+        heard: How many these were when all that was sent had been answered.
         is_lost: The last transaction broke with its connection.
     """
 
@@ -130,7 +134,7 @@ class PostgresWriting:
         self._pipeline: Pipeline | None = None
         self._patience = Patience()
         self.batch = Batch(self._send_now)
-        self.changes = 0
+        self.changes = self.heard = 0
         self.is_lost = False
 
     def begin(self, foreseen: Sequence[Foreseen] = (), *, alone: bool = False) -> None:
@@ -206,6 +210,7 @@ class PostgresWriting:
         """Wait for what comes back of all that was sent."""
         if self._pipeline is not None:
             self._pipeline.sync()
+            self.heard = self.changes
 
     def commit(self) -> None:
         """Commit; without an answer nobody knows whether it did."""

@@ -7,6 +7,7 @@ runs): each waits for the other's transaction, and learns of its writes by
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 from tocsin.adapters.sql.connection import open_reader, open_writer, refusal
 from tocsin.adapters.sql.forked import refuse_inherited
@@ -35,6 +36,8 @@ class SqliteStore(SqlStore):
         self._path = path
 
     def _open_writer(self) -> Writing:
+        # Readers open it later, wherever the process works by then.
+        self._path = str(Path(self._path).absolute())
         connection = open_writer(self._path)
         try:
             upgrade(self._path)
@@ -43,7 +46,7 @@ class SqliteStore(SqlStore):
         except BaseException:
             connection.close()
             raise
-        return SqliteWriting(connection)
+        return SqliteWriting(connection, self._path)
 
     def _open_reader(self) -> OpenReader:
         return open_reader(self._path)

@@ -18,6 +18,7 @@ from tocsin.adapters.sql import (
     deliveries,
     devices,
     e2ee,
+    fan_out,
     idempotency,
     inbox_clock,
     revocations,
@@ -200,8 +201,11 @@ class SqlStore(SqlInbox):
         return await self._readers.run(lambda reader: streams.read(reader, key, after, limit))
 
     async def save_acks(self, acks: dict[StreamKey, int]) -> None:
-        """Raise acked seqs."""
-        await self._writer.run(lambda transaction: acks_of_clients.save(transaction, acks))
+        """Raise acked seqs, a part at a time."""
+        for part in acks_of_clients.parts(acks):
+            # Known before, their counters are taken in order with all others: two nodes don't wait for each other.
+            told = await self._readers.run(partial(acks_of_clients.streams_told, acks=part))
+            await self._writer.run(partial(acks_of_clients.save, acks=part), foresee=partial(Foreseen, told))
 
     async def changed_elsewhere(self) -> bool:
         """Return whether another process wrote; follows a new epoch that it began."""
@@ -299,9 +303,10 @@ class SqlStore(SqlInbox):
         return {
             "stream_event": await self._prune_streams(now),
             "notification": await self._repeat(lambda writing: inbox_clock.expire(writing, _ROWS_A_TURN)),
-            "group_member": await self._repeat(lambda writing: inbox_clock.forget_groups(writing, _ROWS_A_TURN)),
+            "group_member": await self._forget_groups(),
             "delivery_attempt": await self._repeat(lambda writing: deliveries.prune(writing, now, _ROWS_A_TURN)),
             "e2ee_to_device": await self._repeat(lambda writing: e2ee.prune(writing, now, _ROWS_A_TURN)),
+            "fan_out": await self._writer.run(lambda transaction: fan_out.prune(transaction, now)),
             "revocation": await self._writer.run(lambda transaction: revocations.prune(transaction, now)),
             "idempotency_key": await self._repeat(
                 lambda transaction: (
@@ -342,6 +347,15 @@ class SqlStore(SqlInbox):
             if not dropped:
                 return total
             total += dropped
+
+    async def _forget_groups(self) -> int:
+        total = 0
+        while found := await self._readers.run(lambda reader: inbox_clock.find_orphans(reader, _ROWS_A_TURN)):
+            dropped = await self._writer.run(partial(inbox_clock.forget_groups, group_ids=found))
+            if not dropped:
+                break
+            total += dropped
+        return total
 
     async def _repeat(self, turn: Operation[int]) -> int:
         total = 0

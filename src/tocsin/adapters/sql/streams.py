@@ -124,8 +124,7 @@ def read(connection: Reader, key: StreamKey, after: int, limit: int) -> Slice:
 
 def save_acks(transaction: Transaction, acks: Mapping[StreamKey, int]) -> None:
     """Raise acked seqs, never above the head and never back."""
-    for key, seq in acks.items():
-        transaction.execute(SQL.raise_acked, {**key._asdict(), "acked": seq})
+    transaction.execute_many(SQL.raise_acked, [{**key._asdict(), "acked": seq} for key, seq in acks.items()])
 
 
 def find_prunable(connection: Reader, now: int, limit: int) -> list[StreamKey]:

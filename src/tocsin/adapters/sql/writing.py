@@ -1,6 +1,7 @@
 """What the writer thread needs of a database, and how SQLite gives it."""
 
 import logging
+import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
@@ -8,7 +9,9 @@ from typing import Final, Protocol
 
 from tocsin.adapters.sql.connection import refusal
 from tocsin.adapters.sql.transaction import Foreseen, Transaction, WriterTransaction
-from tocsin.domain.errors import StorageFull, TocsinError
+from tocsin.domain.errors import Overloaded, StorageFull, TocsinError
+
+_GONE = "the file of the database was removed or replaced while the server runs"
 
 _log = logging.getLogger(__name__)
 
@@ -76,14 +79,38 @@ class Writing(Protocol):
 
 
 class SqliteWriting:
-    """Implements ``Writing``: one writer at a time, which sees all that there is."""
+    """
+    Implements ``Writing``: one writer at a time, which sees all that there is.
+
+    Args:
+        connection: Of the file.
+        path: Where it is, for as long as this is open; elsewhere nobody would find what is written to it.
+    """
 
     sees_newer = True
     most_together = 1
     is_lost: Final = False
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
         self._connection = connection
+        self._path = path
+        self._file = self._found()
+        self._is_there = True
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._path)  # noqa: PTH116 for each transaction
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _check_place(self) -> None:
+        # With the journals that it had before WAL SQLite itself looks for this.
+        is_there, self._is_there = self._is_there, self._found() == self._file
+        if not self._is_there:
+            if is_there:
+                _log.error("%s; stop the server, put the file where it was, start it: %s", _GONE, self._path)
+            raise Overloaded(_GONE, retry_after_s=10.0)
 
     @property
     def changes(self) -> int:
@@ -91,7 +118,13 @@ class SqliteWriting:
         return self._connection.total_changes
 
     def begin(self, foreseen: Sequence[Foreseen] = (), *, alone: bool = False) -> None:  # noqa: ARG002 it always is
-        """Begin a transaction, or wait for that of another process."""
+        """
+        Begin a transaction, or wait for that of another process.
+
+        Raises:
+            Overloaded: The file is not in its place any more.
+        """
+        self._check_place()
         self._connection.execute("BEGIN IMMEDIATE")
 
     def transaction(self, now: int, known: dict[str, bool]) -> OwnTransaction:

@@ -140,7 +140,7 @@ def _postgres(settings: Settings) -> Findings:
     url = make_url(server_of(settings.database_url)).set(drivername="postgresql+psycopg")
     where = url.render_as_string()  # without the password
     try:
-        engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 5})
+        engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 5, "client_encoding": "UTF8"})
         with engine.connect() as connection:
             # The first of the transaction: it is kept from every write.
             connection.exec_driver_sql("SET TRANSACTION READ ONLY")

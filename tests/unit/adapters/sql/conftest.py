@@ -34,13 +34,17 @@ class Writer:
 
 @pytest.fixture
 async def writer(tmp_path):
-    connection = open_writer(str(tmp_path / "t.db"))
+    path = str(tmp_path / "t.db")
+    connection = open_writer(path)
     connection.execute("CREATE TABLE t (n INTEGER)")
     statements = []
     connection.set_trace_callback(statements.append)
     told = []
     group = GroupCommit(
-        SqliteWriting(connection), lambda events: told.append([event.seq for event in events]), lambda: 7, Failpoints()
+        SqliteWriting(connection, path),
+        lambda events: told.append([event.seq for event in events]),
+        lambda: 7,
+        Failpoints(),
     )
     yield Writer(group, connection, statements, told)
     await group.stop()

@@ -117,9 +117,10 @@ async def test_a_failing_reader_keeps_no_answer_back(tmp_path, insert, caplog):
     def fail(_events):
         raise ZeroDivisionError
 
-    connection = open_writer(str(tmp_path / "own.db"))
+    path = str(tmp_path / "own.db")
+    connection = open_writer(path)
     connection.execute("CREATE TABLE t (n INTEGER)")
-    group = group_commit.GroupCommit(SqliteWriting(connection), fail, lambda: 7, group_commit.Failpoints())
+    group = group_commit.GroupCommit(SqliteWriting(connection, path), fail, lambda: 7, group_commit.Failpoints())
     try:
         assert 1 == await group.run(insert(1))
     finally:

@@ -12,7 +12,8 @@ from tests.postgres import Databases
 from tocsin.adapters.sql import migrate, open_store, schema, upgrade_schema
 from tocsin.adapters.sql.postgres import PostgresStore
 from tocsin.adapters.sql.postgres_connection import connect
-from tocsin.domain.errors import Overloaded
+from tocsin.domain.errors import Invalid, Overloaded
+from tocsin.domain.notification import NotificationDraft
 from tocsin.domain.stream import StreamKey
 from tocsin.domain.user_id import UserId
 
@@ -118,3 +119,41 @@ async def test_a_connection_that_ended_in_idleness_leaves_nothing_behind(postgre
 
     assert made == head.seq
     await store.stop()
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "EUC_KR", "LATIN1"])
+async def test_text_is_sent_as_unicode_whatever_the_database_has(databases, encoding):
+    """Too small an encoding refuses what it has no place for, and nothing else."""
+    name = f"t_{encoding.lower()}"
+    databases.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+    try:
+        store = PostgresStore(databases.url_of(name))
+        await store.start()
+        try:
+            draft = NotificationDraft(user_id=UserId("7"), type="t", title="plain", message="m")
+            (made,) = await store.create_notifications([draft])
+            assert made == await store.get_notification(UserId("7"), made.id)
+            wide = store.create_notifications([draft._replace(title="\N{PARTY POPPER}")])
+            if encoding == "SQL_ASCII":
+                (made,) = await wide
+                assert made == await store.get_notification(UserId("7"), made.id)
+            else:
+                with pytest.raises(Invalid, match=r"encoding of the database.*UTF8"):
+                    await wide
+        finally:
+            await store.stop()
+    finally:
+        databases.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def test_what_the_surroundings_say_of_an_encoding_makes_no_difference(url, monkeypatch):
+    """Nor what a database's own setting says."""
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    store = PostgresStore(url)
+    await store.start()
+    try:
+        draft = NotificationDraft(user_id=UserId("7"), type="t", title="\N{PARTY POPPER}", message="m")
+        (made,) = await store.create_notifications([draft])
+        assert "\N{PARTY POPPER}" == (await store.get_notification(UserId("7"), made.id)).title
+    finally:
+        await store.stop()

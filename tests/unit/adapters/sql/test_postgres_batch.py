@@ -94,6 +94,16 @@ def test_counters_are_written_before_anybody_looks(server, batch):
     assert 3 == len(server.sent)
 
 
+def test_an_ack_disturbs_no_counter(server, batch):
+    """Whoever shares its transaction need not ask for the counters once more."""
+    batch.foresee([Foreseen([KEY])])
+    batch.counters.count(KEY, None)
+    server.sent.clear()
+    batch.write_before(SQL.raise_acked)
+    assert (2, None) == batch.counters.count(KEY, None)
+    assert [] == server.sent
+
+
 def test_an_answer_holds_till_its_row_is_written(server, batch):
     """A new row of other values leaves it; nothing that is written to the table by a statement of its own does."""
     wanted = [{"owner": "shop", "key": name} for name in "abc"]

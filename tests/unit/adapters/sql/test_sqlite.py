@@ -6,10 +6,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from tocsin.adapters.sql import open_store, readers, sqlite_path
+from tocsin.adapters.sql import connection, open_store, readers, sqlite_path
 from tocsin.adapters.sql.sqlite import SqliteStore
 from tocsin.domain.errors import Overloaded, StorageFull
 from tocsin.domain.notification import InboxFilter, NotificationDraft
@@ -243,3 +246,67 @@ async def test_own_writes_and_reads_are_not_from_elsewhere(store):
     await store.ping()
 
     assert [False, False] == [await store.changed_elsewhere(), await store.changed_elsewhere()]
+
+
+async def test_a_file_that_another_process_begins_is_waited_for(path):
+    """Of several that start at once each one opens it, though SQLite waits for nobody who is about to write."""
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE host (id INTEGER)")
+        other.execute("BEGIN IMMEDIATE")
+        later = threading.Timer(0.3, other.execute, ["COMMIT"])
+        later.start()
+        store = SqliteStore(path)
+        await store.start()
+        later.join()
+        await store.ping()
+        await store.stop()
+
+
+async def test_a_file_that_stays_locked_is_told_of(path, monkeypatch):
+    """In the words of SQLite, after the time-out."""
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("CREATE TABLE host (id INTEGER)")
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            await SqliteStore(path).start()
+
+
+@pytest.fixture(params=["removed", "replaced"])
+def taken_away(request, path, tmp_path):
+    """Take the file away when it is called; return what puts it back."""
+
+    def take_away():
+        aside = Path(path).rename(tmp_path / "aside.db")
+        if request.param == "replaced":
+            Path(path).touch()
+        return lambda: aside.replace(path)
+
+    return take_away
+
+
+async def test_a_file_that_is_gone_takes_no_write(store, taken_away):
+    """What is written to it would be gone with the process; once it is back, all goes on."""
+    await store.create_notifications([draft()])
+    put_back = taken_away()
+    for _ in range(2):
+        with pytest.raises(Overloaded, match="removed or replaced"):
+            await store.create_notifications([draft()])
+    put_back()
+
+    (made,) = await store.create_notifications([draft()])
+    assert 2 == made.seq
+
+
+async def test_the_file_is_where_it_was_when_the_process_moves(tmp_path, monkeypatch):
+    """Readers that open it later find the same."""
+    monkeypatch.chdir(tmp_path)
+    store = SqliteStore("tocsin.db")
+    await store.start()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    await store.create_notifications([draft()])
+
+    assert 1 == await titles(store)
+    assert [] == [*(tmp_path / "elsewhere").iterdir()]
+    await store.stop()
