@@ -62,8 +62,13 @@ class WsgiHost:
                 await _refuse(send)
                 return
             exchange = _Exchange(self._app, scope, receive, send)
-            if not self._start(exchange.run):
-                exchange.watch()
+            try:
+                if not self._start(exchange.run):
+                    exchange.watch()
+            except RuntimeError as error:
+                _log.warning("refused: %s %r: no thread for it: %s", scope["method"], scope["path"], error)
+                await _refuse(send)
+                return
             try:
                 await exchange.answer()
             except asyncio.CancelledError:
@@ -80,14 +85,20 @@ class WsgiHost:
             await send({"type": "websocket.close", "code": 1000})
 
     def _start(self, job: Callable[[], None]) -> bool:
-        """Return whether there is a thread for it."""
+        """Return whether there is a thread for it; RuntimeError: there is none at all, nor can one be made."""
         self._jobs.put(job)
         if self._idle.acquire(blocking=False):
             return True
         if self._threads == self._limit:
             return False
+        try:
+            threading.Thread(target=self._work, name=f"view-{self._threads + 1}", daemon=True).start()
+        except RuntimeError:
+            if self._threads:
+                return False  # those that are there will come to it
+            self._jobs.get_nowait()
+            raise
         self._threads += 1
-        threading.Thread(target=self._work, name=f"view-{self._threads}", daemon=True).start()
         return True
 
     def _work(self) -> None:

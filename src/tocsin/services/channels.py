@@ -59,7 +59,7 @@ def remove_channel(channel_id: str) -> None:
 
     Raises:
         NotFound: There is no such channel.
-        Overloaded: The database takes no work now; nothing was removed.
+        Overloaded: The database takes no work now, or did not answer: it may have been removed.
         NotInitialized: This process knows no database.
     """
     bridge_here().ask(lambda core: core.channels.remove(channel_id))

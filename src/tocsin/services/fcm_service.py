@@ -64,7 +64,7 @@ def unregister_device(user_id: AnyId, token: str, *, kind: DeviceKind = "token")
 
     Raises:
         Invalid: It can't be a token.
-        Overloaded: The database takes no work now; nothing was removed.
+        Overloaded: The database takes no work now, or did not answer: it may have been removed.
         NotInitialized: This process knows no database.
     """
     user = parse_user_id(user_id)
@@ -80,7 +80,7 @@ def unregister_all_devices(user_id: AnyId) -> int:
     Remove all devices of a user and return how many they were; topics stay.
 
     Raises:
-        Overloaded: The database takes no work now; nothing was removed.
+        Overloaded: The database takes no work now, or did not answer: it may have been removed.
         NotInitialized: This process knows no database.
     """
     user = parse_user_id(user_id)
@@ -111,7 +111,7 @@ def unsubscribe_topic(user_id: AnyId, topic: str) -> None:
 
     Raises:
         Invalid: The name breaks the rule.
-        Overloaded: The database takes no work now; nothing was removed.
+        Overloaded: The database takes no work now, or did not answer: it may have been removed.
         NotInitialized: This process knows no database.
     """
     user = parse_user_id(user_id)

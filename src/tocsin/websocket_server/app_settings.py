@@ -49,7 +49,7 @@ def read_settings(app: "Flask", given: Mapping[str, Any]) -> Settings:
     told = Settings(**given)
     said = {field: app.config.get(variable_of(field)) for field in Settings.model_fields}
     found: dict[str, Any] = {"async_mode": "threading"} | {
-        field: value for field, value in said.items() if value not in {None, ""}
+        field: value for field, value in said.items() if value is not None and value != ""
     }
     found = {field: value for field, value in found.items() if field not in told.model_fields_set}
     if not {"jwt_secret", "jwt_public_key", "jwks_url"} & (told.model_fields_set | found.keys()):

@@ -194,6 +194,42 @@ async def test_a_store_that_can_not_remove_fails_no_push(store, sender, caplog):
     assert "a target that is gone was not removed: the intake is full" in caplog.text
 
 
+async def test_a_store_that_can_not_be_read_is_told_before_anything_is_sent(store, sender):
+    """Whoever calls again after the refusal sends nothing twice."""
+    devices = [await register(store, "phone")]
+
+    async def found(user_id):
+        return devices
+
+    async def busy(user_id):
+        await asyncio.sleep(0)
+        raise Overloaded("busy")
+
+    push = Push([Route(sender, found, store.drop_device), Route(sender, busy, store.drop_device)])
+
+    with pytest.raises(Overloaded):
+        await push.send("alice", MESSAGE)
+    assert sender.tries == []
+
+
+async def test_a_store_that_can_not_be_read_between_two_tries_takes_back_no_answer(store, sender, time):
+    """What the other device got is told, and the busy one has its further tries."""
+    for token in ("a", "b"):
+        await register(store, token)
+    sender.script = {"b": [BUSY]}
+    answers = [None, Overloaded("busy"), None]
+
+    async def find(user_id):
+        if (error := answers.pop(0)) is not None:
+            raise error
+        return await store.list_devices(user_id)
+
+    push = Push([Route(sender, find, store.drop_device)], sleep=time.sleep, clock=time, jitter=lambda _, most: most)
+
+    assert PushReport(sent=2) == await push.send("alice", MESSAGE)
+    assert ["a", "b", "b"] == [token for token, _ in sorted(sender.tries)]
+
+
 async def test_a_stop_ends_every_wait(store, sender):
     """Who waits for its second try fails at once, and so does what comes later."""
     waits = asyncio.Event()

@@ -262,6 +262,29 @@ async def test_who_leaves_while_waiting_for_a_thread_costs_none():
     assert (first.body, stays.body, ran) == (b"first", b"ab", ["first", "stays"])
 
 
+async def test_a_machine_without_a_thread_to_spare_refuses_and_recovers(monkeypatch):
+    """A 503 for each request meanwhile; later they are answered as before."""
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return [b"here"]
+
+    def no_thread(_thread):
+        raise RuntimeError("can't start new thread")
+
+    async def status(host):
+        server = FakeServer()
+        async with asyncio.timeout(20):
+            await host(dict(SCOPE), server.receive, server.send)
+        return server.sent[0]["status"]
+
+    host = WsgiHost(app, threads=2)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_thread)
+        assert [await status(host) for _ in range(3)] == [503, 503, 503]
+    assert await status(host) == 200
+
+
 def test_the_environment_of_a_mounted_application():
     """The root path is the script's name, and the path is given as bytes."""
     scope = SCOPE | {"root_path": "/app", "path": "/app/ü", "raw_path": b"/app/%C3%BC", "client": ("::1", 5)}

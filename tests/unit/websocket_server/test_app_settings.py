@@ -40,6 +40,16 @@ def test_keyword_beats_environment_beats_config_beats_default(app, monkeypatch):
     assert settings.ping_interval == 25.0
 
 
+def test_a_list_of_the_config_is_a_setting(app):
+    """As Flask-CORS takes its origins; an empty one says nothing."""
+    app.config.update(TOCSIN_CORS_ORIGINS=["https://shop.example", "https://admin.shop.example"])
+    app.config.update(TOCSIN_TRUSTED_PROXIES=[], TOCSIN_HOST="", TOCSIN_REDIS_URL=None)
+    settings = read_settings(app, {})
+
+    assert settings.cors_origins == ("https://shop.example", "https://admin.shop.example")
+    assert (settings.trusted_proxies, settings.host, settings.redis_url) == ((), "127.0.0.1", None)
+
+
 def test_an_embedded_server_runs_views_in_threads(app, monkeypatch):
     """The default is the guide's; who says otherwise is heard."""
     assert read_settings(app, {}).async_mode == "threading"
