@@ -246,7 +246,7 @@ async def test_of_many_tries_at_once_one_wins(inbox):
 async def test_what_has_expired_goes_everywhere(inbox):
     """Its devices are told, and the badge with it."""
     async with inbox.open() as device:
-        created = inbox.publish(expires_at=soon(0.3))
+        created = inbox.publish(expires_at=soon(2))
         gone = await device.payload(NAMESPACE, "notification_deleted")
 
     assert (created["id"], "expired", 0) == (gone["id"], gone["reason"], gone["unread_count"])

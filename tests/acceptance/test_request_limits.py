@@ -99,6 +99,18 @@ def test_what_fails_before_its_token_is_looked_at_spends_the_addresss(strict):
     assert [400] * 8 + [429] == [answer.status_code for answer in answers]
 
 
+def test_receipts_of_browsers_spend_the_addresss(strict):
+    """A service worker has no token; whoever makes receipts up is held up as whoever makes tokens up."""
+    answers = [
+        strict.http.post("/api/webpush/receipts", headers=FAR, json={"receipt": f"a.{number}", "event": "shown"})
+        for number in range(9)
+    ]
+
+    assert [403] * 8 + [429] == [answer.status_code for answer in answers]
+    assert ("address", 7) == left(answers[0])
+    assert_refused(answers[-1], "address")
+
+
 def test_all_addresses_of_one_customer_are_one(strict):
     """An IPv6 customer has 2^64 of them; an IPv4 address written as IPv6 is the same."""
     for number in range(8):

@@ -1,5 +1,6 @@
 """Chat over real HTTP: what a page reads when it comes, what it may change, and what a third user never may."""
 
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -54,6 +55,20 @@ def test_a_conversation_from_both_ends(ask, say, users):
     )
     assert {"message_id": last["id"]} == ask(alice, "PUT", f"/conversations/{bob}/read")
     assert 0 == ask(alice, "GET", "/conversations")["unread"]
+
+
+@pytest.mark.parametrize("name", ["acme/7", "https://id.example/7", "a?b#c", "50%", "a b"])
+def test_any_user_id_may_stand_in_a_path(ask, say, users, name):
+    """As encodeURIComponent writes it: whoever can write can be answered and blocked."""
+    alice, bob = users[0], f"{name} {users[1]}"
+    made = say(bob, alice, "hello")
+    path = quote(bob, safe="")
+
+    assert {"message_id": made["id"]} == ask(alice, "PUT", f"/conversations/{path}/read")
+    ask(alice, "PUT", f"/blocks/{path}", 204)
+    assert [bob] == ask(alice, "GET", "/blocks")["user_ids"]
+    ask(alice, "DELETE", f"/blocks/{path}", 204)
+    assert [] == ask(alice, "GET", "/blocks")["user_ids"]
 
 
 async def test_what_is_changed_over_http_is_heard_on_sockets(shared_server, ask, say, users):

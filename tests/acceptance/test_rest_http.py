@@ -29,6 +29,19 @@ def test_broken_http_is_answered_400_or_cut(shared_server, request_bytes):
     assert shared_server.http.get("/healthz").status_code == 200
 
 
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/readyz", "/metrics", "/api/notifications", "/api/notifications/nothing", "/docs", "/nowhere"]
+)
+def test_head_answers_as_get_without_a_body(shared_server, path):
+    """Monitors and `wget --spider` ask so; every resource has it (RFC 9110, 9.1)."""
+    headers = shared_server.bearer("header", "admin")
+    head, get = (shared_server.http.request(method, path, headers=headers) for method in ("HEAD", "GET"))
+
+    assert (get.status_code, get.headers["content-type"]) == (head.status_code, head.headers["content-type"])
+    assert b"" == head.content
+    assert 405 != head.status_code
+
+
 def test_the_server_survives_a_client_that_leaves(shared_server):
     """A client that hangs up in the middle of a body costs nothing."""
     head = b"POST /api/notifications HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"

@@ -92,13 +92,24 @@ def test_ttl_sets_the_expiry(inbox):
     assert abs(expiry - dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)) < dt.timedelta(minutes=1)
 
 
-def test_an_expired_one_is_invisible(inbox):
-    """What has expired is in no list, no count and under no id."""
-    expired = inbox.publish(expires_at="2020-01-01T00:00:00Z")
+@pytest.mark.parametrize(
+    "to",
+    [
+        {"user_id": 1},
+        {"user_ids": [1, 2]},
+        {"user_ids": [*range(1_001)]},
+        {"topic": "sale"},
+        {"user_id": 1, "deliver_at": "2019-01-01T00:00:00Z"},
+        {"topic": "sale", "deliver_at": "2019-01-01T00:00:00Z"},
+    ],
+)
+def test_one_that_has_expired_already_is_refused(inbox, to):
+    """It would ring on every device and be in no list: nothing is made of it, now or later."""
+    body = {"type": "order", "title": "Shipped", "message": "", "expires_at": "2020-01-01T00:00:00Z"} | to
+    answer = inbox.server.http.post(INBOX, headers=inbox.publisher, json=body)
 
-    assert inbox.request("GET", f"/{expired['id']}").status_code == 404
-    assert inbox.get()["notifications"] == []
-    assert inbox.get("/stats")["total"] == 0
+    assert (422, "invalid") == (answer.status_code, answer.json()["code"])
+    assert "expires_at is over" in answer.json()["detail"]
 
 
 def test_to_many_users(shared_server):

@@ -272,10 +272,10 @@ def test_a_wrong_idempotency_key_is_refused(shared_server, key):
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PATCH", INBOX, {"GET", "POST"}),
+        ("PATCH", INBOX, {"GET", "HEAD", "POST"}),
         ("POST", f"{INBOX}/1", {"GET", "DELETE"}),
         ("GET", f"{INBOX}/1/read", {"PUT"}),
-        ("DELETE", "/healthz", {"GET"}),
+        ("DELETE", "/healthz", {"GET", "HEAD"}),
         ("TRACE", "/api/events", {"POST"}),
     ],
 )

@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import ssl
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import aiohttp
 import pytest
@@ -34,10 +34,10 @@ def token(scope=""):
 
 
 @asynccontextmanager
-async def serving(folder):
+async def serving(folder, **settings):
     """A server with a certificate of its own; its URL by the name in it, and who trusts it."""
     pem = self_signed(folder)
-    env = processes.environment(folder / "tocsin.db", TOCSIN_TLS_CERTIFICATE=str(pem))
+    env = processes.environment(folder / "tocsin.db", TOCSIN_TLS_CERTIFICATE=str(pem), **settings)
     async with processes.serving(folder, env) as (url, _):
         assert url.startswith("https://127.0.0.1:")
         yield url.replace("127.0.0.1", "localhost"), ssl.create_default_context(cafile=pem)
@@ -104,6 +104,22 @@ async def test_a_request_in_one_segment_with_the_end_of_the_handshake(tmp_path):
         writer.close()
 
     assert seen.startswith(b"HTTP/1.1 101 ")
+
+
+async def test_handshakes_of_an_address_are_bounded(tmp_path):
+    """Four that never end for each connection that it may have; the next is cut at once."""
+    limits = {"TOCSIN_LIMIT_ADDRESS_CONNECTIONS": "1", "TOCSIN_TRUSTED_PROXIES": "192.0.2.1"}
+    async with serving(tmp_path, **limits) as (url, _), AsyncExitStack() as stack:
+        for number in range(5):
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+            stack.callback(writer.close)
+            if number == 4:
+                ended = b"reset"
+                with suppress(ConnectionError):
+                    async with asyncio.timeout(DEADLINE_S):
+                        ended = await reader.read(1)
+
+    assert ended in (b"", b"reset")
 
 
 async def test_a_page_of_the_same_origin_may_connect(tmp_path):

@@ -184,6 +184,16 @@ def test_one_that_is_gone(server, user):
     assert gone["verdict"].startswith(f"No: {successor['id']} took its place at ")
 
 
+@pytest.mark.parametrize(
+    "strange", ["ffffffff-ffff-7fff-bfff-ffffffffffff", "00000000-0000-7000-8000-000000000000", "x", "%20", "a" * 3_000]
+)
+def test_an_id_that_nobody_was_given(server, strange):
+    """Whatever it looks like, such as one of the year 10889, there is nothing of it."""
+    answer = server.http.get(f"/api/notifications/{strange}/trace", headers=server.bearer("ops", "admin"))
+
+    assert (404, "not_found") == (answer.status_code, answer.json()["code"])
+
+
 async def test_one_that_has_expired(server, user):
     """The end that was set for it is the reason."""
     made = create(server, user, ttl_s=1)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import httpx
 import orjson
@@ -55,6 +56,28 @@ async def erased(server, user):
     answer = server.http.delete(f"/api/users/{user}", headers=server.bearer("shop", "publish"))
     assert 202 == answer.status_code, answer.text
     await eventually(lambda: erasure(server, user).status_code == 404)
+
+
+@pytest.mark.parametrize("user", ["acme/7", "50%2F"])
+async def test_whatever_the_id_holds(hasty, user):
+    """An id is any printable text: the data of `acme/7` is given out and erased as that of anybody."""
+    publish(hasty, user)
+    path, headers = quote(user, safe=""), hasty.bearer("shop", "publish")
+    told = hasty.http.get(f"/api/users/{path}/export", headers=headers).json()
+    asked = hasty.http.delete(f"/api/users/{path}", headers=headers)
+
+    assert (user, 1) == (told["user_id"], len(told["notifications"]))
+    assert (202, user) == (asked.status_code, asked.json()["user_id"])
+    await eventually(lambda: erasure(hasty, path).status_code == 404)
+    assert [] == hasty.http.get("/api/notifications", headers=hasty.bearer(user)).json()["notifications"]
+
+
+def test_a_slash_too_many_names_nobody(shared_server):
+    """It must not answer as if somebody's erasure had begun."""
+    for path in ("/api/users/7/", "/api/users//", "/api/users/7/erasure/"):
+        assert 404 == shared_server.http.delete(path, headers=shared_server.bearer("shop", "publish")).status_code
+    for path in ("/api/users/7/export", "/api/users/7/erasure"):
+        assert 405 == shared_server.http.delete(path, headers=shared_server.bearer("shop", "publish")).status_code
 
 
 async def test_erasing_cuts_the_user_and_sends_peers_to_fetch_anew(hasty):

@@ -149,6 +149,33 @@ async def test_silence_has_an_end(open_sender, service, monkeypatch):
     assert outcomes == [Outcome("retry", "timeout"), Outcome("sent")]
 
 
+async def test_a_push_service_that_hangs_holds_up_no_other(open_sender, service, monkeypatch):
+    """However many pushes wait for it, those of other services have their turns."""
+    monkeypatch.setattr(web_push, "SEND_S", 600.0)
+    monkeypatch.setattr(web_push, "PATIENCE_S", 600.0)
+    with FakePushService() as silent:
+        silent.answer_all(HANG)
+        sender = await open_sender(service.host, silent.host)
+        targets = [target(silent.subscribe())] * 100
+        waiting = asyncio.create_task(sender.send(HELLO, targets))
+        await asyncio.to_thread(until, lambda: silent.requests > 0)
+        outcomes = await asyncio.wait_for(sender.send(HELLO, [target(service.subscribe())]), 60)
+        waiting.cancel()
+
+    assert [Outcome("sent")] == outcomes
+
+
+async def test_who_waits_too_long_for_a_turn_comes_again(open_sender, service, monkeypatch):
+    """Else what waits for a service that hangs would take all places of the ladders."""
+    monkeypatch.setattr(web_push, "SEND_S", 600.0)
+    monkeypatch.setattr(web_push, "PATIENCE_S", 0.5)
+    service.answer_all(HANG)
+    sender = await open_sender(service.host)
+    outcomes = await asyncio.wait_for(sender.send(HELLO, [target(service.subscribe())] * 200), 60)
+
+    assert [Outcome("retry", "timeout")] * 200 == outcomes
+
+
 async def test_a_name_server_that_hangs_has_an_end(open_sender, service, monkeypatch):
     """The look-up is part of the time that a push has."""
 

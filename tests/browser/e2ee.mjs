@@ -1,5 +1,8 @@
 /** Devices that encrypt: a browser profile each, on a page of the server's origin that loads the module when it is told to. */
 
+import { createHmac } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { until } from "./demo.mjs";
 
 const POLICY =
@@ -131,4 +134,22 @@ export class Device {
   close() {
     return this.context.close();
   }
+}
+
+/** Lay something into a device's inbox as any user: the secret of a demo's tokens lies in its folder. */
+export async function putAs({ url, state }, sub, user_id, device_id) {
+  const secret = await readFile(join(state, "secret"), "utf8");
+  const claims = { sub, exp: Math.ceil(Date.now() / 1_000) + 600 };
+  const parts = [{ alg: "HS256", typ: "JWT" }, claims].map((part) => encoded(JSON.stringify(part)));
+  const signature = createHmac("sha256", secret).update(parts.join(".")).digest("base64url");
+  const answer = await fetch(`${url}/api/e2ee/to-device`, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${parts.join(".")}.${signature}`, "Content-Type": "application/json" },
+    body: JSON.stringify({ type: "m.room.encrypted", messages: [{ user_id, device_id, content: {} }] }),
+  });
+  return await answer.json();
+}
+
+function encoded(text) {
+  return Buffer.from(text).toString("base64url");
 }

@@ -5,7 +5,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { settles, useDemo } from "./demo.mjs";
-import { Device } from "./e2ee.mjs";
+import { Device, putAs } from "./e2ee.mjs";
 
 const SECRET = "Meet me at the lighthouse 등대에서 만나요 🔒";
 
@@ -125,6 +125,7 @@ describe("end-to-end encryption", () => {
       ])
         assert.deepEqual(await put(type, content), { sent: 1 });
     }
+    assert.deepEqual(await putAs(demo.server, "가나다라마바사아자차카타파하", users[1].id, id), { sent: 1 });
 
     const sent = await phone.send("still here");
 

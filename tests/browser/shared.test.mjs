@@ -111,6 +111,26 @@ describe("tabs that share a connection", () => {
     await settles(() => sleeper.badge(), "4");
     await context.close();
   });
+
+  it("take the connection from a tab that has stopped", async () => {
+    const { inbox, context, first, others } = await meet();
+    const devtools = await context.newCDPSession(first.page);
+    // A browser freezes no tab that is seen, and here all are: this one runs no script until it is let go on.
+    await devtools.send("Debugger.enable");
+    await devtools.send("Debugger.pause");
+    // Whoever looks at another tab notices that nobody answers.
+    await others[0].page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+    await until(() => others[0].leads());
+    await inbox.publish({ title: "news" });
+    for (const tab of others) await settles(() => tab.heard(), ["news"]);
+    await devtools.send("Debugger.resume");
+    await devtools.send("Debugger.disable");
+    await settles(() => first.heard(), ["news"]);
+    await until(async () => !(await first.leads()));
+    await inbox.publish({ title: "more" });
+    for (const tab of [first, ...others]) await settles(() => tab.heard(), ["news", "more"]);
+    await context.close();
+  });
 });
 
 async function findLeader(tabs) {

@@ -6,7 +6,7 @@ import pytest
 
 from tocsin.adapters.sql.fan_out import SqlFanOut
 from tocsin.application.once import Once
-from tocsin.domain.errors import KeyReused, NotFound
+from tocsin.domain.errors import Invalid, KeyReused, NotFound
 from tocsin.domain.notification import NotificationDraft
 from tocsin.domain.user_id import UserId
 
@@ -76,6 +76,18 @@ async def test_what_expires_in_the_middle_goes_to_nobody_else(opened, jobs, cloc
 
     assert ("done", 5, 5) == (end.state, end.total, end.done)
     assert USERS[:5] == told(opened)
+
+
+async def test_what_has_expired_already_is_no_job_but_for_a_repeat(jobs, clock):
+    """The same request is answered as the first time, also when its time is over."""
+    lives = draft(expires_at=clock() + 1_000)
+    job = await jobs.begin("sale", lives, ONCE)
+    clock.forward(hours=1)
+
+    assert job == await jobs.begin("sale", lives, ONCE)
+    for refused in (jobs.begin("sale", lives), jobs.begin_list(USERS, lives)):
+        with pytest.raises(Invalid, match="expires_at is over"):
+            await refused
 
 
 async def test_the_same_request_is_the_same_job(jobs):

@@ -33,6 +33,14 @@ async def test_a_user_is_revoked_again(kept):
     assert [of("user", "ann", 20, 9_000)] == await kept.since(0, 0)
 
 
+async def test_a_clock_that_is_behind_takes_nothing_back(kept):
+    """Another node, or this one after its clock was set back: what was revoked until then stays so."""
+    await kept.save(of("user", "ann", 20, 5_000))
+    await kept.save(of("user", "ann", 10, 9_000))
+
+    assert [of("user", "ann", 20, 9_000)] == await kept.since(0, 0)
+
+
 async def test_what_has_expired_is_not_told_and_goes(kept, opened, clock):
     """At its expiry one is gone, for readers at once and from the table with the next upkeep."""
     await kept.save(of("token", "gone", 10, clock.now))

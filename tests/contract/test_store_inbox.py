@@ -5,7 +5,8 @@ import asyncio
 import orjson
 import pytest
 
-from tocsin.domain.errors import NotFound
+from tocsin.application.once import Once
+from tocsin.domain.errors import Invalid, NotFound
 from tocsin.domain.notification import InboxFilter
 from tocsin.domain.stream import StreamKey
 from tocsin.domain.timestamp import iso
@@ -160,6 +161,24 @@ async def test_stats_count_the_inbox(store, draft):
     stats = await store.notification_stats("alice")
 
     assert (3, 2, 4, {"news": 1, "": 2}) == (stats.unread, stats.unseen, stats.total, stats.by_category)
+
+
+async def test_what_has_expired_already_is_refused_and_a_repeat_is_not(opened, draft, clock):
+    """Nobody would see it; the answer to what was accepted in time may have been lost on its way."""
+    store, once = opened.store, Once("shop publish", "key-1", b"fingerprint")
+    lives = draft(expires_at=clock.now + 1)
+    first = await store.create_notifications([lives], once)
+    opened.take()
+    clock.now += 1
+
+    assert first == await store.create_notifications([lives], once)
+    for refused in (
+        store.create_notifications([draft(), lives]),
+        store.schedule_notifications([lives], clock.now - 1),
+    ):
+        with pytest.raises(Invalid, match="expires_at is over"):
+            await refused
+    assert [] == opened.take()
 
 
 async def test_an_expired_notification_is_in_no_answer(store, draft, clock):

@@ -6,7 +6,7 @@ import pytest
 
 from tocsin.application.once import Once
 from tocsin.domain.errors import Overloaded
-from tocsin.domain.stream import KEPT_EVENTS, Head, StreamKey
+from tocsin.domain.stream import KEPT_EVENTS, SLICE_BYTES, Head, StreamKey
 
 KEY = StreamKey("alice", "/orders")
 HOUR_MS = 3_600_000
@@ -54,6 +54,21 @@ async def test_what_is_read_is_what_was_appended(store):
     appended = await store.append_event("/orders", "order_updated", ["alice"], '{"city":"서울"}'.encode())
 
     assert appended == (await store.read_stream(KEY, 0, 10)).events
+
+
+async def test_big_events_make_a_part_shorter(store):
+    """Nobody makes the server hold 64 MB at once; who goes on from the last one reads everything."""
+    big = b'{"text":"%b"}' % (b"x" * 60_000)
+    for _ in range(150):
+        await store.append_event("/orders", "order_updated", ["alice"], big)
+    parts, after = [], 0
+    while (part := await store.read_stream(KEY, after, 1_000)).events:
+        parts.append(part)
+        after = part.events[-1].seq
+
+    assert list(range(1, 151)) == [event.seq for part in parts for event in part.events]
+    assert {150} == {part.head.seq for part in parts}
+    assert max(sum(len(event.payload) for event in part.events) for part in parts) <= SLICE_BYTES + 60_011
 
 
 async def test_reading_begins_after_the_cursor(store):

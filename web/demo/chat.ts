@@ -1,7 +1,7 @@
 /** The chat between the two users: messages with ticks, and who is typing. */
 
 import type { Sealing } from "../src/chat/sealing.js";
-import type { Message as ChatMessage } from "../src/chat/state.js";
+import { type Message as ChatMessage, SEAL } from "../src/chat/state.js";
 import { el, renderList, setText } from "./element.js";
 import { clock, type DemoEvent, text, type UserId } from "./events.js";
 import { icon } from "./icons.js";
@@ -190,8 +190,8 @@ export class ChatView {
 
   private drawMessage(element: HTMLElement, item: Message): void {
     const view = item.sealed === undefined ? null : this.sealing.view(item.sealed);
-    const note = view?.seal?.note || "Encrypted message";
-    const isOpen = view?.seal?.isOpen === true;
+    const note = view?.[SEAL]?.note || "Encrypted message";
+    const isOpen = view?.[SEAL]?.isOpen === true;
     const body = element.querySelector("p");
     if (body !== null) setText(body, view === null ? item.text : isOpen ? view.message : `🔒 ${note}`);
     const lock = element.querySelector<HTMLElement>(".sealed");

@@ -31,8 +31,8 @@ class KeySet:
     The public keys of one issuer. Belongs to the event loop's thread.
 
     They are asked for at the start, every ``REFRESH_S`` seconds, and when a token names one that is
-    unknown: then at most every ``LEAST_BETWEEN_S`` seconds and once for all who wait, so
-    that a flood of made-up kids is no flood of requests. A set that can't be fetched
+    unknown or does not fit it: then at most every ``LEAST_BETWEEN_S`` seconds and once for all who wait, so
+    that a flood of made-up kids or signatures is no flood of requests. A set that can't be fetched
     or read changes nothing: the last good one stays. A key that the issuer has
     taken out of its set verifies nothing from the next fetch on.
 
@@ -72,12 +72,27 @@ class KeySet:
             key = next(iter(self._keys.values()))
         if key is not None:
             return key
-        wait_s = self._asked_at + LEAST_BETWEEN_S - self._clock()
-        if self._asking is not None or wait_s <= 0:
+        if self._may_ask():
             raise KeyUnknown("the token is signed by an unknown key", self.look)
         if not self._keys:
-            raise Overloaded("the keys of the tokens' issuer can't be fetched", retry_after_s=max(1.0, wait_s))
+            raise Overloaded("the keys of the tokens' issuer can't be fetched", retry_after_s=max(1.0, self._wait_s()))
         raise Unauthenticated("the token is signed by an unknown key")
+
+    def doubt(self) -> None:
+        """
+        Say that a token was not signed by the key that it names: its issuer may have another of that name by now.
+
+        Raises:
+            KeyUnknown: Nobody has asked the issuer for it lately.
+        """
+        if self._may_ask():
+            raise KeyUnknown("the token's signature is wrong", self.look)
+
+    def _may_ask(self) -> bool:
+        return self._asking is not None or self._wait_s() <= 0
+
+    def _wait_s(self) -> float:
+        return self._asked_at + LEAST_BETWEEN_S - self._clock()
 
     async def look(self) -> None:
         """Ask the issuer for its keys, together with whoever asks already; never raises for its answer."""

@@ -24,6 +24,9 @@ from tocsin.settings import Settings, SettingsError
 
 MAX_TOKEN = 8_192
 MAX_CACHED = 16_384
+# Flask-JWT-Extended and others write the instant of a token's making as its `nbf`, and a login comes with it at once:
+# clocks a tenth of a second apart would refuse it (RFC 7519, 4.1.5). `exp` has no leeway: clients are told of it.
+CLOCK_SKEW_S = 60.0
 
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (jwt.ExpiredSignatureError, "the token has expired"),
@@ -94,6 +97,7 @@ class JwtVerifier:
         Raises:
             Unauthenticated: Anything about the token is wrong; the detail tells
                 which rule it breaks and holds nothing of the token.
+            KeyUnknown: Of these, it may be signed by a key that the issuer has made since it was asked.
             Overloaded: The issuer's keys could not be fetched yet.
         """
         if not isinstance(token, str) or not token:
@@ -133,15 +137,23 @@ class JwtVerifier:
 
     def _judge(self, token: str) -> dict[str, Any]:
         key = self._keys if isinstance(self._keys, SigningKey) else self._keys.find(token)
-        return jwt.decode(
-            token,
-            key.key,
-            algorithms=key.algorithms,
-            issuer=self._issuer,
-            audience=self._audience,
-            # An issuer's clock that runs a second ahead is no reason to refuse.
-            options={"require": self._required, "verify_iat": False},
-        )
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key.key,
+                algorithms=key.algorithms,
+                issuer=self._issuer,
+                audience=self._audience,
+                # An issuer's clock that runs a second ahead is no reason to refuse.
+                options={"require": self._required, "verify_iat": False, "verify_nbf": False},
+            )
+        except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
+            if isinstance(self._keys, KeySet):
+                self._keys.doubt()
+            raise
+        if "nbf" in claims and int(claims["nbf"]) > self._clock() + CLOCK_SKEW_S:
+            raise jwt.ImmatureSignatureError
+        return claims
 
 
 def issue_token(

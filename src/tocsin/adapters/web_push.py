@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 import aiohttp
 import orjson
@@ -35,6 +36,10 @@ VERSION = 1
 MAX_PLAIN_BYTES = MAX_PAYLOAD_BYTES - 86 - 17
 SEND_S = 10.0
 MAX_AT_ONCE = 64
+# A service that hangs leaves the others the rest.
+MAX_AT_ONE_SERVICE = 32
+# What waits longer for its turn is told to come again: it has a place among all that is being pushed.
+PATIENCE_S = 25.0
 MAX_ANSWER_BYTES = 2_048
 MAX_RETRY_AFTER_S = 24 * 3_600.0
 
@@ -63,6 +68,8 @@ class WebPushSender:
         self._keyring = keyring
         self._session: aiohttp.ClientSession | None = None
         self._turns = asyncio.Semaphore(MAX_AT_ONCE)
+        # By the origin of the service, as long as anything is sent there.
+        self._turns_there: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._encrypting = asyncio.Lock()
 
     async def start(self) -> None:
@@ -132,18 +139,25 @@ class WebPushSender:
         )
 
     async def _send_one(self, target: WebPushSubscription, payload: bytes, headers: dict[str, str]) -> Outcome:
-        async with self._turns:
-            # Of an error its kind alone is told: its text may hold the endpoint.
-            try:
+        # Of an error its kind alone is told: its text may hold the endpoint.
+        try:
+            async with asyncio.timeout(PATIENCE_S), self._turns_at(target.endpoint), self._turns:
                 return await self._post(target, payload, headers)
-            except NotAllowed:
-                return Outcome("refused", "endpoint not allowed")
-            except TimeoutError:
-                return Outcome("retry", "timeout")
-            except aiohttp.InvalidURL:
-                return Outcome("refused", "endpoint not allowed")
-            except (aiohttp.ClientError, OSError) as error:
-                return Outcome("retry", f"no connection ({type(error).__name__})")
+        except NotAllowed:
+            return Outcome("refused", "endpoint not allowed")
+        except TimeoutError:
+            return Outcome("retry", "timeout")
+        except aiohttp.InvalidURL:
+            return Outcome("refused", "endpoint not allowed")
+        except (aiohttp.ClientError, OSError) as error:
+            return Outcome("retry", f"no connection ({type(error).__name__})")
+
+    def _turns_at(self, endpoint: str) -> asyncio.Semaphore:
+        origin = "/".join(endpoint.split("/", 3)[:3])
+        turns = self._turns_there.get(origin)
+        if turns is None:
+            turns = self._turns_there[origin] = asyncio.Semaphore(MAX_AT_ONE_SERVICE)
+        return turns
 
     async def _post(self, target: WebPushSubscription, payload: bytes, headers: dict[str, str]) -> Outcome:
         self._endpoints.check_url(target.endpoint)

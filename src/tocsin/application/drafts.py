@@ -18,7 +18,7 @@ from tocsin.application.texts import Lang
 from tocsin.domain.errors import Invalid
 from tocsin.domain.events import EventType
 from tocsin.domain.message import MessageDraft
-from tocsin.domain.notification import MAX_RECIPIENTS, NotificationDraft, Priority
+from tocsin.domain.notification import MAX_RECIPIENTS, NotificationDraft, Priority, check_expiry
 from tocsin.domain.stream import EventDraft
 from tocsin.domain.timestamp import Milliseconds, from_datetime, now_ms
 from tocsin.domain.user_id import parse_user_id
@@ -54,11 +54,16 @@ def draft_event(
     return kind, EventDraft(namespace, event, users, encoded)
 
 
-def draft_notification(user_id: object, fields: Mapping[str, Any]) -> NotificationDraft:
+def draft_notification(user_id: object, fields: Mapping[str, Any], *, may_be_over: bool = False) -> NotificationDraft:
     """
     Return a notification from one dictionary; keys that it has no field for go into its ``data``.
 
     An ``id`` among them may be that of one that is stored already, see ``NotificationDraft``.
+
+    Args:
+        user_id: Whose inbox.
+        fields: By name.
+        may_be_over: Take one that has expired, as what is stored already may have.
 
     Raises:
         Invalid: There is no ``title``, or a field breaks a rule.
@@ -101,6 +106,8 @@ def draft_notification(user_id: object, fields: Mapping[str, Any]) -> Notificati
         **group,
     )
     check_notification(draft)
+    if draft.stored_id is None and not may_be_over:
+        check_expiry([draft], now_ms())
     return draft
 
 

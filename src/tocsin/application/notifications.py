@@ -49,7 +49,7 @@ class Notifications:
         Store one notification and deliver it.
 
         Raises:
-            Invalid: A field breaks a rule; the detail names it.
+            Invalid: A field breaks a rule, or it has expired; the detail names it.
             PayloadTooBig: ``data`` exceeds 16 KiB encoded.
             KeyReused: ``once`` was used for another request.
         """

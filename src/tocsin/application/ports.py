@@ -86,7 +86,7 @@ class Store(InboxStore, Protocol):
         """Return the head of each stream, in the order asked."""
 
     async def read_stream(self, key: StreamKey, after: int, limit: int) -> Slice:
-        """Return the events with ``seq > after``, ascending, with the head of the same snapshot."""
+        """Return the events with ``seq > after``, ascending, with the head of the same snapshot; see ``Slice``."""
 
     async def save_acks(self, acks: dict[StreamKey, int]) -> None:
         """Raise each stream's acked seq to at least the given one (never above its head)."""

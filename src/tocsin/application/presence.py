@@ -16,6 +16,7 @@ import orjson
 
 from tocsin.application.chat import ChatStore
 from tocsin.application.ports import Bus
+from tocsin.application.presence_left import JustLeft
 from tocsin.application.presence_nodes import NAMESPACE as NODES
 from tocsin.application.presence_nodes import OtherNodes
 from tocsin.application.presence_partners import MAX_PEERS, Partners
@@ -40,8 +41,15 @@ Greet = Callable[[Sequence[UserId]], None]
 
 @dataclass(slots=True)
 class _Present:
-    """A user who is there. ``peers`` None: not read yet; nobody is told of them, nor they of anybody, before."""
+    """
+    A user who is there; ``is_alone``: no other node had them when they came.
 
+    ``is_told``: this node has told the partners. ``peers`` None: not read yet; nobody is told of them, nor they of
+    anybody, before.
+    """
+
+    is_alone: bool
+    is_told: bool = False
     peers: set[UserId] | None = None
     to_greet: list[Greet] = field(default_factory=list)
     leaving: asyncio.TimerHandle | None = None
@@ -76,6 +84,7 @@ class Presence:
         self._sight = Sight(chats, self._peers_of, self._watches, self._hide)
         self._seen = LastSeen(chats)
         self._partners = Partners(bus, chats, self._on_partners)
+        self._just_left = JustLeft()
         # Whose conversations and blocks may have changed without a word.
         self._unsure: set[UserId] = set()
 
@@ -134,7 +143,8 @@ class Presence:
                 present.leaving.cancel()
                 present.leaving = None
             return
-        self._present[user_id] = _Present()
+        self._just_left.forget(user_id)
+        self._present[user_id] = _Present(is_alone=user_id not in self._others)
         self._seen.forget(user_id)
         if self._is_shared:
             self._others.came(user_id)
@@ -155,6 +165,7 @@ class Presence:
             _answer(present, [])
         self._seen.note([user_id for user_id in self._present if user_id not in self._others], self._clock())
         self._present.clear()
+        self._just_left.clear()
         self._watches.clear()
         await self._partners.stop()
         await self._sight.stop()
@@ -238,8 +249,9 @@ class Presence:
             return
         known, present.peers = present.peers, peers
         if known is None:
-            # On another node it has been told.
-            if user_id not in self._others:
+            # Else another node tells. Of two that they came to at once each does: it can't know of the other.
+            if present.is_alone or user_id not in self._others:
+                present.is_told = True
                 self._tell(user_id, "user_online", self._observers(user_id))
         else:
             self._tell(user_id, "user_online", peers - known)
@@ -336,9 +348,14 @@ class Presence:
         self._watches.forget(user_id)
         if self._is_shared:
             self._others.gone(user_id)
-        if user_id not in self._others:
-            self._tell(user_id, "user_offline", observers)
-            self._note_gone([user_id])
+        if user_id in self._others:
+            self._just_left.note(user_id, observers)
+        else:
+            self._tell_gone(user_id, observers)
+
+    def _tell_gone(self, user_id: UserId, observers: Iterable[UserId]) -> None:
+        self._tell(user_id, "user_offline", observers)
+        self._note_gone([user_id])
 
     def _note_gone(self, users: Iterable[UserId]) -> None:
         self._seen.note(users, self._clock() - int(1000 * OFFLINE_S))
@@ -354,8 +371,14 @@ class Presence:
     def _on_gone_elsewhere(self, users: set[UserId], is_late: bool) -> None:
         gone = users - self._present.keys()
         self._tell_changes(gone, "user_offline", has_partners=is_late)
-        if is_late:
-            self._note_gone(gone)
+        self._note_gone(gone if is_late else ())
+        for user_id, observers in self._just_left.take(gone):
+            self._tell_gone(user_id, observers)
+        # Nodes that had not heard yet that these came here have taken them for gone.
+        for user_id in filter(self._is_announced, users - gone):
+            if not self._present[user_id].is_told:
+                self._present[user_id].is_told = True
+                self._tell(user_id, "user_online", self._observers(user_id))
 
     def _tell_changes(self, users: set[UserId], event: str, *, has_partners: bool) -> None:
         """Tell the users of this node who watch, or who are partners too, of users elsewhere."""

@@ -34,7 +34,7 @@ class RevocationStore(Protocol):
     """Keeps revocations until they expire."""
 
     async def save(self, revocation: Revocation) -> None:
-        """Keep one in place of an earlier one of the same name; the later expiry counts."""
+        """Keep one in place of an earlier one of the same name; the later instant counts, and the later expiry."""
 
     async def since(self, created_at: int, now: int) -> list[Revocation]:
         """Return those made at or after an instant that have not expired, the oldest first."""

@@ -29,7 +29,7 @@ class Streams:
 
     async def read(self, key: StreamKey, after: int, limit: int = MAX_REPLAY) -> Slice:
         """
-        Return the events after a seq, ascending, with the head of the same snapshot.
+        Return the events after a seq, ascending, with the head of the same snapshot; where they are big, fewer of them.
 
         Raises:
             Invalid: ``after`` is negative or ``limit`` is not 1 to 1,000.

@@ -1,8 +1,10 @@
 """A notification: stored, seen by its user, and carried by the ``/notifications`` stream."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
+from tocsin.domain.errors import Invalid
 from tocsin.domain.timestamp import iso, iso_or_none
 from tocsin.domain.user_id import UserId, user_id_json
 
@@ -59,6 +61,18 @@ class NotificationDraft(NamedTuple):
     claim_id: str | None = None
     template: str | None = None
     params: dict[str, Any] = _NONE
+
+
+def check_expiry(drafts: Iterable[NotificationDraft], now: int) -> None:
+    """
+    Accept what somebody can still see.
+
+    Raises:
+        Invalid: One has expired: it would ring on every device, and be in no list.
+    """
+    for draft in drafts:
+        if draft.expires_at is not None and draft.expires_at <= now:
+            raise Invalid("expires_at is over: a notification has one that is to come, or none")
 
 
 class Notification(NamedTuple):

@@ -15,6 +15,8 @@ from tocsin.domain.timestamp import iso
 from tocsin.domain.user_id import UserId, user_id_json
 
 MAX_REPLAY = 1_000
+# A part of a log has no more than the event that passes this: a thousand of 64 KB each would hold up everybody else.
+SLICE_BYTES = 2_000_000
 KEPT_EVENTS = 1_000
 KEPT_S = 7 * 24 * 3600.0
 
@@ -94,7 +96,11 @@ class Head(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A run of events read in one snapshot together with the head of their stream."""
+    """
+    A run of events read in one snapshot together with the head of their stream.
+
+    It may end before the log and before the number that was asked for: who wants more goes on from its last event.
+    """
 
     events: list[StreamEvent]
     head: Head

@@ -156,10 +156,6 @@ class Socket:
         if future is not None and not future.done():
             future.set_result(args)
 
-    def expects(self, id_: int | None) -> bool:
-        """Tell whether a call waits for this ack."""
-        return self._acks is not None and id_ in self._acks
-
     def begin(self) -> None:
         """Be connected: CONNECT has just been answered, what waited follows."""
         self.connected = True

@@ -252,11 +252,9 @@ class Connection(Session):
     # EVENT.
 
     def _event(self, packet: Packet, size: int) -> None:
-        socket = self._find(packet.namespace)
-        if socket is None or not socket.connected:
-            if socket is None and self.confirmed and packet.namespace in self._server.namespaces:
-                return  # it crossed our DISCONNECT on the way
-            raise MalformedPacket("not connected")
+        socket = self._recipient(packet)
+        if socket is None:
+            return
         if not self._spend_event():
             self._refuse_event(socket, packet)
             return
@@ -342,15 +340,15 @@ class Connection(Session):
             socket.acked(packet.id, packet.data)
 
     def _expect_attachments(self, packet: Packet) -> None:
-        socket = self._find(packet.namespace)
-        if socket is None or not socket.connected:
-            raise MalformedPacket("not connected")
-        if packet.type is PacketType.BINARY_EVENT:
+        if self._recipient(packet) is None:
+            pass  # they are dropped as well
+        elif packet.type is PacketType.BINARY_EVENT:
             # Who waits for an answer gets one, after the attachments; nobody else would learn why.
             if packet.id is None and not self._takes_binary(packet):
                 raise MalformedPacket("this event takes no binary")
-        elif not socket.expects(packet.id):
-            raise MalformedPacket("nobody waits for this ack")
+        elif not self._server.has_asked(packet.id):
+            # Where somebody has, it may be late: whoever has asked it may have given up.
+            raise MalformedPacket("nobody has asked for this ack")
         self._assembler = BinaryAssembler(packet, self._server.limits.max_payload)
 
     def _takes_binary(self, packet: Packet) -> bool:
@@ -364,6 +362,15 @@ class Connection(Session):
             if socket.namespace == namespace:
                 return socket
         return None
+
+    def _recipient(self, packet: Packet) -> Socket | None:
+        """Return who gets it; None when it crossed our DISCONNECT on the way, and is to be dropped."""
+        socket = self._find(packet.namespace)
+        if socket is None and self.confirmed and packet.namespace in self._server.namespaces:
+            return None
+        if socket is None or not socket.connected:
+            raise MalformedPacket("not connected")
+        return socket
 
     @property
     def _is_full(self) -> bool:

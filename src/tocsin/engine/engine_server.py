@@ -6,6 +6,7 @@ transports hold their own state; here is only what spans them.
 """
 
 import asyncio
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -24,14 +25,15 @@ from tocsin.engine.session import SHUTTING_DOWN, Session
 from tocsin.engine.session_ids import session_id
 from tocsin.engine.siblings import Siblings
 from tocsin.engine.timer_wheel import TimerWheel
+from tocsin.engine.tls_door import TlsDoor
 from tocsin.engine.upgrade import FirstBytesDoor, HandedDoor, WebSocketDoor
 
 if TYPE_CHECKING:
     from tocsin.engine.websocket import WebSocketTransport
 
 _UNCORK_BATCH = 1024
-# Connections that carry no WebSocket, for each session that an address may have. Who polls keeps two; a browser opens
-# up to six for a page.
+# Connections that carry no session's WebSocket, for each session that an address may have. Who polls keeps two; a
+# browser opens up to six for a page.
 _BARE_A_SESSION = 4
 
 
@@ -197,15 +199,16 @@ class EngineServer:
 
     def came(self, peer: str) -> bool:
         """
-        Count a connection that carries no WebSocket until ``went``; return whether its address had room for it.
+        Count a connection that no session has until ``went``; return whether its address had room for it.
 
         Proxies bring many clients and are not counted.
         """
         return self.proxies.trusts(peer) or self._bare.add(peer)
 
     def went(self, peer: str) -> None:
-        """Count such a connection no more: it has ended, or has become a WebSocket."""
-        self._bare.remove(peer)
+        """Count such a connection no more: it has ended, or has become the WebSocket of a session."""
+        if not self.proxies.trusts(peer):
+            self._bare.remove(peer)
 
     def open(self, address: str | None, upgrades: tuple[str, ...]) -> tuple[Session, EncodedPacket]:
         """Make an admitted session; return it and its handshake, to be sent before ``start``."""
@@ -303,6 +306,22 @@ class EngineServer:
         """
         self.bind()
         return FirstBytesDoor(self, config, server_state, app_state)
+
+    def tls_protocol(
+        self,
+        context: ssl.SSLContext,
+        config: Any,
+        server_state: Any,
+        app_state: dict[str, Any],
+        _loop: Any = None,
+    ) -> TlsDoor:
+        """
+        Serve TLS, and what ``http_protocol`` does inside: for uvicorn's ``http`` option, which is to have no ``ssl``.
+
+        Its handshakes count for their addresses, which those of uvicorn do not.
+        """
+        self.bind()
+        return TlsDoor(self, context, config, server_state, app_state)
 
     def handed_protocol(self, config: Any, server_state: Any, app_state: dict[str, Any], data: bytes) -> HandedDoor:
         """Serve a connection that a sibling handed over, and what it had read of it."""

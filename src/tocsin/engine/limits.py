@@ -17,8 +17,8 @@ class Limits:
     Attributes:
         max_payload: Bytes of one message or polling body; announced as ``maxPayload``.
         max_header: Bytes of one request head, start line included.
-        head_deadline_s: Seconds until a new connection has sent its request head, and without
-            one byte of a body that a client owes or of an answer that it takes.
+        head_deadline_s: Seconds until a new connection has done its TLS handshake, until it has sent its request
+            head, and without one byte of a body that a client owes or of an answer that it takes.
         max_packets_per_post: Engine.IO packets in one polling POST.
         max_namespaces: Namespaces connected at once.
         max_attachments: Binary attachments of one packet (JS clients refuse an 11th).
@@ -39,7 +39,7 @@ class Limits:
         in_flight_bytes: Bytes of the events that they run for before reading pauses; in Python's
             hands their JSON takes up to twenty times as much.
         connections_per_address: Sessions of one remote address, or of one /64 of IPv6, over the server;
-            of its TCP connections that carry no WebSocket four times as many. 0 is no bound.
+            of its TCP connections that carry no session's WebSocket four times as many. 0 is no bound.
         handshakes_per_s: New sessions a second over the server, in the long run.
         handshakes_burst: New sessions on top of that at once; more are answered 503.
     """

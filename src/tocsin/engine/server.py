@@ -246,6 +246,10 @@ class SocketServer(EngineServer):
         self._ack_id += 1
         return self._ack_id
 
+    def has_asked(self, id_: int | None) -> bool:
+        """Tell whether a call has had this id, also one that waits no more."""
+        return id_ is not None and 0 < id_ <= self._ack_id
+
     def spawn(self, work: Coroutine[Any, Any, None], connection: Connection) -> None:
         """Run an async handler for a connection, which its context names; ``finish_handlers`` waits for it."""
         token = CONNECTION.set(connection)

@@ -330,7 +330,9 @@ class Session:
                 # must not pay for the delay.
                 self._pinged_at = max(due, now - server.wheel.tick_s)
                 self._awaiting_pong = True
-                self.transport.send(PING)
+                if not self.transport.send(PING):
+                    # Too slow for it, which has ended the session.
+                    return None
                 due = self._pinged_at + min(server.ping_interval, server.ping_timeout)
         if self._connect_by:
             if now >= self._connect_by:

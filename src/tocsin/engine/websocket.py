@@ -17,6 +17,7 @@ from tocsin.engine.frames import FrameError, FrameParser
 from tocsin.engine.outbox import Outbox
 from tocsin.engine.packets import EncodedPacket
 from tocsin.engine.probe import start_probe, take_probe
+from tocsin.engine.proxies import peer_of
 from tocsin.engine.session import (
     CONNECT_TIMEOUT,
     OVER_LIMIT,
@@ -59,6 +60,7 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
         "_is_closing",
         "_is_probe",
         "_outbox",
+        "_peer",
         "_server",
         "_tcp",
         "_turn",
@@ -70,6 +72,8 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
 
     name: ClassVar[str] = "websocket"
     _tcp: asyncio.Transport
+    # Of a probe alone.
+    _peer: str
 
     def __init__(
         self,
@@ -110,6 +114,9 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
             self.pause_writing()
         self._connections.add(self)
         if self._is_probe:
+            # No session of this address has it yet, and an address may hold so much of what no session has.
+            self._peer = peer_of(transport)
+            self._server.came(self._peer)
             start_probe(self._server, self)
 
     def data_received(self, data: bytes) -> None:
@@ -144,7 +151,9 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
         self._cork = self._outbox = self._unread = None
         if not self._is_probe:
             self.session.lost(self, TRANSPORT_CLOSE if exc is None else TRANSPORT_ERROR)
-        elif self.session.upgrading is self:
+            return
+        self._server.went(self._peer)
+        if self.session.upgrading is self:
             self.session.upgrading = None
 
     def pause_writing(self) -> None:
@@ -152,7 +161,8 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
         if self._outbox is None:
             self._outbox = Outbox(self._server.limits)
             self._waiting = self._tcp.get_write_buffer_size()
-            if not self._is_closing:
+            # A probe goes on to its own deadline, which it must not shake off by reading late.
+            if not self._is_closing and not self._is_probe:
                 self._server.wheel.schedule(self, self._server.limits.write_deadline_s)
 
     def resume_writing(self) -> None:
@@ -161,7 +171,8 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
         self._outbox = None
         if outbox is None or self._is_closing:
             return
-        self._server.wheel.cancel(self)
+        if not self._is_probe:
+            self._server.wheel.cancel(self)
         if outbox:
             # May stall again at once; then pause_writing makes the next outbox.
             self._tcp.write(b"".join(outbox.take()))
@@ -268,7 +279,11 @@ class WebSocketTransport(FrameParser, asyncio.Protocol):
     def confirmed(self) -> None:
         """Be no probe any more: the session is about to go on with it."""
         self._is_probe = False
-        self._server.wheel.cancel(self)
+        self._server.went(self._peer)
+        if self._outbox is None:
+            self._server.wheel.cancel(self)
+        else:
+            self._server.wheel.schedule(self, self._server.limits.write_deadline_s)
 
     def abort(self) -> None:
         """Cut the connection."""

@@ -99,7 +99,7 @@ class Notification(Model):
     ) -> None:
         given: dict[str, Any] = {"title": title, "message": message, "type": type, "data": data, "category": category}
         given |= {"priority": priority, "sound": sound, "expires_at": expires_at, "ttl_s": ttl_s}
-        draft = draft_notification(user_id, given)
+        draft = draft_notification(user_id, given, may_be_over=True)
         super().__init__(
             id=new_id(),
             user_id=draft.user_id,
@@ -147,7 +147,8 @@ class Notification(Model):
 
     def _created(self, transaction: Transaction) -> Sequence[Telling]:
         names = ("title", "message", "type", "data", "category", "priority", "sound", "expires_at")
-        draft_notification(self.user_id, {name: getattr(self, name) for name in names})  # it may have changed since
+        # It may have changed since.
+        draft_notification(self.user_id, {name: getattr(self, name) for name in names}, may_be_over=True)
         key = self._key()
         wanted = effective(transaction, key.user_id)
         place: dict[str, Any] = {"user_id": key.user_id, "category": self.category, "priority": self.priority}

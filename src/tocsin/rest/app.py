@@ -138,7 +138,7 @@ class RestApp(FastAPI):
             (method, route.path): route.app
             for route in routes
             if isinstance(route, Endpoint) and "{" not in route.path
-            for method in route.methods or ()
+            for method in route.allowed
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -191,12 +191,16 @@ class RestApp(FastAPI):
             route for route in self.routes if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE
         ]
         # The first match is the most specific path: of `stats` and `{notification_id}` only the former counts.
-        return sorted(method for route in found if route.path == found[0].path for method in route.methods or ())
+        return sorted({method for route in found if route.path == found[0].path for method in _methods(route)})
 
 
 def is_api_path(path: str) -> bool:
     """Return whether REST, and no host application, answers this path."""
     return path in _API or path.startswith(_API_BELOW)
+
+
+def _methods(route: Route) -> set[str]:
+    return route.allowed if isinstance(route, Endpoint) else route.methods or set()
 
 
 def _add_schema(schemas: dict[str, Any], model: type[BaseModel]) -> None:

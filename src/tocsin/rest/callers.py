@@ -56,6 +56,16 @@ def _verified(request: Incoming) -> Principal:
     return uses(request).tokens.verify(token.strip(" "))
 
 
+def anybody(request: Incoming) -> None:
+    """
+    Count the request of whoever needs no token for its address.
+
+    Raises:
+        RateLimited: It is one request too many.
+    """
+    request.limit_headers = uses(request).limits.spend(request.scope, None)
+
+
 def publisher(request: Incoming) -> Principal:
     """Return the bearer of a token that may act for any user."""
     principal = caller(request)
@@ -100,6 +110,7 @@ def once(request: Incoming) -> Once | None:
     )
 
 
+Anybody = Annotated[None, Depends(anybody)]
 Caller = Annotated[Principal, Depends(caller)]
 Tracer = Annotated[Principal, Depends(tracer)]
 Operator = Annotated[Principal, Depends(operator)]

@@ -82,7 +82,7 @@ async def list_conversations(app: App, caller: Caller, query: Annotated[Conversa
     )
 
 
-@router.put("/api/chat/conversations/{user_id}/read", response_model=ReadUpToView, responses=problems())
+@router.put("/api/chat/conversations/{user_id:user}/read", response_model=ReadUpToView, responses=problems())
 async def mark_conversation_read(app: App, caller: Caller, user_id: str) -> Response:
     """Mark all that a user has written to the caller as read."""
     message_id = await app.chat.mark_conversation_read(caller.user_id, parse_user_id(user_id))
@@ -95,14 +95,14 @@ async def list_blocked(app: App, caller: Caller) -> Response:
     return json_response({"user_ids": [user_id_json(one) for one in await app.chat.blocked(caller.user_id)]})
 
 
-@router.put("/api/chat/blocks/{user_id}", status_code=204, response_model=None, responses=problems(409))
+@router.put("/api/chat/blocks/{user_id:user}", status_code=204, response_model=None, responses=problems(409))
 async def block(app: App, caller: Caller, user_id: str) -> Response:
     """Take no message, no sign of writing and no presence of a user, and show them none; at most 1,000 users."""
     await app.chat.block(caller.user_id, parse_user_id(user_id))
     return no_content()
 
 
-@router.delete("/api/chat/blocks/{user_id}", status_code=204, response_model=None, responses=problems())
+@router.delete("/api/chat/blocks/{user_id:user}", status_code=204, response_model=None, responses=problems())
 async def unblock(app: App, caller: Caller, user_id: str) -> Response:
     """Take them again."""
     await app.chat.unblock(caller.user_id, parse_user_id(user_id))

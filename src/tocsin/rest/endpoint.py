@@ -9,7 +9,7 @@ its own. A parameter of an endpoint is one of
 - ``Annotated[X, Depends(read)]`` with ``read(request: Incoming) -> X``, sync or async,
 - ``body``: a strict model of the JSON body, ``Model | None`` where it may be missing,
 - ``query``: ``Annotated[Model, Query()]``, a strict model of the query,
-- a name of the path, as ``str``.
+- a name of the path, as ``str``; ``{user_id:user}`` takes any user id.
 """
 
 import asyncio
@@ -24,7 +24,10 @@ import orjson
 from fastapi.params import Depends
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
+from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from tocsin.application.validation import findings
@@ -41,6 +44,19 @@ MAX_NAMED_ERRORS = 5
 
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
+
+
+class UserIdConvertor(StringConvertor):
+    """
+    A user id in a path: a slash in it may be encoded or not, servers decode it before they hand it over.
+
+    None at its end: a path with one slash too many names nobody, and must not answer as if it did.
+    """
+
+    regex = "[^/](?:.*[^/])?"
+
+
+register_url_convertor("user", UserIdConvertor())
 
 
 class Incoming(Request):
@@ -82,15 +98,20 @@ class Incoming(Request):
 
 
 class Endpoint(APIRoute):
-    """A route that FastAPI documents and this module runs."""
+    """
+    A route that FastAPI documents and this module runs.
+
+    One with GET has HEAD as well (RFC 9110, 9.1), which is not documented: the server leaves the body out.
+    """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
         readers = _readers(endpoint)
+        template = self.path_format
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             request = Incoming(scope)
-            scope[ROUTE] = path
+            scope[ROUTE] = template
             try:
                 try:
                     request.content = await read_body(scope, receive)
@@ -113,6 +134,23 @@ class Endpoint(APIRoute):
             await response(scope, receive, send)
 
         self.app = serve
+
+    @property
+    def allowed(self) -> set[str]:
+        """Return the methods that it answers."""
+        methods = self.methods or set()
+        return {*methods, "HEAD"} if "GET" in methods else methods
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return how well it fits a request."""
+        match, child_scope = super().matches(scope)
+        return Match.FULL if match is Match.PARTIAL and scope["method"] in self.allowed else match, child_scope
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that fits."""
+        if scope["method"] not in self.allowed:
+            raise HTTPException(405)
+        await self.app(scope, receive, send)
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:

@@ -12,6 +12,7 @@ import signal
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import partial
 from types import FrameType
 from typing import Any, cast
 
@@ -90,9 +91,10 @@ class HttpServer(uvicorn.Server):
         seat: Seat | None = None,
         certificate: Certificate | None = None,
     ) -> None:
+        protocol = engine.http_protocol if certificate is None else partial(engine.tls_protocol, certificate.context)
         config = uvicorn.Config(
             app,
-            http=cast("Any", engine.http_protocol),
+            http=cast("Any", protocol),
             ws=cast("Any", engine.websocket_protocol),
             lifespan="off",
             log_config=None,
@@ -111,7 +113,6 @@ class HttpServer(uvicorn.Server):
         self._draining: asyncio.Future[None] | None = None
         self._engine = engine
         self._seat = seat
-        self._certificate = certificate
         # By place of the seat.
         self._accepting: dict[int, asyncio.Server] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -119,8 +120,6 @@ class HttpServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve, then tell so."""
         self.lifespan.state.update(self._state)
-        if self._certificate is not None:
-            self.config.ssl = self._certificate.context
         await super().startup(sockets)
         if self._seat is not None:
             assert self._engine.siblings is not None

@@ -26,7 +26,8 @@ async def read_stream(
     """
     Read the caller's own stream of a namespace (`sns`, `orders`, `chat` or `notifications`).
 
-    A reader whose `after` is below `pruned` has missed events that are no longer kept.
+    It ends before `limit` where events are big: go on from the last one until that is `seq`. A reader whose `after`
+    is below `pruned` has missed events that are no longer kept.
     """
     name = f"/{namespace}"
     if name not in NAMESPACES:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends
 from pydantic import BaseModel
+from starlette.convertors import register_url_convertor
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -14,6 +15,7 @@ from tocsin.domain.errors import NotFound
 from tocsin.domain.user_id import UserId, parse_user_id
 from tocsin.rest.answers import Responses, api_router, json_response, problems
 from tocsin.rest.callers import Caller, Publisher, uses
+from tocsin.rest.endpoint import UserIdConvertor
 from tocsin.rest.uses import Uses
 
 # Nobody holds a place for ever by reading slowly.
@@ -21,6 +23,15 @@ EXPORT_S = 1_800
 
 _log = logging.getLogger(__name__)
 router = api_router("users")
+
+
+class _WholeUserConvertor(UserIdConvertor):
+    """One behind which nothing follows: what is wrongly asked of an export must not erase."""
+
+    regex = f"(?!.*/(?:export|erasure)$){UserIdConvertor.regex}"
+
+
+register_url_convertor("whole_user", _WholeUserConvertor())
 
 App = Annotated[Uses, Depends(uses)]
 _EXPORT: Responses = {
@@ -59,7 +70,7 @@ class ErasureView(BaseModel):
     rows: int
 
 
-@router.get("/api/users/{user_id}/export", response_model=None, responses={**problems(404), **_EXPORT})
+@router.get("/api/users/{user_id:user}/export", response_model=None, responses={**problems(404), **_EXPORT})
 async def export_user(app: App, caller: Caller, user_id: str) -> Response:
     """
     Return everything that is kept of a user: the caller's own, or anybody's with the scope `publish`.
@@ -72,7 +83,7 @@ async def export_user(app: App, caller: Caller, user_id: str) -> Response:
     return _ExportResponse(app.exports.open(wanted))
 
 
-@router.delete("/api/users/{user_id}", status_code=202, response_model=ErasureView, responses=problems())
+@router.delete("/api/users/{user_id:whole_user}", status_code=202, response_model=ErasureView, responses=problems())
 async def erase_user(app: App, _: Publisher, user_id: str) -> Response:
     """
     Erase everything that is kept of a user; needs the scope `publish`. Once more changes nothing.
@@ -82,7 +93,7 @@ async def erase_user(app: App, _: Publisher, user_id: str) -> Response:
     return json_response((await app.erasures.request(_user(user_id))).json(), 202)
 
 
-@router.get("/api/users/{user_id}/erasure", response_model=ErasureView, responses=problems(404))
+@router.get("/api/users/{user_id:user}/erasure", response_model=ErasureView, responses=problems(404))
 async def get_erasure(app: App, _: Publisher, user_id: str) -> Response:
     """Tell how far the erasure of a user is; 404 when it is done. Needs the scope `publish`."""
     return json_response((await app.erasures.get(_user(user_id))).json())

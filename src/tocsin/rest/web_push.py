@@ -8,7 +8,7 @@ from starlette.responses import Response
 from tocsin.domain.text import storable
 from tocsin.domain.web_push import MAX_USER_AGENT, WebPushDraft
 from tocsin.rest.answers import ONCE, api_router, json_response, no_content, problems
-from tocsin.rest.callers import Caller, OnceKey, uses
+from tocsin.rest.callers import Anybody, Caller, OnceKey, uses
 from tocsin.rest.endpoint import Incoming
 from tocsin.rest.uses import Uses
 from tocsin.rest.web_push_models import (
@@ -88,7 +88,7 @@ async def delete_webpush_subscription(app: App, caller: Caller, body: Subscripti
     # The signature of the receipt is the authorization: a service worker has no token.
     openapi_extra={"security": []},
 )
-async def take_webpush_receipt(app: App, body: Receipt) -> Response:
+async def take_webpush_receipt(app: App, _: Anybody, body: Receipt) -> Response:
     """Take the proof of a service worker that a push arrived; once more is as once."""
     await app.web_push.receive(body.receipt, body.event)
     return no_content()

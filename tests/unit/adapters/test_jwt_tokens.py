@@ -103,6 +103,20 @@ def test_a_bad_claim_is_refused_with_the_reason(payload, reason):
     assert reason in refusal(signed(payload))
 
 
+def test_an_issuer_whose_clock_is_a_little_ahead_is_believed():
+    """Flask-JWT-Extended writes an `nbf` into each token, and a login comes with it in the same second."""
+    assert "7" == verifier().verify(signed(claims(nbf=int(time.time()) + 50))).user_id
+    assert "not valid yet" in refusal(signed(claims(nbf=int(time.time()) + 600)))
+
+
+@pytest.mark.parametrize("nbf", [b'"soon"', b"null", b"[]", b"{}", b"Infinity", b"NaN", b"9" * 5000])
+def test_an_nbf_that_is_no_instant_is_malformed(nbf):
+    """It is refused as any other nonsense is."""
+    body = orjson.dumps(claims())[:-1] + b',"nbf":' + nbf + b"}"
+
+    assert "malformed" in refusal(signed(body))
+
+
 @pytest.mark.parametrize("name", ["type", "token_type"])
 def test_a_refresh_token_gives_no_access(name):
     """Flask-JWT-Extended signs it with the key of its access tokens, which are accepted."""

@@ -72,6 +72,7 @@ def test_keys_without_a_field_go_into_the_data():
         ({"title": "t", "data": ""}, "data must be an object"),
         ({"title": "t", "ttl_s": -1}, "ttl_s"),
         ({"title": "t", "expires_at": "soon"}, "expires_at must be"),
+        ({"title": "t", "expires_at": "2020-11-23T00:00:00Z"}, "expires_at is over"),
         ({"title": "t", "ttl_s": 1, "expires_at": "2026-11-23"}, "not both"),
         ({"title": "t", "x": {1, 2}}, "data is not JSON"),
     ],
@@ -80,6 +81,13 @@ def test_a_wrong_field_is_named(fields, line):
     """At the call, not later."""
     with pytest.raises(Invalid, match=line):
         draft_notification(1, fields)
+
+
+def test_what_is_stored_already_may_have_expired_since():
+    """It was delivered: to broadcast it makes nothing, and is no mistake."""
+    over = datetime(2020, 11, 23, tzinfo=UTC)
+
+    assert "n-1" == draft_notification(1, {"title": "t", "id": "n-1", "expires_at": over}).stored_id
 
 
 def test_numbers_as_keys_are_strings_as_in_json():

@@ -102,14 +102,44 @@ async def test_a_call_that_cuts_a_slow_client_leaves_no_error_behind():
     assert [] == complaints
 
 
-async def test_a_call_does_not_wait_for_ever(server):
-    """Without an answer in time it raises, and forgets the id."""
+@pytest.mark.parametrize(
+    "answer", [("43{}[2]",), ('461-{}[{{"_placeholder":true,"num":0}}]', b"x")], ids=["text", "binary"]
+)
+async def test_a_call_does_not_wait_for_ever(server, answer):
+    """Without an answer in time it raises; one that comes late is ignored, and the connection goes on."""
     server.add_namespace("/")
+    server.on("x")(lambda socket: "still here")
     client = await connected(server)
     with pytest.raises(TimeoutError):
         await client.socket.call("ask", timeout_s=0.01)
+    [asked] = await client.said()
+    id_ = asked[2 : asked.index("[")]
+    client.say(answer[0].format(id_), *answer[1:], '421["x"]')
 
-    assert not client.socket.expects(1)
+    assert ['431["still here"]'] == await client.said()
+
+
+@pytest.mark.parametrize(
+    "packets",
+    [
+        ('42["x"]',),
+        ('451-["x",{"_placeholder":true,"num":0}]', b"x"),
+        ('451-7["x",{"_placeholder":true,"num":0}]', b"x"),
+        ('461-1[{"_placeholder":true,"num":0}]', b"x"),
+    ],
+)
+async def test_what_crosses_a_disconnect_of_the_server_is_dropped(server, packets):
+    """A client that has not read yet that it is off a namespace keeps its others."""
+    called = []
+    server.on("x", binary=True)(lambda socket, *args: called.append(args))
+    server.add_namespace("/other")
+    client = await connected(server, "40/other,")
+    client.socket.disconnect()
+    client.say(*packets)
+
+    assert not client.connection.closed
+    assert ["41"] == await client.said()
+    assert [] == called
 
 
 async def test_calls_are_bounded():

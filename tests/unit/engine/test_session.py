@@ -167,6 +167,21 @@ def test_ended_sessions_leave_nothing_behind(quick):
     assert 2 == len(session.received)
 
 
+def test_a_session_that_its_own_ping_ends_waits_for_nothing():
+    """A client that is too slow for one packet more is let go of at once."""
+    server, loop = make_server(limits=Limits(queue_packets=1))
+    session, tcp = open_websocket(server)
+    tcp.is_full = True
+    session.send(encode_message("fills the kernel's buffer"))
+    loop.advance(0.1)
+    server.wheel.cancel(tcp.protocol)
+    session.send(encode_message("fills the queue"))
+    loop.advance(25.5)
+
+    assert ("ended", "slow") == session.received[-1]
+    assert 0 == len(server.wheel)
+
+
 def test_ended_sessions_need_no_garbage_collector(quick):
     """A lost connection is freed at once: ten thousand of them must not wait for a collection."""
     server, _ = quick

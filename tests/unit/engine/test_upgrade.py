@@ -9,6 +9,7 @@ from uvicorn.protocols.websockets.auto import AutoWebSocketsProtocol
 from tests.unit.engine.fakes import TEXT, FakeTcp, Recorder, client_frame, make_server, texts, until, uvicorn_state
 from tocsin.engine.limits import Limits
 from tocsin.engine.origins import allow_list
+from tocsin.engine.polling import PollingTransport
 from tocsin.engine.upgrade import BoundedHttp
 from tocsin.engine.websocket import WebSocketTransport
 
@@ -171,6 +172,44 @@ async def test_connections_without_a_websocket_are_bounded(data):
     first.protocol.connection_lost(None)
     assert b"101" in knock(said=head()).sent
     assert [False, True] == [knock().is_aborted, knock().is_aborted]
+
+
+def test_a_proxy_in_the_network_of_its_neighbours_counts_for_none_of_them():
+    """Whoever is not counted as it comes is not counted as it goes."""
+    server, _ = make_server(limits=Limits(connections_per_address=1), trusted_proxies=["2001:db8::1"])
+    for _ in range(4):
+        assert server.came("2001:db8::2")
+    assert server.came("2001:db8::1")
+    server.went("2001:db8::1")
+
+    assert not server.came("2001:db8::2")
+
+
+def test_probes_of_an_address_are_bounded():
+    """A WebSocket for a session that polls is counted until it is that session's."""
+    server, _ = make_server(limits=Limits(connections_per_address=1))
+    session, _ = server.open("203.0.113.5", ("websocket",))
+    session.start(PollingTransport(server, session))
+
+    def knock():
+        tcp = FakeTcp()
+        tcp.protocol = server.http_protocol(config=None, server_state=uvicorn_state(), app_state={})
+        tcp.protocol.connection_made(tcp)
+        if tcp.is_aborted:
+            tcp.protocol.connection_lost(None)
+        else:
+            tcp.protocol.data_received(head(f"/engine.io/?EIO=4&transport=websocket&sid={session.sid}"))
+        return tcp
+
+    first, *others = [knock() for _ in range(4)]
+    assert [False] * 4 + [True] == [tcp.is_aborted for tcp in (first, *others, knock())]
+    others[0].protocol.connection_lost(None)
+    assert [False, True] == [knock().is_aborted, knock().is_aborted]
+    for packet in ("2probe", "5"):
+        first.protocol.data_received(client_frame(TEXT, packet))
+    assert [False, True] == [knock().is_aborted, knock().is_aborted]
+    first.protocol.connection_lost(None)
+    assert knock().is_aborted
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.engine.fakes import CLOSE, TEXT, FakeTcp, client_frame, make_server, server_frames, texts
+from tests.unit.engine.fakes import CLOSE, PING, TEXT, FakeTcp, client_frame, make_server, server_frames, texts
 from tocsin.engine.limits import Limits
 from tocsin.engine.packets import encode_message
 from tocsin.engine.polling import PollingTransport
@@ -80,6 +80,35 @@ def test_a_probe_that_stays_silent_is_cut(server):
 
     assert tcp.is_aborted
     assert not session.closed
+
+
+def test_a_probe_that_reads_late_keeps_its_deadline(server):
+    """What it has not taken for a moment does not let it stay for ever."""
+    session = polling_session(server)
+    tcp = probe(server, session)
+    tcp.is_full = True
+    tcp.protocol.data_received(client_frame(PING, "x"))
+    server.loop.advance(5)
+    tcp.leave()
+    assert not tcp.is_aborted
+    server.loop.advance(6)
+
+    assert tcp.is_aborted
+    assert not session.closed
+
+
+def test_an_upgraded_client_that_does_not_read_is_cut(server):
+    """The write deadline is that of any WebSocket, also for one that has read nothing since its probe."""
+    session = polling_session(server)
+    tcp = probe(server, session)
+    tcp.is_full = True
+    for packet in ("2probe", "5"):
+        tcp.protocol.data_received(client_frame(TEXT, packet))
+    assert "websocket" == session.transport_name
+    server.loop.advance(11)
+
+    assert ("ended", "slow") == session.received[-1]
+    assert tcp.is_aborted
 
 
 def test_a_second_probe_is_closed(server):

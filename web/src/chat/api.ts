@@ -3,6 +3,7 @@
 import type { WebSocketClient } from "../client/client.js";
 import { failure, findProblem, TocsinError } from "../client/problem.js";
 import { findSubject } from "../client/token.js";
+import type { ChatClient } from "./host.js";
 import type { Conversation, Message, UserId } from "./state.js";
 
 const TIMEOUT_MS = 20_000;
@@ -20,7 +21,7 @@ export interface Page {
 
 /** The messages with a user before one, or the latest. */
 export async function fetchMessages(server: Server, peer: UserId, before?: string): Promise<Page> {
-  const query = new URLSearchParams({ with: String(peer), limit: "50", ...(before === undefined ? {} : { before }) });
+  const query = new URLSearchParams({ with: String(peer), limit: "50", ...(before && { before }) });
   return (await call(server, "GET", `messages?${query}`)) as Page;
 }
 
@@ -49,6 +50,12 @@ export async function fetchPresence(
 /** Whose token it is. */
 export function ownerOf(token: string): string {
   return findSubject(token) ?? token;
+}
+
+/** Whether nobody else has signed in since; what one user wrote is not for another to send. */
+export async function isStill(client: ChatClient | undefined, owner: string | null): Promise<boolean> {
+  const token = await client?.getToken().catch(() => null);
+  return !token || owner === null || ownerOf(token) === owner;
 }
 
 /** Rejects with a TocsinError; `unreachable` when there is no answer. */

@@ -6,26 +6,22 @@
  * needs no `unsafe-inline`.
  */
 
-import type { WebSocketClient } from "../client/client.js";
 import { TocsinError } from "../client/problem.js";
-import { fetchIsBlocked, fetchMessages, fetchPresence, ownerOf, setBlocked } from "./api.js";
+import { fetchIsBlocked, fetchMessages, fetchPresence, isStill, ownerOf, setBlocked } from "./api.js";
 import { takeEarly } from "./early.js";
 import { Frame } from "./frame.js";
+import type { ChatClient, Upload } from "./host.js";
 import { drawList, NEAR_PX } from "./list.js";
 import { Rows } from "./rows.js";
 import { drawLock, Sealing } from "./sealing.js";
-import type { Attachment, Conversation, Message, Pending, UserId } from "./state.js";
+import type { Conversation, Message, Pending, UserId } from "./state.js";
 import * as chat from "./state.js";
 import { isKorean, type Texts, tellStatus, textsOf } from "./texts.js";
 
-type Used = "on" | "getToken" | "emitWithAck" | "sendMessage" | "setTyping" | "isConnected";
-export type ChatClient = Pick<WebSocketClient, Used> & { readonly origin?: string };
+export type { ChatClient, Upload };
 
 // A framework may import this where there is no page.
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
-
-/** Keeps a file where the host keeps files, and returns the link to it. */
-export type Upload = (file: File) => Promise<Attachment>;
 
 /** Shows the conversation of `client`, or of `window.ws`, with the user named by the attribute `with`. */
 export class TocsinChat extends Base {
@@ -163,9 +159,9 @@ export class TocsinChat extends Base {
   /** Begin anew where somebody else has signed in, and load what could not be loaded. */
   private async identify(): Promise<void> {
     const { session } = this;
-    const token = await this.client?.getToken().catch(() => null);
+    const isSame = await isStill(this.client, this.owner);
     if (session !== this.session) return;
-    if (token && this.owner !== null && ownerOf(token) !== this.owner) return this.connectedCallback();
+    if (!isSame) return this.connectedCallback();
     if (!this.isLoaded) void this.load();
     this.sealing?.comeBack();
   }
@@ -294,7 +290,7 @@ export class TocsinChat extends Base {
   }
 
   private async sendFile(): Promise<void> {
-    const { peer, client, sealing, ready } = this;
+    const { peer, client, sealing, ready, owner } = this;
     const [file] = this.frame.picker.files ?? [];
     if (file === undefined || this.uploads === null) return;
     this.frame.picker.value = "";
@@ -302,6 +298,7 @@ export class TocsinChat extends Base {
       const attachments = [await this.uploads(file)];
       const client_msg_id = crypto.getRandomValues(new Uint32Array(4)).join("-");
       await ready;
+      if (!(await isStill(client, owner))) return;
       if (sealing?.isOn) await sealing.send(client_msg_id, "", attachments);
       else if (this.mustChoose) throw new Error("to be asked");
       else await client?.emitWithAck("chat", "send_message", { to_user_id: peer, client_msg_id, attachments });
@@ -390,7 +387,9 @@ export class TocsinChat extends Base {
     const actions = {
       edit: (one: Message) => this.startEditing(one),
       takeBack: (one: Message) => void this.ask("delete_message", { message_id: one.id }),
-      again: (one: Pending) => {
+      again: async (one: Pending) => {
+        // Somebody else may have signed in, and this is about to go.
+        if (!(await isStill(this.client, this.owner))) return;
         this.state = chat.settle(this.state, one.key);
         void this.write(one.text);
       },

@@ -1,6 +1,6 @@
 /** One message as the list shows it. All that users wrote is shown as text. */
 
-import { type Attachment, isMine, type Message, type Pending, type UserId } from "./state.js";
+import { type Attachment, isMine, type Message, type Pending, SEAL, type UserId } from "./state.js";
 import type { Texts } from "./texts.js";
 
 export interface MessageActions {
@@ -17,13 +17,16 @@ export function drawMessage(
 ): void {
   const mine = isMine(one, peer);
   const isGone = one.deleted_at !== undefined;
+  const seal = one[SEAL];
   row.setAttribute("part", mine ? "message own" : "message");
   // It is for the devices of both: without encryption there is no key here.
-  const isShut = !isGone && one.ciphertext !== undefined && one.seal?.isOpen !== true;
+  const isShut = !isGone && one.ciphertext !== undefined && !seal?.isOpen;
   row.classList.toggle("gone", isGone || isShut);
   const meta: (Node | string)[] = [time(one.timestamp, lang)];
-  if (one.seal?.isOpen) meta.unshift(mark("🔒", texts.encrypted));
-  if (one.seal?.isOpen && !one.seal.isFromKnownDevice) meta.push(span(texts.unknownDevice, "failed"));
+  if (seal?.isOpen) {
+    meta.unshift(mark("🔒", texts.encrypted));
+    if (!seal.isFromKnownDevice) meta.push(span(texts.unknownDevice, "failed"));
+  }
   if (one.isClear) meta.push(span(texts.clear, "clear"));
   if (one.edited_at !== undefined && !isGone) meta.push(texts.edited);
   if (mine && !isGone) {
@@ -33,7 +36,7 @@ export function drawMessage(
     meta.push(button(texts.takeBack, () => actions.takeBack(one)));
   }
   const files = isGone ? [] : (one.attachments ?? []).map(link).filter((file) => file !== null);
-  const shut = one.seal?.note ? `🔒 ${one.seal.note}` : texts.sealed;
+  const shut = seal?.note ? `🔒 ${seal.note}` : texts.sealed;
   row.replaceChildren(text(isGone ? texts.deleted : isShut ? shut : one.message), ...files, line(meta));
 }
 

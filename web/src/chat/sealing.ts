@@ -11,7 +11,7 @@ import type { SealedChat } from "../e2ee/sealed_chat.js";
 import type { StoredMessage } from "../e2ee/server.js";
 import { type Choice, findChoice, saveChoice } from "./choice.js";
 import type { Frame } from "./frame.js";
-import type { Attachment, Message, UserId } from "./state.js";
+import { type Attachment, type Message, SEAL, type UserId } from "./state.js";
 import { type Texts, textsOf } from "./texts.js";
 
 /** The build puts the address of the script that is loaded in its place. */
@@ -134,12 +134,11 @@ export class Sealing {
       return this.isOn ? this.keep(one, "clear", () => ({ ...one, isClear: true })) : one;
     const shown = this.chat?.find(stored(one)) ?? null;
     if (shown === null || this.module === null) return one;
-    const { lang } = this.words();
     const { state, text, reason, attachments, isFromKnownDevice } = shown;
-    const note = reason === null ? "" : this.module.explain(reason, lang);
+    const note = reason === null ? "" : this.module.explain(reason, this.words().lang);
     const seal = { isOpen: state === "encrypted", note, isFromKnownDevice };
     const key = JSON.stringify([seal, text, attachments]);
-    return this.keep(one, key, () => ({ ...one, message: text ?? "", attachments, seal }));
+    return this.keep(one, key, () => ({ ...one, message: text ?? "", attachments, [SEAL]: seal }));
   }
 
   private keep(one: Message, key: string, make: () => Message): Message {
@@ -214,7 +213,7 @@ export class Sealing {
   }
 
   private explain(error: unknown): void {
-    const code = this.chat?.problem ?? codeOf(error);
+    const code = this.chat?.problem ?? (error as { code?: string } | null)?.code ?? "";
     // What blocks or rules of the chat refuse, the chat has words for.
     const { lang } = this.words();
     this.problem = code === "forbidden" ? "" : (this.module?.explainFailure(code, lang) ?? textsOf(lang).notLoaded);
@@ -238,10 +237,6 @@ export function drawLock(frame: Frame, sealing: Sealing, texts: Texts, mustChoos
   sealing.speak();
   if (sealing.problem !== "") return sealing.problem;
   return isOn && isOpening ? texts.opening : "";
-}
-
-function codeOf(error: unknown): string {
-  return (error as { code?: string } | null)?.code ?? "";
 }
 
 function stored(message: Message): StoredMessage {

@@ -2,6 +2,9 @@
 
 export type UserId = number | string;
 
+/** No text that comes over the network can name it: a server can't say that it has not read a message. */
+export const SEAL = Symbol();
+
 export interface Attachment {
   url: string;
   name?: string;
@@ -23,8 +26,8 @@ export interface Message {
   attachments?: readonly Attachment[];
   /** What only the users' devices can read; the text is empty then. */
   ciphertext?: object;
-  /** What this page made of a ciphertext; never the server's. */
-  seal?: Seal;
+  /** What this page made of a ciphertext. */
+  [SEAL]?: Seal;
   /** The server can read it, in a conversation that is encrypted; this page's word. */
   isClear?: boolean;
 }

@@ -1,8 +1,8 @@
 /** One conversation of a client for a page of one's own: its state, kept by events, and what may be done in it. */
 
 import type { TocsinError } from "../client/problem.js";
-import { fetchIsBlocked, fetchMessages, fetchPresence, ownerOf, type Server, setBlocked } from "./api.js";
-import type { ChatClient } from "./element.js";
+import { fetchIsBlocked, fetchMessages, fetchPresence, isStill, ownerOf, type Server, setBlocked } from "./api.js";
+import type { ChatClient } from "./host.js";
 import * as chat from "./state.js";
 
 /** What is shown; another object after every change. */
@@ -69,6 +69,7 @@ export class ConversationStore {
 
   /** Send again what had failed. */
   async sendAgain({ key, text }: chat.Pending): Promise<void> {
+    if (!(await isStill(this.client, this.owner))) return;
     this.change(chat.settle(this.current.conversation, key));
     await this.send(text);
   }
@@ -130,10 +131,10 @@ export class ConversationStore {
 
   /** Begin anew where somebody else has signed in, and load what could not be loaded. */
   private async identify(): Promise<void> {
-    const { session, owner } = this;
-    const { token } = await this.server().catch(() => ({ token: "" }));
+    const { session } = this;
+    const isSame = await isStill(this.client, this.owner);
     if (session !== this.session) return;
-    if (token !== "" && owner !== null && ownerOf(token) !== owner) {
+    if (!isSame) {
       this.owner = null;
       this.begin(chat.EMPTY);
       void this.look();

@@ -5,8 +5,9 @@
  * handed on as it is; whoever shows it must show it as text (`textContent`).
  */
 
-import { Connection, type ConnectionState, checkData, type StateEvent } from "./connection.js";
+import { Connection, type ConnectionState, type StateEvent } from "./connection.js";
 import { CursorStore, type KeyValueStorage } from "./cursor.js";
+import { checkData } from "./data.js";
 import type {
   AuthExpired,
   AuthExpiring,
@@ -17,7 +18,7 @@ import type {
 } from "./events.generated.js";
 import { Feed, type GapEvent, type ResyncEvent, type SyncEvent } from "./feed.js";
 import { newIdentifier } from "./identifier.js";
-import { type Listener, Listeners } from "./listeners.js";
+import { asListener, type Listener, Listeners } from "./listeners.js";
 import { NAMESPACES, type NamespaceName, namespaceName, streamItem } from "./namespace.js";
 import { Outbox, type OutgoingMessage, type SentMessage } from "./outbox.js";
 import { watchPage } from "./page.js";
@@ -157,7 +158,7 @@ export class WebSocketClient {
     event: E,
     callback: (data: EventsOf<N>[E]) => void,
   ): () => void {
-    return this.listeners.add(listenerName(namespace), event, callback as Listener);
+    return this.listeners.add(listenerName(namespace), event, asListener(callback));
   }
 
   /** Remove one callback, or with null every callback of the event. */

@@ -7,6 +7,7 @@
 
 import { Manager, type Socket } from "socket.io-client";
 import { Backoff } from "./backoff.js";
+import { checkData } from "./data.js";
 import { NAMESPACES, type NamespaceName } from "./namespace.js";
 import { failure, findProblem, type Problem, TocsinError } from "./problem.js";
 import type { TokenSource } from "./token.js";
@@ -45,17 +46,6 @@ export interface ConnectionOptions {
 const OPEN_TIMEOUT_MS = 20_000;
 const JOIN_TIMEOUT_MS = 30_000;
 const STABLE_MS = 1_000;
-/** The packet around the data is the rest of what the server takes. */
-const MAX_BYTES = 999_000;
-
-/**
- * Throw for what can't be sent: the server would close the connection over a bigger packet, and
- * what JSON can't carry, or a message that is sent again, would break every following one.
- */
-export function checkData(data: unknown): void {
-  if (new Blob([JSON.stringify(data)]).size > MAX_BYTES) throw new RangeError("it exceeds 1 MB");
-}
-
 export class Connection {
   readonly sockets: Readonly<Record<NamespaceName, Socket>>;
   private readonly manager: Manager;

@@ -13,6 +13,8 @@ import { Throttle } from "./throttle.js";
 export interface Cursor {
   readonly epoch: string;
   readonly seq: number;
+  /** The server has said so, and nothing was shown since: there is nothing to acknowledge. */
+  readonly isTold?: boolean;
 }
 
 /** The part of the Web Storage API that the client uses; any method may throw. */
@@ -81,7 +83,7 @@ export class CursorStore {
 function parseCursor(text: string): Cursor | null {
   const value: unknown = JSON.parse(text);
   if (typeof value !== "object" || value === null) return null;
-  const { epoch, seq } = value as Record<string, unknown>;
+  const { epoch, seq, isTold } = value as Record<string, unknown>;
   if (typeof epoch !== "string" || !Number.isSafeInteger(seq) || (seq as number) < 0) return null;
-  return { epoch, seq: seq as number };
+  return { epoch, seq: seq as number, ...(isTold === true && { isTold }) };
 }

@@ -106,14 +106,17 @@ export class Feed {
       this.acks.request();
     }
     if (step.gap) this.link.announce("gap", { namespace: this.namespace, ...step.gap });
-    if (step.synced) this.link.announce("sync", { namespace: this.namespace, ...step.synced });
+    if (step.synced) {
+      const { epoch, seq } = step.synced;
+      this.link.announce("sync", { namespace: this.namespace, epoch, seq });
+    }
     if (step.replayAfter !== undefined) void this.replay(step.replayAfter, this.session.signal);
     if (step.reset) void this.refetch(step.reset);
   }
 
   private ack(): void {
-    const seq = this.stream.cursor?.seq ?? 0;
-    if (seq <= this.acked || !this.link.isJoined()) return;
+    const { seq, isTold } = this.stream.cursor ?? { seq: 0 };
+    if (isTold || seq <= this.acked || !this.link.isJoined()) return;
     this.link.send("ack", { seq });
     this.acked = seq;
   }
@@ -138,8 +141,10 @@ export class Feed {
     if (signal.aborted) return;
     const { epoch, seq } = snapshot ?? reset;
     this.link.announce("resync", { namespace: this.namespace, reason: reset.reason, epoch, seq, snapshot });
-    this.perform(this.stream.restart({ epoch, seq }));
-    this.link.save({ epoch, seq: this.stream.cursor?.seq ?? seq });
+    // Seqs of before may be those of another log.
+    this.acked = 0;
+    this.perform(this.stream.restart(snapshot === null ? { epoch, seq, isTold: true } : { epoch, seq }));
+    if (this.stream.cursor) this.link.save(this.stream.cursor);
   }
 
   private async fetchPatiently(from: Cursor, signal: AbortSignal): Promise<Snapshot | null> {

@@ -2,6 +2,12 @@
 
 export type Listener = (data: never) => void;
 
+/** What a page gave as a callback; without one it would hear nothing and wonder why. */
+export function asListener(callback: unknown): Listener {
+  if (typeof callback !== "function") throw new TypeError("on(namespace, event, callback) needs a function to call");
+  return callback as Listener;
+}
+
 /** Callbacks by namespace and event; one that throws does not keep the others from hearing. */
 export class Listeners {
   private readonly callbacks = new Map<string, Set<Listener>>();

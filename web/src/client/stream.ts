@@ -89,7 +89,7 @@ export class Stream {
   /** The server says that everything up to `head` has been sent. */
   synced(head: Cursor): Step {
     if (this.isSuspended) return NOTHING;
-    this.position ??= { epoch: head.epoch, seq: head.seq };
+    this.position ??= { epoch: head.epoch, seq: head.seq, isTold: true };
     if (head.epoch !== this.position.epoch) return this.suspend({ reason: "epoch_changed", ...head });
     this.isRepairing = false;
     const missing = Math.max(head.seq, ...this.held.keys());
@@ -110,7 +110,7 @@ export class Stream {
   restart(cursor: Cursor): Step {
     const hasDropped = this.hasDropped;
     this.begin();
-    this.position = { epoch: cursor.epoch, seq: cursor.seq };
+    this.position = cursor;
     for (const [seq, item] of this.held) {
       if (item.epoch !== cursor.epoch || seq <= cursor.seq) this.held.delete(seq);
     }

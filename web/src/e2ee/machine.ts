@@ -27,7 +27,7 @@ import {
   UserId,
 } from "@matrix-org/matrix-sdk-crypto-wasm";
 import { failure } from "../client/problem.js";
-import { matrixUser, userOf } from "./names.js";
+import { isNamed, matrixUser, userOf } from "./names.js";
 import type { KeyCounts, KeyServer } from "./server.js";
 import type { Reason } from "./texts.js";
 import { loadWasm } from "./wasm.js";
@@ -113,11 +113,10 @@ export class Machine {
     const counts = await this.server.counts(this.deviceId);
     for (;;) {
       const waiting = await this.server.inbox(this.deviceId);
-      const events = waiting.map(({ type, from_user_id, content }) => ({
-        type,
-        sender: matrixUser(from_user_id),
-        content,
-      }));
+      // Anybody may put anything in: what comes from no device must not keep back the rest.
+      const events = waiting
+        .filter(({ from_user_id }) => isNamed(from_user_id))
+        .map(({ type, from_user_id, content }) => ({ type, sender: matrixUser(from_user_id), content }));
       await this.sync(events, counts);
       const last = waiting[waiting.length - 1];
       if (last === undefined) break;

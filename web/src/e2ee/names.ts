@@ -11,7 +11,12 @@ const MAX_LENGTH = 120;
 
 /** The library's name of a user; TocsinError `user_id_too_long` where it has no room for it. */
 export function matrixUser(user: number | string): string {
-  return `@${encoded(user)}${SERVER}`;
+  return `@${checked(user)}${SERVER}`;
+}
+
+/** Whether the library has a name for a user; who has none has no device. */
+export function isNamed(user: number | string): boolean {
+  return encoded(user).length <= MAX_LENGTH;
 }
 
 /** The user of a library's name. */
@@ -29,7 +34,12 @@ export function userOf(name: string): string {
 
 /** The library's name of the conversation of two users, the same whoever asks. */
 export function roomOf(one: string, other: string): string {
-  return `!${[encoded(one), encoded(other)].sort().join("~")}${SERVER}`;
+  return `!${[checked(one), checked(other)].sort().join("~")}${SERVER}`;
+}
+
+function checked(user: number | string): string {
+  if (!isNamed(user)) throw failure("user_id_too_long", "This user's id is too long for encryption");
+  return encoded(user);
 }
 
 /** Only what every part of the library takes stays as it is; any other byte becomes `=` and two digits. */
@@ -39,7 +49,5 @@ function encoded(user: number | string): string {
     const char = String.fromCharCode(byte);
     return /[a-z0-9._-]/.test(char) ? char : `=${byte.toString(16).padStart(2, "0")}`;
   });
-  const name = text.join("");
-  if (name.length > MAX_LENGTH) throw failure("user_id_too_long", "This user's id is too long for encryption");
-  return name;
+  return text.join("");
 }

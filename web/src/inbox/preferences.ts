@@ -1,6 +1,7 @@
 /** What a user wants to be told, and how: kept by the server, shown here, saved as it is changed. */
 
-import type { TocsinError } from "../client/problem.js";
+import { failure, type TocsinError } from "../client/problem.js";
+import { findSubject } from "../client/token.js";
 import { type Call, request } from "./rest.js";
 import type { InboxClient } from "./store.js";
 
@@ -51,6 +52,8 @@ export class PreferencesStore {
   snapshot: PreferencesSnapshot = { answer: null, problem: null, hasSaved: false };
   /** As the server has them. */
   private saved: PreferencesAnswer | null = null;
+  /** Whose they are, as the token says; null before it is known. */
+  private owner: string | null = null;
   private saving: Promise<void> = Promise.resolve();
   private waiting = 0;
   /** Counts what happened here: changes, and their answers. */
@@ -83,28 +86,39 @@ export class PreferencesStore {
     this.show({ ...answer, preferences, effective: laidOver(answer.effective, preferences) }, null, false);
     this.waiting += 1;
     this.turn += 1;
-    this.saving = this.saving.then(() => this.save(preferences));
+    const { owner } = this;
+    this.saving = this.saving.then(() => this.save(preferences, owner));
   }
 
-  private async save(preferences: Preferences): Promise<void> {
+  private async save(preferences: Preferences, owner: string | null): Promise<void> {
+    let problem: TocsinError | null = null;
     try {
-      this.saved = (await this.call({ method: "PUT", path: "preferences", body: preferences })) as PreferencesAnswer;
+      const token = await this.token();
+      if (ownerOf(token) !== owner) throw failure("user_changed", "Somebody else has signed in");
+      this.saved = await this.call(token, { method: "PUT", path: "preferences", body: preferences });
       this.turn += 1;
-      this.waiting -= 1;
-      // What was changed meanwhile is newer than this answer.
-      if (this.waiting === 0) this.show(this.saved, null, true);
     } catch (error) {
-      this.waiting -= 1;
-      if (this.waiting === 0) this.show(this.saved, error as TocsinError, false);
+      problem = error as TocsinError;
     }
+    this.waiting -= 1;
+    // What was changed meanwhile is newer than this answer.
+    if (this.waiting > 0) return;
+    if (owner !== this.owner || problem?.code === "user_changed") await this.load();
+    else this.show(this.saved, problem, problem === null);
   }
 
   private async load(): Promise<void> {
     const { turn } = this;
     try {
-      const found = (await this.call({ method: "GET", path: "preferences" })) as PreferencesAnswer;
+      const token = await this.token();
+      const owner = ownerOf(token);
+      if (owner !== this.owner) {
+        this.owner = owner;
+        this.show(null, null, false);
+      }
+      const found = await this.call(token, { method: "GET", path: "preferences" });
       // What was asked before or during a change may be older than it; the answer to a change is the newest there is.
-      if (this.waiting > 0) return;
+      if (this.waiting > 0 || owner !== this.owner) return;
       if (turn !== this.turn) return await this.load();
       this.saved = found;
       this.show(found, null, this.snapshot.hasSaved);
@@ -118,9 +132,17 @@ export class PreferencesStore {
     this.changed();
   }
 
-  private async call(call: Call): Promise<unknown> {
-    return await request(this.client.origin ?? "", (await this.client.getToken()) ?? "", call);
+  private async token(): Promise<string> {
+    return (await this.client.getToken()) ?? "";
   }
+
+  private async call(token: string, call: Call): Promise<PreferencesAnswer> {
+    return (await request(this.client.origin ?? "", token, call)) as PreferencesAnswer;
+  }
+}
+
+function ownerOf(token: string): string {
+  return findSubject(token) ?? token;
 }
 
 /** What holds until the server has said so: the user's own over what held before. */

@@ -9,22 +9,22 @@
 import type { EventsOf, WebSocketClient } from "../client/client.js";
 import type { ConnectionState, StateEvent } from "../client/connection.js";
 import type { Cursor, KeyValueStorage } from "../client/cursor.js";
+import { checkData } from "../client/data.js";
 import { Feed, type ResyncEvent, type SyncEvent } from "../client/feed.js";
 import { newIdentifier } from "../client/identifier.js";
-import { type Listener, Listeners } from "../client/listeners.js";
+import { asListener, type Listener, Listeners } from "../client/listeners.js";
 import { NAMESPACES, type NamespaceName, namespaceName, streamItem } from "../client/namespace.js";
 import type { SentMessage } from "../client/outbox.js";
-import { failure, TocsinError } from "../client/problem.js";
+import { failure, type TocsinError } from "../client/problem.js";
 import { findSubject } from "../client/token.js";
 import type { UserId } from "../client/typing.js";
+import { Calls, isMessage, isRepeatable } from "./calls.js";
 import { type Call, type Channel, type Cursors, type Message, openChannel } from "./channel.js";
 import { readLog } from "./log.js";
 
-interface Pending {
-  readonly call: Call;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: TocsinError) => void;
-}
+/** A tab that does not answer for so long sleeps: browsers freeze what nobody looks at, lock and all. */
+const PATIENCE_MS = 5_000;
+const LOOK_MS = 30_000;
 
 /** Makes a client that keeps its cursors in this storage. */
 export type MakeClient = (storage: KeyValueStorage | null) => WebSocketClient;
@@ -39,11 +39,12 @@ export class SharedClient {
   private isLeader = false;
   /** Another tab has said that it has the connection. */
   private hasLeader = false;
+  /** It has said so since it was asked last. */
+  private isAnswered = false;
   private current: ConnectionState = "disconnected";
   /** Whose place the feeds hold; null before anybody's. */
   private user: string | null = null;
-  private readonly pending = new Map<number, Pending>();
-  private asked = 0;
+  private readonly calls = new Calls((id, call) => this.forward(id, call));
   private stop: (() => void) | null = null;
 
   constructor(make: MakeClient, storage: KeyValueStorage | null = pageStorage()) {
@@ -89,7 +90,7 @@ export class SharedClient {
     event: E,
     callback: (data: EventsOf<N>[E]) => void,
   ): () => void {
-    return this.listeners.add(named(namespace), event, callback as Listener);
+    return this.listeners.add(named(namespace), event, asListener(callback));
   }
 
   off<N extends NamespaceName | "*", E extends keyof EventsOf<N> & string>(
@@ -122,15 +123,19 @@ export class SharedClient {
     this.channel?.close();
     this.channel = null;
     this.hasLeader = false;
-    this.settle(() => false);
+    // What this tab itself has sent goes on where it connects again.
+    if (!this.isLeader) this.calls.settle(() => false);
     stop?.();
     // Who was told of it may have connected again.
     if (this.stop === null) this.changed({ state: "disconnected", problem: null, retryInMs: null });
   }
 
   emit(namespace: NamespaceName, event: string, data?: object): boolean {
+    const isKept = isMessage(namespace, event);
+    if (!isKept && this.isLeader) return this.client.emit(namespace, event, data);
+    if (!isKept) checkData(data);
     // A message is not lost with the tab that was asked.
-    const asked = isMessage(namespace, event)
+    const asked = isKept
       ? this.emitWithAck(namespace, event, data)
       : this.ask({ method: "emit", args: [namespace, event, data] });
     void asked.catch(() => {});
@@ -165,24 +170,44 @@ export class SharedClient {
     const name = `tocsin:tabs:${this.origin}:${user}`;
     this.channel = openChannel(name, (message) => this.hear(message));
     this.changed({ state: "connecting", problem: null, retryInMs: null });
-    this.channel.say({ kind: "hello", from: this.name });
-    // A tab that slept has missed what was said.
-    const wake = () => document.visibilityState === "visible" && this.channel?.say({ kind: "hello", from: this.name });
+    const take = (options: LockOptions) =>
+      locks
+        .request(name, options, () => this.lead(signal))
+        .catch(() => {
+          if (signal.aborted) return;
+          // Another tab has taken it, or no tab may have it: then each has its own connection.
+          if (this.isLeader) this.moveOver();
+          else void this.lead(signal);
+        });
+    const hello = () => {
+      if (this.isLeader) return;
+      this.isAnswered = false;
+      this.channel?.say({ kind: "hello", from: this.name });
+      setTimeout(() => {
+        if (!signal.aborted && isSeen() && !this.isAnswered && !this.isLeader) void take({ steal: true });
+      }, PATIENCE_MS);
+    };
+    hello();
+    // A tab that slept has missed what was said, and one that sleeps does not say it.
+    const wake = () => isSeen() && hello();
     document.addEventListener("visibilitychange", wake, { signal });
     addEventListener("pageshow", wake, { signal });
-    await locks.request(name, { signal }, () => this.lead(signal)).catch(() => {});
+    const timer = setInterval(wake, LOOK_MS);
+    signal.addEventListener("abort", () => clearInterval(timer));
+    await take({ signal });
   }
 
   /** Another user's place begins anew. */
   private signIn(user: string): void {
     if (user === this.user) return;
     this.user = user;
+    if (!this.isLeader) this.calls.settle(() => false);
     for (const feed of this.feeds.values()) feed.begin(null);
     // The connection is in the middle of opening: it is left when that is done.
     if (this.channel !== null) queueMicrotask(() => this.moveOver());
   }
 
-  /** The tabs of the user before must not hear what is another's. */
+  /** Another tab has taken the connection; or the tabs of the user before must not hear what is another's. */
   private moveOver(): void {
     if (this.stop === null) return;
     this.disconnect();
@@ -196,7 +221,7 @@ export class SharedClient {
     this.client.connect();
     this.channel?.say({ kind: "leads", to: null, state: this.client.state, cursors: this.cursors() });
     // The last one may have done what it was asked.
-    this.settle((call) => !this.hasLeader || isRepeatable(call));
+    this.calls.settle((call) => !this.hasLeader || isRepeatable(call));
     await new Promise<void>((resolve) => {
       // At once: the page may connect again in the same breath.
       const leave = () => {
@@ -225,16 +250,16 @@ export class SharedClient {
         if (this.isLeader) void this.answer(message.from, message.id, message.call);
         break;
       case "answer":
-        if (message.to === this.name) this.answered(message.id, message.value, message.problem);
+        if (message.to === this.name) this.calls.answered(message.id, message.value, message.problem);
     }
   }
 
   /** Another tab has the connection; where it stands, this one stands too, or catches up. */
   private follow(state: ConnectionState, cursors: Cursors, isNew: boolean): void {
     const isFirst = !this.hasLeader;
-    this.hasLeader = true;
+    this.hasLeader = this.isAnswered = true;
     // What the last one was asked it may have done; only messages are known by their id, and are asked again.
-    if (isFirst || isNew) this.settle((call) => isFirst || isRepeatable(call));
+    if (isFirst || isNew) this.calls.settle((call) => isFirst || isRepeatable(call));
     this.changed({ state, problem: null, retryInMs: null });
     for (const [namespace, cursor] of Object.entries(cursors) as [NamespaceName, Cursor][]) {
       const feed = this.feeds.get(namespace) as Feed;
@@ -272,15 +297,14 @@ export class SharedClient {
     this.listeners.dispatch("*", "state", event);
   }
 
-  private ask(call: Call): Promise<unknown> {
-    if (this.isLeader) return this.perform(call);
-    if (this.stop === null) return Promise.reject(failure("disconnected", "the client is not connected"));
-    return new Promise((resolve, reject) => {
-      const plain = asJson(call);
-      this.asked += 1;
-      this.pending.set(this.asked, { call: plain, resolve, reject });
-      if (this.hasLeader) this.channel?.say({ kind: "ask", from: this.name, id: this.asked, call: plain });
-    });
+  private async ask(call: Call): Promise<unknown> {
+    if (this.stop === null && !this.isLeader) throw failure("disconnected", "the client is not connected");
+    return await this.calls.ask(call);
+  }
+
+  private forward(id: number, call: Call): void {
+    if (this.isLeader) void this.answer(this.name, id, call);
+    else if (this.hasLeader) this.channel?.say({ kind: "ask", from: this.name, id, call });
   }
 
   private async perform({ method, args }: Call): Promise<unknown> {
@@ -291,36 +315,16 @@ export class SharedClient {
   }
 
   private async answer(to: string, id: number, call: Call): Promise<void> {
-    const done = { kind: "answer", to, id } as const;
+    let [value, problem]: [unknown, TocsinError["problem"] | null] = [null, null];
     try {
-      this.channel?.say({ ...done, value: (await this.perform(call)) ?? null, problem: null });
+      value = (await this.perform(call)) ?? null;
     } catch (error) {
       // By its problem: the class of another script is another class.
-      const { problem } = (error as Partial<TocsinError>).problem
-        ? (error as TocsinError)
-        : failure("disconnected", `${error}`);
-      this.channel?.say({ ...done, value: null, problem });
+      problem = ((error as Partial<TocsinError>).problem ? (error as TocsinError) : failure("disconnected", `${error}`))
+        .problem;
     }
-  }
-
-  private answered(id: number, value: unknown, problem: TocsinError["problem"] | null): void {
-    const asked = this.pending.get(id);
-    this.pending.delete(id);
-    if (problem === null) asked?.resolve(value);
-    else asked?.reject(new TocsinError(problem));
-  }
-
-  /** There is another connection, or none: ask it what may be asked, and give up the rest. */
-  private settle(mayAsk: (call: Call) => boolean): void {
-    for (const [id, { call, resolve, reject }] of [...this.pending]) {
-      if (!mayAsk(call)) {
-        this.pending.delete(id);
-        reject(failure("disconnected", "the connection was closed before the answer"));
-      } else if (this.isLeader) {
-        this.pending.delete(id);
-        this.perform(call).then(resolve, reject);
-      } else this.channel?.say({ kind: "ask", from: this.name, id, call });
-    }
+    if (to === this.name) this.calls.answered(id, value, problem);
+    else this.channel?.say({ kind: "answer", to, id, value, problem });
   }
 
   private cursors(): Cursors {
@@ -364,21 +368,8 @@ export class SharedClient {
   }
 }
 
-function isRepeatable({ method, args }: Call): boolean {
-  return method === "emitWithAck" && isMessage(args[0] as NamespaceName, args[1] as string);
-}
-
-/** What the connection would send of it: between tabs other things can't be sent than over the network. */
-function asJson({ method, args }: Call): Call {
-  try {
-    return { method, args: args.map((arg) => (arg === undefined ? arg : JSON.parse(JSON.stringify(arg)))) };
-  } catch (error) {
-    throw failure("invalid", `${args[1]} can't be sent: ${error}`);
-  }
-}
-
-function isMessage(namespace: NamespaceName, event: string): boolean {
-  return namespaceName(namespace) === "chat" && event === "send_message";
+function isSeen(): boolean {
+  return document.visibilityState === "visible";
 }
 
 function named(namespace: string): string {

@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type ChatClient, TocsinChat } from "../../src/chat/element.js";
+import type { Attachment } from "../../src/chat/state.js";
 import { Listeners } from "../../src/client/listeners.js";
 import { failure } from "../../src/client/problem.js";
 
@@ -37,7 +38,10 @@ describe("<tocsin-chat>", () => {
       isConnected: true,
       setTyping: () => {},
       getToken: async () => tokenOf(user),
-      emitWithAck: async () => ({}),
+      emitWithAck: async (_: string, event: string) => {
+        if (event === "send_message") sent.push(`a file as ${user}`);
+        return {};
+      },
       sendMessage: (_to: unknown, text: string) => {
         sent.push(`${text} as ${user}`);
         return deliver(text);
@@ -80,6 +84,21 @@ describe("<tocsin-chat>", () => {
     expect(asked.filter((path) => path.endsWith("/messages")).length).toBe(3);
   });
 
+  it("takes no word of the server that it has not read a message", async () => {
+    const seal = { isOpen: true, note: "", isFromKnownDevice: true };
+    answers = () => ({
+      messages: [
+        { ...message("x"), seal },
+        { ...message("y"), seal, ciphertext: {} },
+      ],
+    });
+    element.setAttribute("with", "9");
+    await settle();
+
+    expect(inside("[role=img]")).toEqual([]);
+    expect(texts()).toEqual(["x", "🔒 Encrypted message"]);
+  });
+
   it("asks the client's server, not the page's", () => {
     expect(asked).toEqual(["https://chat.example/api/chat/messages", "https://chat.example/api/chat/blocks"]);
   });
@@ -100,6 +119,29 @@ describe("<tocsin-chat>", () => {
 
     expect([before, refused, texts()]).toEqual([["a", "waits"], ["a"], ["b"]]);
     expect(sent).toEqual(["waits as 7"]);
+  });
+
+  it("sends nothing again, and no file, of the user before, where the next one is not connected yet", async () => {
+    deliver = async () => {
+      throw failure("outbox_full", "200 messages are waiting already");
+    };
+    await write("waits");
+    let keep = (_link: Attachment) => {};
+    element.upload = () => new Promise((done) => (keep = done));
+    const [picker] = inside<HTMLInputElement>("input[type=file]");
+    Object.defineProperty(picker, "files", { value: [new File([], "plan.txt")] });
+    picker?.dispatchEvent(new Event("change"));
+    const again = inside<HTMLElement>("button").find((one) => one.textContent === "Try again");
+    user = "9";
+    again?.click();
+    keep({ url: "/files/5" });
+    await settle();
+    expect(sent).toEqual(["waits as 7"]);
+
+    user = "7";
+    again?.click();
+    await settle();
+    expect(sent).toEqual(["waits as 7", "waits as 7"]);
   });
 
   it("lets a message go that a resync brings before its acknowledgement", async () => {

@@ -155,6 +155,25 @@ describe("the store of a conversation", () => {
     expect(stage.store.snapshot.problem).toBeNull();
   });
 
+  it("sends nothing again of the user before, where the next one is not connected yet", async () => {
+    stage.store.subscribe(() => {});
+    await settle();
+    stage.deliver = async () => {
+      throw failure("outbox_full", "200 messages are waiting already");
+    };
+    void stage.store.send("waits");
+    await settle();
+    const again = () => stage.store.sendAgain(stage.store.snapshot.conversation.pending[0] as never);
+    stage.user = "9";
+    await again();
+    stage.user = "7";
+    await again();
+    await settle();
+
+    expect(stage.sent).toEqual(["waits as 7", "waits as 7"]);
+    expect(stage.waiting).toEqual(["waits failed"]);
+  });
+
   it("keeps what it has when the same user connects again", async () => {
     stage.answers = () => page("a");
     stage.store.subscribe(() => {});

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Cursor } from "../../src/client/cursor.js";
 import { Feed } from "../../src/client/feed.js";
 import { failure } from "../../src/client/problem.js";
 import type { Snapshot } from "../../src/client/refetch.js";
@@ -158,6 +159,41 @@ describe("Feed", () => {
 
     expect(feed.cursor).toEqual({ epoch: "e", seq: 5 });
     expect(told).toEqual([]);
+  });
+
+  it("acknowledges nothing that it was told of and never sent, on a new connection and after a reload neither", () => {
+    feed.begin(null);
+    feed.synced({ epoch: "e", seq: 8 });
+    vi.advanceTimersByTime(1_000);
+    feed.interrupt();
+    feed.join();
+    feed.synced({ epoch: "e", seq: 8 });
+    vi.advanceTimersByTime(1_000);
+    feed.begin(saved.at(-1) as Cursor);
+    feed.synced({ epoch: "e", seq: 8 });
+    vi.advanceTimersByTime(1_000);
+    expect(acks).toEqual([]);
+
+    feed.receive(item(9));
+    vi.advanceTimersByTime(1_000);
+    expect(acks).toEqual([9]);
+    expect(saved.at(-1)).toEqual({ epoch: "e", seq: 9 });
+  });
+
+  it("acknowledges what it has fetched, in a log with smaller numbers too, and nothing that it could not", async () => {
+    feed.begin({ epoch: "e", seq: 5 });
+    feed.synced({ epoch: "e", seq: 5 });
+    vi.advanceTimersByTime(1_000);
+    refetch = async () => ({ epoch: "new", seq: 2, events: [] });
+    feed.resync({ reason: "epoch_changed", epoch: "new", seq: 2 });
+    await vi.advanceTimersByTimeAsync(1_000);
+    refetch = async () => {
+      throw failure("forbidden", "no");
+    };
+    feed.resync({ reason: "pruned", epoch: "new", seq: 8 });
+    await vi.advanceTimersByTimeAsync(1_000);
+
+    expect(acks).toEqual([5, 2]);
   });
 
   it("does not acknowledge one user's place in another's stream", () => {

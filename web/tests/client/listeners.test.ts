@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { Listeners } from "../../src/client/listeners.js";
+import { asListener, Listeners } from "../../src/client/listeners.js";
 
 describe("Listeners", () => {
   afterEach(() => vi.unstubAllGlobals());
@@ -82,5 +82,9 @@ describe("Listeners", () => {
     listeners.dispatch("chat", "message_received", {});
 
     expect(heard).toEqual(["second"]);
+  });
+
+  it("are functions, and not what a page has forgotten or called already", () => {
+    for (const wrong of [undefined, null, "show"]) expect(() => asListener(wrong)).toThrow("needs a function");
   });
 });

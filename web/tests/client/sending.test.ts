@@ -12,6 +12,8 @@ afterEach(async () => {
   await peer.stop();
 });
 
+const nested = (levels: number) => Array.from({ length: levels - 1 }).reduce<object>((inner) => ({ inner }), {});
+
 describe("sending", () => {
   const messages = () => peer.heard.filter(([, event]) => event === "send_message").map(([, , data]) => data);
   const receipt = { ok: true, id: "m1", seq: 9, created_at: "2026-11-23T00:00:00.000Z" };
@@ -127,11 +129,15 @@ describe("sending", () => {
     const client = make(peer);
     expect(() => client.emit("sns", "publish_start", { post_id: 1n })).toThrow(TypeError);
     expect(() => client.emit("sns", "publish_start", { post_id: "보".repeat(400_000) })).toThrow("it exceeds 1 MB");
+    expect(() => client.emit("sns", "publish_start", nested(64))).toThrow("nested deeper than 63 levels");
     await expect(client.emitWithAck("sns", "publish_start", { post_id: 1n })).rejects.toMatchObject({
       code: "invalid",
     });
     client.connect();
     await until(() => client.isConnected);
+    // Sent again and again it would close every connection.
+    await expect(client.sendMessage(456, nested(63) as never)).rejects.toMatchObject({ code: "invalid" });
+    expect(messages()).toEqual([]);
   });
 
   it("does not let a message that JSON can't carry, or that no server takes, hold up the next", async () => {

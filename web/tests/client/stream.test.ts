@@ -16,7 +16,7 @@ describe("Stream", () => {
   it("takes the server's word for where it is when there is no cursor", () => {
     const stream = new Stream();
 
-    expect(stream.synced(at(41))).toEqual({ synced: at(41) });
+    expect(stream.synced(at(41))).toEqual({ synced: { ...at(41), isTold: true } });
     expect(shown(stream.receive(item(42)))).toEqual([42]);
   });
 

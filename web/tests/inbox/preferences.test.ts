@@ -1,6 +1,7 @@
 import { afterEach, expect, it, vi } from "vitest";
 import { PreferencesStore } from "../../src/inbox/preferences.js";
 import type { InboxClient } from "../../src/inbox/store.js";
+import { token } from "../client/clients.js";
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -16,7 +17,8 @@ function open() {
   vi.stubGlobal("fetch", (_: string, { method, body }: { method: string; body: string | null }) => {
     return new Promise((done) => waiting.push({ method, body, done }));
   });
-  const client = { on: () => () => {}, getToken: async () => "t", isConnected: true, emit: () => true };
+  let user = "7";
+  const client = { on: () => () => {}, getToken: async () => token(user), isConnected: true, emit: () => true };
   const store = new PreferencesStore(client as unknown as InboxClient, () => {});
   store.follow();
   const settle = () => new Promise((resolve) => setTimeout(resolve));
@@ -27,7 +29,10 @@ function open() {
     await settle();
     return [call?.method, call?.body];
   };
-  return { store, next };
+  const become = (other: string) => {
+    user = other;
+  };
+  return { store, next, settle, become, waiting };
 }
 
 it("forgets what was asked before a change and comes after it", async () => {
@@ -74,4 +79,32 @@ it("saves one after the other, each over the one before, and takes the last back
   expect(second).toEqual(["PUT", '{"digest_hour":9,"locale":"ko"}']);
   expect(store.snapshot.answer?.preferences).toEqual({ digest_hour: 9 });
   expect(store.snapshot.problem?.code).toBe("invalid");
+});
+
+it("does not save what one user chose as another's", async () => {
+  const { store, next, settle, become, waiting } = open();
+  await next(Response.json(answer({ digest_hour: 9 })));
+  store.change((own) => ({ ...own, locale: "ko" }));
+  store.change((own) => ({ ...own, digest_hour: 10 }));
+  await settle();
+  become("8");
+  await next(Response.json(answer({ digest_hour: 9, locale: "ko" })));
+
+  expect(store.snapshot.answer).toBe(null);
+  expect(waiting.map(({ method }) => method)).toEqual(["GET"]);
+  await next(Response.json(answer({ digest_hour: 11 })));
+  expect(store.snapshot.answer?.preferences).toEqual({ digest_hour: 11 });
+});
+
+it("shows nothing of the user before while the next one's can't be loaded", async () => {
+  const { store, next, become } = open();
+  await next(Response.json(answer({ digest_hour: 9 })));
+  become("8");
+  store.follow();
+  await next(Response.json({ code: "unavailable", detail: "no", retryable: true }, { status: 503 }));
+  expect(store.snapshot).toMatchObject({ answer: null, problem: { code: "unavailable" } });
+
+  store.follow();
+  await next(Response.json(answer({ digest_hour: 11 })));
+  expect(store.snapshot.answer?.preferences).toEqual({ digest_hour: 11 });
 });

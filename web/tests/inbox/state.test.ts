@@ -26,7 +26,7 @@ function load(state: inbox.Inbox, world: World, name: ViewName, limit: number, s
   return inbox.merge(state, name, world.page(name, limit, cursor), since);
 }
 
-describe("an inbox", () => {
+describe("an inbox", { timeout: 60_000 }, () => {
   it("that is stale equals, with the events since, one that is fresh", () => {
     for (let seed = 0; seed < 300; seed += 1) {
       const roll = dice(seed);

@@ -106,6 +106,15 @@ describe("the real server", { timeout: WAIT_MS * 2 }, () => {
     await expect(client.sendMessage("somebody", "")).rejects.toMatchObject({ code: "invalid" });
   });
 
+  it("answers what is nested as deep as a client sends it", async () => {
+    const client = await connected(newUser());
+    const data = Array.from({ length: 61 }).reduce<object>((inner) => [inner], []);
+
+    await expect(client.emitWithAck("chat", "watch", { user_ids: data })).rejects.toMatchObject({ code: "invalid" });
+    await expect(client.emitWithAck("chat", "watch", { user_ids: [data] })).rejects.toThrow("nested deeper");
+    expect(client.isConnected).toBe(true);
+  });
+
   it("tells a client with a wrong token to stop", async () => {
     const client = new WebSocketClient({ url: server.url, token: "not.a.token", storage: null });
     const problems: unknown[] = [];

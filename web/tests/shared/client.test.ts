@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Channel, Message } from "../../src/shared/channel.js";
 import { token, until } from "../client/clients.js";
 import { MemoryStorage } from "../client/memory_storage.js";
 import { Peer } from "../client/peer.js";
@@ -149,4 +150,84 @@ describe("a tab without the connection", () => {
     expect(heard("edit_message")).toEqual([["chat", "edit_message", { message_id: "m1", tags: ["a"] }]]);
     expect(heard("look").length).toBe(1);
   });
+
+  it("throws for what can't be sent, as a client of its own does", async () => {
+    for (const tab of Object.values(await twoTabs())) {
+      expect(() => tab.emit("orders", "look", { count: 1n })).toThrow(TypeError);
+      expect(() => tab.emit("orders", "look", { text: "x".repeat(1_000_000) })).toThrow(RangeError);
+    }
+  });
+});
+
+describe("a tab with the connection that sleeps", () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval"], shouldAdvanceTime: true });
+    openBrowser({ hasLocks: true });
+  });
+  afterEach(() => vi.useRealTimers());
+
+  /** Two tabs, of which the first hears and says nothing any more, until it wakes. */
+  async function sleep() {
+    const first = openTab(peer);
+    first.connect();
+    await until(() => first.isConnected);
+    const second = openTab(peer);
+    second.connect();
+    await until(() => second.isConnected);
+    const inside = first as unknown as { channel: Channel; hear: (message: Message) => void };
+    const { channel } = inside;
+    const hear = inside.hear.bind(first);
+    Object.assign(channel, { say: () => {} });
+    Object.assign(first, { hear: (message: Message) => inside.channel !== channel && hear(message) });
+    return { first, second };
+  }
+
+  const lookAtSecond = async () => {
+    document.dispatchEvent(new Event("visibilitychange"));
+    await vi.advanceTimersByTimeAsync(5_000);
+  };
+
+  it("loses it to one that is looked at", async () => {
+    const { first, second } = await sleep();
+    const seen: number[] = [];
+    second.on("orders", "order_updated", ({ seq }) => seen.push(seq as number));
+    peer.publish("orders", "order_updated");
+    await lookAtSecond();
+    await until(() => second.hasConnection && second.isConnected && seen.length === 1);
+    await until(() => !first.hasConnection && first.isConnected);
+    peer.publish("orders", "order_updated");
+    await until(() => seen.length === 2 && first.lastSeq("orders") === 2);
+
+    expect(seen).toEqual([1, 2]);
+  });
+
+  it("gives its messages to the one that follows", async () => {
+    const { first, second } = await sleep();
+    peer.answer = () => undefined;
+    const sent = first.sendMessage("8", "hi");
+    await until(() => peer.heard.some(([, event]) => event === "send_message"));
+    peer.answer = () => ({ ok: true, id: "m1" });
+    await lookAtSecond();
+    await until(() => second.hasConnection);
+
+    expect(await sent).toEqual({ id: "m1" });
+    const ids = peer.heard.filter(([, event]) => event === "send_message").map(([, , data]) => data.client_msg_id);
+    expect([ids.length > 1, new Set(ids).size]).toEqual([true, 1]);
+  });
+
+  it("keeps nobody waiting for an answer", async () => {
+    const { second } = await sleep();
+    const refused = second.emitWithAck("chat", "edit_message", {}, { timeoutMs: 50 }).catch(({ code }) => code);
+
+    expect(await refused).toBe("timeout");
+  });
+});
+
+it("has a connection of its own where no tab may have the lock", async () => {
+  openBrowser({ hasLocks: true });
+  navigator.locks.request = () => Promise.reject(new DOMException("denied", "SecurityError"));
+  const tab = openTab(peer);
+  tab.connect();
+
+  await until(() => tab.isConnected);
 });

@@ -8,16 +8,39 @@ import type { Peer } from "../client/peer.js";
 
 const made: SharedClient[] = [];
 
+type Request = { steal?: boolean; signal?: AbortSignal };
+type Hold = () => Promise<void>;
+
+/** Locks as a browser has them, as far as tabs use them. */
+function makeLocks() {
+  const holders = new Map<string, { end: Promise<void>; rob: () => void }>();
+  const request = async (name: string, { steal = false, signal }: Request, hold: Hold): Promise<void> => {
+    for (let held = holders.get(name); held !== undefined && !steal; held = holders.get(name)) await held.end;
+    if (signal?.aborted) throw signal.reason;
+    holders.get(name)?.rob();
+    let [rob, free] = [() => {}, () => {}];
+    const robbed = new Promise<never>((_, reject) => {
+      rob = () => reject(new DOMException("stolen", "AbortError"));
+    });
+    const end = new Promise<void>((resolve) => {
+      free = resolve;
+    });
+    const own = { end, rob };
+    holders.set(name, own);
+    try {
+      await Promise.race([hold(), robbed]);
+    } finally {
+      if (holders.get(name) === own) holders.delete(name);
+      free();
+    }
+  };
+  return { request };
+}
+
 /** A browser with Web Locks, or one on plain HTTP without. */
 export function openBrowser({ hasLocks }: { hasLocks: boolean }): void {
-  const queues = new Map<string, Promise<void>>();
-  const request = (name: string, { signal }: { signal: AbortSignal }, hold: () => Promise<void>): Promise<void> => {
-    const held = (queues.get(name) ?? Promise.resolve()).then(() => (signal.aborted ? undefined : hold()));
-    queues.set(name, held);
-    return held;
-  };
   const page = new EventTarget();
-  vi.stubGlobal("navigator", hasLocks ? { locks: { request } } : {});
+  vi.stubGlobal("navigator", hasLocks ? { locks: makeLocks() } : {});
   vi.stubGlobal("document", Object.assign(new EventTarget(), { visibilityState: "visible" }));
   vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
 }

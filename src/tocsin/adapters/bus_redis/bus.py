@@ -18,7 +18,7 @@ import orjson
 
 from tocsin.adapters.bus_local import LocalBus
 from tocsin.adapters.bus_redis.channels import EVERYBODY, channel_of, shard_channel
-from tocsin.adapters.bus_redis.complaints import Complaints
+from tocsin.adapters.bus_redis.complaints import REASONS, Complaints
 from tocsin.adapters.bus_redis.envelope import Envelopes, Ephemeral, Item, Refused
 from tocsin.adapters.bus_redis.link import RedisLink
 from tocsin.adapters.bus_redis.outbox import Waiting
@@ -102,7 +102,7 @@ class RedisBus:
             "channels": self._routes.channels,
             "reconnects": self._link.reconnects,
             "deaf": self._routes.deafnesses,
-            **{f"dropped_{reason}": count for reason, count in self.dropped.items()},
+            **{f"dropped_{reason}": self.dropped[reason] for reason in (*REASONS, *self.dropped)},
         }
 
     @property

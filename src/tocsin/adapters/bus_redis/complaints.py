@@ -15,6 +15,9 @@ _TEXTS = {
     "other_database": "messages from Redis dropped: of nodes on another database",
 }
 
+REASONS = tuple(_TEXTS)
+"""Each is worth a look: they are counted from 0, so that who watches the counts sees the first one, too."""
+
 log = logging.getLogger(__name__)
 
 

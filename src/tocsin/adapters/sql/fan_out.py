@@ -19,7 +19,7 @@ from tocsin.application.texts import Lang
 from tocsin.domain.errors import NotFound
 from tocsin.domain.fan_out import FanOutJob
 from tocsin.domain.identifier import new_id
-from tocsin.domain.notification import NotificationDraft
+from tocsin.domain.notification import NotificationDraft, check_expiry
 from tocsin.domain.user_id import UserId
 
 _KEPT_MS = 7 * 24 * 3_600_000
@@ -61,6 +61,7 @@ class SqlFanOut:
         encoded = orjson.dumps({**draft._asdict(), "user_id": ""})
 
         def start(transaction: Transaction) -> FanOutJob:
+            check_expiry([draft], transaction.now)
             return begin(transaction, new_id(), topic, encoded)
 
         return await self._store.write(
@@ -77,6 +78,7 @@ class SqlFanOut:
         listed = orjson.dumps(users)
 
         def start(transaction: Transaction) -> FanOutJob:
+            check_expiry([draft], transaction.now)
             job = FanOutJob(
                 id=new_id(), topic="", state="running", total=len(users), done=0, created_at=transaction.now
             )

@@ -22,6 +22,7 @@ from tocsin.domain.notification import (
     Notification,
     NotificationDraft,
     Scheduled,
+    check_expiry,
 )
 from tocsin.domain.user_id import UserId
 
@@ -54,9 +55,15 @@ class SqlInbox(ABC):
     ) -> list[Notification]:
         """Insert all or none, each with its event."""
         prepared = [arrivals.prepare(draft, self.lang) for draft in drafts]
+
+        def create(transaction: Transaction) -> list[Notification]:
+            # Here, where a retry of what was accepted in time does not come any more.
+            check_expiry(drafts, transaction.now)
+            return arrivals.create(transaction, prepared)
+
         return await self._write_once(
             once,
-            lambda transaction: arrivals.create(transaction, prepared),
+            create,
             inbox.many_to_json,
             inbox.many_from_json,
             size=sum(one.size for one in prepared),

@@ -21,7 +21,7 @@ from tocsin.domain.errors import NotFound
 from tocsin.domain.journey import Asked, Found, Job, Record, Target, Told
 from tocsin.domain.notification import Notification, Scheduled
 from tocsin.domain.stream import StreamKey
-from tocsin.domain.timestamp import iso
+from tocsin.domain.timestamp import is_instant, iso
 from tocsin.domain.user_id import UserId
 from tocsin.domain.web_push import host_of
 
@@ -219,7 +219,9 @@ def _instant_of(notification_id: str) -> int | None:
         found = UUID(notification_id)
     except ValueError:
         return None
-    return found.int >> 80 if found.version == 7 and str(found) == notification_id else None
+    instant = found.int >> 80
+    # The 48 bits of one reach beyond the years that can be told.
+    return instant if found.version == 7 and str(found) == notification_id and is_instant(instant) else None
 
 
 def _in_inbox(reader: Reader, user_id: UserId) -> Iterator[Found]:

@@ -1,6 +1,6 @@
 """Revoked tokens, and users whose tokens were revoked."""
 
-from sqlalchemy import bindparam, case, delete, select
+from sqlalchemy import Case, bindparam, case, delete, select
 
 from tocsin.adapters.sql.dialects import compiled, upsert
 from tocsin.adapters.sql.open_store import OpenStore
@@ -9,16 +9,18 @@ from tocsin.adapters.sql.transaction import Reader, Transaction
 from tocsin.domain.revocation import Revocation
 
 _first = upsert(table).values({column.name: bindparam(column.name) for column in table.c})
+
+
+def _later(name: str) -> Case[int]:
+    given, kept = _first.excluded[name], table.c[name]
+    return case((given > kept, given), else_=kept)
+
+
+# Also the instant: a clock that is behind would let tokens in again that were revoked.
 _SAVE = compiled(
     _first.on_conflict_do_update(
         index_elements=[table.c.kind, table.c.name],
-        set_={
-            "created_at": _first.excluded.created_at,
-            "expires_at": case(
-                (_first.excluded.expires_at > table.c.expires_at, _first.excluded.expires_at),
-                else_=table.c.expires_at,
-            ),
-        },
+        set_={name: _later(name) for name in ("created_at", "expires_at")},
     )
 )
 _SINCE = compiled(

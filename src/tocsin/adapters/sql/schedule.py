@@ -12,7 +12,7 @@ from tocsin.adapters.sql.schema import scheduled as table
 from tocsin.adapters.sql.transaction import Reader, Transaction
 from tocsin.application.texts import Lang
 from tocsin.domain.identifier import new_id
-from tocsin.domain.notification import NotificationDraft, Scheduled
+from tocsin.domain.notification import NotificationDraft, Scheduled, check_expiry
 from tocsin.domain.user_id import UserId
 
 _limit: BindParameter[int] = bindparam("limit")
@@ -36,6 +36,7 @@ def keep(
     transaction: Transaction, drafts: Sequence[NotificationDraft], deliver_at: int, topic: str | None
 ) -> list[Scheduled]:
     """Keep drafts until their time; of a topic there is one, for whoever follows it then."""
+    check_expiry(drafts, transaction.now)
     kept = []
     for draft in drafts:
         one_id = new_id()

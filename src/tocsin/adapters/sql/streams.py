@@ -11,10 +11,12 @@ from tocsin.adapters.sql.connection import snapshot
 from tocsin.adapters.sql.statements import SQL
 from tocsin.adapters.sql.transaction import Foreseen, Reader, Transaction
 from tocsin.domain.identifier import new_id
-from tocsin.domain.stream import KEPT_EVENTS, KEPT_S, Head, Slice, StreamEvent, StreamKey
+from tocsin.domain.stream import KEPT_EVENTS, KEPT_S, SLICE_BYTES, Head, Slice, StreamEvent, StreamKey
 from tocsin.domain.user_id import UserId
 
 _NEVER_WRITTEN = Head(0, 0, 0)
+# What a database hands over at once: of big events all but the first would be for nothing.
+_READ_TOGETHER = 100
 
 
 def take_seq(transaction: Transaction, key: StreamKey) -> int:
@@ -102,11 +104,22 @@ def _head(row: Sequence[int] | None) -> Head:
 
 
 def read(connection: Reader, key: StreamKey, after: int, limit: int) -> Slice:
-    """Return the events after a seq with the head of the same instant."""
-    wanted = {**key._asdict(), "after": after, "limit": limit}
+    """Return the events after a seq, as many as one part holds, with the head of the same instant."""
+    events: list[StreamEvent] = []
+    size = 0
     with snapshot(connection):
-        rows = connection.execute(SQL.events_after, wanted).fetchall()
-        return Slice([StreamEvent(*row) for row in rows], head(connection, key))
+        while len(events) < limit and size < SLICE_BYTES:
+            together = min(limit - len(events), _READ_TOGETHER)
+            last = events[-1].seq if events else after
+            rows = connection.execute(SQL.events_after, {**key._asdict(), "after": last, "limit": together}).fetchall()
+            for row in rows:
+                events.append(StreamEvent(*row))
+                size += len(events[-1].payload)
+                if size >= SLICE_BYTES:
+                    break
+            if len(rows) < together:
+                break
+        return Slice(events, head(connection, key))
 
 
 def save_acks(transaction: Transaction, acks: Mapping[StreamKey, int]) -> None:
