@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -31,9 +32,15 @@ def demo(
     opens it.
     """
     folder = _open_folder(state or _default_folder())
-    if fresh:
-        _forget(folder)
-    settings = _settings(folder, port)
+    try:
+        if fresh:
+            _forget(folder)
+        secret = _secret(folder / "secret")
+    except OSError as error:
+        raise StartError(
+            f"the demo's folder {folder} can't be used: {error.strerror}; --state names another"
+        ) from error
+    settings = _settings(folder, secret, port)
     configure_logs(settings)
     plug = Plug(JwtVerifier.from_settings(settings))
     service = Service(settings, plug)
@@ -47,12 +54,12 @@ def demo(
     service.run(on_ready=on_ready)
 
 
-def _settings(folder: Path, port: int | None) -> Settings:
+def _settings(folder: Path, secret: str, port: int | None) -> Settings:
     given = {} if port is None else {"port": port}
     return Settings(
         host="127.0.0.1",
         database_url=f"sqlite:///{folder / 'demo.db'}",
-        jwt_secret=SecretStr(_secret(folder / "secret")),
+        jwt_secret=SecretStr(secret),
         # Whatever this machine's environment says of a real server: these users and tokens are the demo's own.
         jwt_public_key=None,
         jwks_url=None,
@@ -83,7 +90,15 @@ def _forget(folder: Path) -> None:
 
 def _secret(path: Path) -> str:
     """Return the secret of this folder's demo, made at its first start and readable by its owner alone."""
-    if not path.exists():
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(48))
+    if not path.exists() or not path.stat().st_size:
+        # Whole or not at all: half a secret would end this start and every later one.
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix="secret-")
+        part = Path(name)
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(secrets.token_urlsafe(48))
+            part.replace(path)
+        except OSError:
+            part.unlink()
+            raise
     return path.read_text(encoding="ascii")

@@ -1,6 +1,6 @@
 """``tocsin send``: a notification from a shell or a cron job."""
 
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import orjson
 import typer
@@ -17,7 +17,7 @@ def send(  # noqa: PLR0917 they are options of a command line
     message: Annotated[str, typer.Argument(help="Shown as text.")] = "",
     kind: Annotated[str, typer.Option("--type", help="What it is about, for programs.")] = "message",
     category: Annotated[str | None, typer.Option(help="For filters and counts.")] = None,
-    priority: Annotated[Priority, typer.Option(help="How much it matters.")] = "normal",
+    priority: Annotated[str, typer.Option(help="How much it matters: low, normal, high or urgent.")] = "normal",
     data: Annotated[str, typer.Option(help="A JSON object for programs.")] = "{}",
 ) -> None:
     """
@@ -32,10 +32,18 @@ def send(  # noqa: PLR0917 they are options of a command line
         title=title,
         message=message,
         category=category,
-        priority=priority,
+        priority=_known_priority(priority),
         data=_json_object(data),
     )
     typer.echo(with_store(lambda store: Notifications(store).create(draft)).id)
+
+
+def _known_priority(text: str) -> Priority:
+    # Typer's own check of a Literal tells of a "Value error".
+    for priority in get_args(Priority):
+        if text == priority:
+            return cast("Priority", priority)
+    raise typer.BadParameter("must be low, normal, high or urgent", param_hint="--priority")
 
 
 def _json_object(text: str) -> dict[str, object]:

@@ -24,6 +24,6 @@ def token(
 
 def _seconds(ttl: str) -> int:
     found = _TTL.fullmatch(ttl)
-    if found is None:
-        raise typer.BadParameter("must look like 90s, 15m, 12h or 30d", param_hint="--ttl")
+    if found is None or not int(found[1]):
+        raise typer.BadParameter("must be more than 0 and look like 90s, 15m, 12h or 30d", param_hint="--ttl")
     return int(found[1]) * _SECONDS[found[2]]

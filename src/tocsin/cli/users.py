@@ -39,15 +39,12 @@ def export(
     if out is None:
         with_store(lambda store: write(store, sys.stdout.buffer))
         return
-    try:
-        with open(out, "xb", opener=_private) as file:
-            try:
-                with_store(lambda store: write(store, file))
-            except BaseException:
-                out.unlink(missing_ok=True)  # half of it would stand in the way of the next
-                raise
-    except FileExistsError:
-        raise typer.BadParameter("there is such a file already", param_hint="--out") from None
+    with _new_file(out) as file:
+        try:
+            with_store(lambda store: write(store, file))
+        except BaseException:
+            out.unlink(missing_ok=True)  # half of it would stand in the way of the next
+            raise
 
 
 def erase(
@@ -80,6 +77,15 @@ async def _erase(store: SqlStore, user_id: UserId, *, wait: bool) -> Erasure | N
             return job
         # A server is at it, or the last look is not due.
         await asyncio.sleep(_LOOK_S)
+
+
+def _new_file(path: Path) -> BinaryIO:
+    try:
+        return open(path, "xb", opener=_private)
+    except FileExistsError:
+        raise typer.BadParameter("there is such a file already", param_hint="--out") from None
+    except OSError as error:
+        raise typer.BadParameter(f"{path} can't be made: {error.strerror}", param_hint="--out") from error
 
 
 def _private(path: str, flags: int) -> int:

@@ -98,8 +98,12 @@ class _Supervisor:
         task.add_done_callback(self._tasks.discard)
 
     async def _start(self, place: int) -> Worker | None:
-        """Start a worker; return it once it answers requests, None when it never did."""
-        worker = await Worker.start(next(self._numbers), place, self._listeners, self._folder)
+        """Start a worker; return it once it answers requests, None when it never did or there can be no process."""
+        try:
+            worker = await Worker.start(next(self._numbers), place, self._listeners, self._folder)
+        except OSError as error:
+            _log.error("no process can be started: %s", error)
+            return None
         self._living.add(worker)
         if self._stopping.is_set():
             worker.stop()
