@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.acceptance.test_rest_event_stream import following
 from tests.acceptance.wire_socket import connected, eventually
 from tests.postgres import Postgres, postgres
 
@@ -33,6 +34,20 @@ async def test_both_devices_of_a_user_see_one_order(nodes):
 
     assert seen[0] == seen[1]
     assert [*range(1, 61)] == [payload["seq"] for payload in seen[0]]
+
+
+async def test_who_follows_over_plain_http_hears_of_every_node(nodes):
+    """Whichever node committed it, each reader gets it, once and in the order of the log."""
+    one, other = nodes
+    async with following(one.url, one.mint("sue")) as first, following(other.url, other.mint("sue")) as second:
+        body = {"user_id": "sue", "type": "t", "message": ""}
+        for number in range(10):
+            node = nodes[number % 2]
+            ask = {"json": body | {"title": f"{number}"}, "headers": node.bearer("shop", "publish")}
+            assert 201 == (await asyncio.to_thread(node.http.post, "/api/notifications", **ask)).status_code
+        seen = [await reader.titles(10) for reader in (first, second)]
+
+    assert [[f"{number}" for number in range(10)]] * 2 == seen
 
 
 async def test_what_the_bus_does_not_tell_comes_by_the_sweep(start_server, postgres_url):

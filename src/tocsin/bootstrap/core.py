@@ -40,6 +40,7 @@ from tocsin.application.preferences import Preferences
 from tocsin.application.presence import Presence
 from tocsin.application.push import Push, Route
 from tocsin.application.streams import Streams
+from tocsin.application.tails import Tails
 from tocsin.application.templates import Templates
 from tocsin.application.texts import Lang
 from tocsin.application.tracing import Tracing
@@ -86,6 +87,7 @@ class Core(Coroutines):
         routes: All that push can be sent to.
         push: Sends to what a user registered: ``await core.push.send(...)``.
         streams: The log that every reader reads.
+        tails: Readers without a socket, who wait for what the log will hold.
         erasure_jobs: Users who are being erased.
         exports: All that is kept of a user, as JSON.
         kept_revocations: Which tokens count no more.
@@ -124,6 +126,7 @@ class Core(Coroutines):
         self.routes: list[Route[Any]] = [*_fcm_routes(settings, self.store), web_push_route]
         self.push = Push(self.routes)
         self.streams = Streams(self.store)
+        self.tails = Tails(self.bus, settings.limit_user_connections)
         self.erasure_jobs = SqlErasures(self.store)
         self.exports = Exports(SqlExport(self.store))
         self.kept_revocations = SqlRevocations(self.store)
@@ -145,6 +148,7 @@ class Core(Coroutines):
 
     async def stop(self) -> None:
         """Commit what was accepted and close; ``start`` may follow in a new object only."""
+        self.tails.close()
         await self.push.stop()
         await self.streams.stop()
         await self.store.stop()

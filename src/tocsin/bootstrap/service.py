@@ -110,6 +110,7 @@ class Service(Core):
             presence=self.presence,
             activity=self.activity,
             streams=self.streams,
+            tails=self.tails,
             limits=limits,
             host_threads=settings.host_threads,
             user_connections=settings.limit_user_connections,
@@ -146,6 +147,7 @@ class Service(Core):
                 templates=self.templates,
                 channels=self.channels,
                 streams=self.streams,
+                tails=self.tails,
                 erasures=self.erasures,
                 exports=self.exports,
                 revocations=self.revocations,
@@ -255,6 +257,7 @@ class Service(Core):
             window_s: Seconds over which they leave; None: as the settings say.
         """
         self.is_accepting = False
+        self.tails.close()
         await self.realtime.drain(self.settings.drain_s if window_s is None else window_s)
 
     async def stop(self) -> None:

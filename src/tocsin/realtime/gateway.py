@@ -25,6 +25,7 @@ from tocsin.application.rate_limits import RateLimits
 from tocsin.application.revocations import Revocations
 from tocsin.application.shared_limits import SharedLimits
 from tocsin.application.streams import Streams
+from tocsin.application.tails import Tails
 from tocsin.application.tracing import Tracing
 from tocsin.application.typing import Typing
 from tocsin.application.witness import NAMESPACE as WITNESSED
@@ -77,6 +78,7 @@ class Realtime:
         limits: How often a user may send each client event.
         host_threads: Sync handlers of the host that run at a time.
         user_connections: Connections that one user may hold at a time.
+        tails: Readers without a socket, told of what is committed.
         witness: Remembers sessions for the trace.
         nodes: Asks this node and the others what they see.
         sweep_s: Seconds between looks for what other processes committed.
@@ -105,6 +107,7 @@ class Realtime:
         limits: RateLimits,
         host_threads: int,
         user_connections: int = USER_CONNECTIONS,
+        tails: Tails | None = None,
         witness: Witness | None = None,
         nodes: Nodes | None = None,
         sweep_s: float = SWEEP_S,
@@ -135,6 +138,7 @@ class Realtime:
         self._nodes = Nodes(bus, is_shared=False) if nodes is None else nodes
         self._nodes.others = presence.count_nodes
         self._resumer = Resumer(self._live, store, bus.heard, witness)
+        self._tails = Tails(bus) if tails is None else tails
         self._bus = bus
         bus.subscribe(self._on_events, self._on_ephemeral, self._on_wake, self._on_gap)
         for namespace in NAMESPACES:
@@ -328,6 +332,8 @@ class Realtime:
 
     def _on_events(self, events: Sequence[StreamEvent]) -> None:
         self._live.on_events(events)
+        if self._tails.waiting:
+            self._tails.on_events(events)
         # Of the last one of a commit: a clock a commit costs nothing, one an event would.
         self.reach.observe(max(0, now_ms() - events[-1].created_at) / 1_000)
         self._presence.on_events(events)
@@ -335,10 +341,12 @@ class Realtime:
 
     def _on_wake(self, keys: Sequence[StreamKey]) -> None:
         self._live.on_wake(keys)
+        self._tails.on_wake(keys)
         self._presence.on_wake(keys)
 
     def _on_gap(self) -> None:
         self._live.on_gap()
+        self._tails.on_gap()
         self._presence.on_gap()
 
     def _on_ephemeral(self, user_id: UserId | None, namespace: str, event: str, payload: Any) -> None:

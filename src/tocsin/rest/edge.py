@@ -26,7 +26,7 @@ from tocsin.rest.problems import (
     from_http_exception,
     problem_response,
 )
-from tocsin.rest.requests import REQUEST_ID, ROUTE, Requests, request_id
+from tocsin.rest.requests import BEGAN_AT, REQUEST_ID, ROUTE, Requests, request_id
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +34,9 @@ _log = logging.getLogger(__name__)
 _NOTHING = b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _PREFLIGHT = {
     "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
-    "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, Traceparent, X-Request-ID",
+    "access-control-allow-headers": (
+        "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Traceparent, X-Request-ID"
+    ),
     "access-control-max-age": "600",
 }
 _EXPOSED = "RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-ID"
@@ -90,7 +92,8 @@ class Edge:
                     await self._answer(scope, receive, guard)
                     ended(scope.get(ROUTE, "other"), guard.status)
         finally:
-            self._requests.end(scope, guard.status, time.perf_counter() - begun_at)
+            ended_at = scope.get(BEGAN_AT) or time.perf_counter()
+            self._requests.end(scope, guard.status, ended_at - begun_at)
 
     async def _answer(self, scope: Scope, receive: Receive, send: "_Guard") -> None:
         try:

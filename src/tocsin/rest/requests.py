@@ -22,6 +22,9 @@ REQUEST_ID: ContextVar[str] = ContextVar("tocsin_request_id", default="")
 ROUTE: Final = "tocsin.route"
 """Where a scope keeps the template of the route that was found."""
 
+BEGAN_AT: Final = "tocsin.began_at"
+"""Where a scope keeps when an answer began that goes on: for ``time.perf_counter``, the end of the wait for it."""
+
 ACCESS = logging.getLogger("tocsin.access")
 # Writing a line costs every request some time: who wants it says so (``access_log``).
 ACCESS.setLevel(logging.WARNING)
@@ -37,7 +40,7 @@ class Requests:
 
     Attributes:
         answered: By method, route and status; what no route or an unknown method is of counts as ``other``.
-        seconds: By route, from the head of the request to the last byte handed to the server.
+        seconds: By route, from the head of the request to the last byte handed over, or to the first of what goes on.
         refusals: By the code of the problem that was answered.
     """
 

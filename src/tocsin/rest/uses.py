@@ -19,6 +19,7 @@ from tocsin.application.preferences import Preferences
 from tocsin.application.presence import Presence
 from tocsin.application.revocations import Revocations
 from tocsin.application.streams import Streams
+from tocsin.application.tails import Tails
 from tocsin.application.templates import Templates
 from tocsin.application.tracing import Tracing
 from tocsin.application.web_push import WebPush
@@ -54,6 +55,7 @@ class Uses:
     templates: Templates
     channels: Channels
     streams: Streams
+    tails: Tails
     erasures: Erasures
     exports: Exports
     limits: RequestLimits
