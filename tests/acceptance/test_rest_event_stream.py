@@ -157,7 +157,7 @@ async def test_who_has_missed_what_is_no_longer_kept_is_told(server, user):
     assert ("resync", "pruned", 3) == (told["event"], *(json.loads(told["data"])[name] for name in ("reason", "seq")))
 
 
-@pytest.mark.parametrize("last", ["7", "a b:1", "x:-1", "x:1:2", "x:12345678901234567"])
+@pytest.mark.parametrize("last", ["", "7", "a b:1", "x:-1", "x:1:2", "x:12345678901234567"])
 async def test_an_id_that_is_none_of_ours_is_refused(shared_server, user, last):
     """400, and what to do."""
     async with following(shared_server.url, shared_server.mint(user), last) as reader:

@@ -67,6 +67,7 @@ def following(request: Incoming) -> Following | None:
     Raises:
         Malformed: ``Last-Event-ID`` is none of ours.
     """
+    last = _place(request.header(b"last-event-id"))
     if request.method != "GET" or not any(
         name == b"accept" and MEDIA.encode() in value for name, value in request.scope["headers"]
     ):
@@ -81,11 +82,11 @@ def following(request: Incoming) -> Following | None:
             return False
         return True
 
-    return Following(_place(request.header(b"last-event-id")), is_allowed)
+    return Following(last, is_allowed)
 
 
 def _place(last: str | None) -> Place | None:
-    if not last:
+    if last is None:
         return None
     found = _ID.fullmatch(last)
     if found is None:
