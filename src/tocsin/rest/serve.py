@@ -66,7 +66,7 @@ class HttpServer(uvicorn.Server):
     """
     uvicorn on one listening socket, which drains before it stops.
 
-    The first SIGINT or SIGTERM drains, the second ends the drain at once.
+    The first SIGINT, SIGTERM or SIGHUP (unless that is ignored) drains, the second ends the drain at once.
     Signals are taken in the main thread only; ``should_exit`` stops it anywhere, and so
     does the end of the main thread.
 
@@ -204,7 +204,9 @@ class HttpServer(uvicorn.Server):
             yield
             return
         loop = asyncio.get_running_loop()
-        taken = (signal.SIGINT, signal.SIGTERM)
+        # SIGHUP is a reload by whoever starts it again, or the end of its terminal; under nohup it is neither.
+        hangs_up = signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+        taken = (signal.SIGINT, signal.SIGTERM, *((signal.SIGHUP,) if hangs_up else ()))
         for number in taken:
             loop.add_signal_handler(number, self.handle_exit, number, None)
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Self
 
 from tocsin.rest.seat import READY, Seat
+
+_log = logging.getLogger(__name__)
 
 READY_S = 60.0
 # delivery.md gives a server 30 s to leave.
@@ -62,6 +65,12 @@ class Worker:
                 if await asyncio.get_running_loop().sock_recv(self._line, len(READY)):
                     return True
                 await self.ended()
+        if self._process.returncode is None:
+            _log.error(
+                "%s did not answer within %d s and is ended: a long upgrade of the database is for `tocsin db upgrade`",
+                self,
+                READY_S,
+            )
         await self.kill()
         return False
 
