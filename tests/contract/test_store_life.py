@@ -9,6 +9,7 @@ from tocsin.application.ports import Store
 from tocsin.domain.errors import NotInitialized, Overloaded
 from tocsin.domain.message import MessageDraft
 from tocsin.domain.notification import NotificationDraft
+from tocsin.domain.stream import StreamKey
 
 METHODS = [name for name, _ in inspect.getmembers(Store, inspect.iscoroutinefunction) if name not in {"start", "stop"}]
 NOTIFICATION = NotificationDraft(user_id="alice", type="order", title="On its way", message="")
@@ -17,6 +18,7 @@ ARGUMENTS = {
     "append_event": ("/orders", "order_updated", ["alice"], b"{}"),
     "create_notifications": ([NOTIFICATION],),
     "heads": ([],),
+    "save_acks": ({StreamKey("alice", "/orders"): 1},),
     "send_message": (MessageDraft(from_user_id="alice", to_user_id="bob", message="Hello"),),
     "write_many": ([NOTIFICATION],),
 }
