@@ -44,6 +44,17 @@ def counted():
         gc.enable()
 
 
+async def fewest(act, *each):
+    """Return the calls of what costs least of three: a clock that ticks meanwhile is nobody's cost."""
+    counts = []
+    for one in each:
+        with counted() as calls:
+            act(one)
+            await settle()
+        counts.append(calls.count)
+    return min(counts)
+
+
 @pytest.fixture(params=CROWDS, ids=[f"{crowd}_others" for crowd in CROWDS])
 async def crowd(request):
     """Give a server with that many clients, each in a room of its own."""
@@ -91,37 +102,32 @@ async def test_an_event_with_an_ack_costs_the_same_among_many(crowd):
     """Read from its frame, handled, and answered."""
     _, clients = crowd
     frame = client_frame(TEXT, '420["echo",{"n":1}]')
-    with counted() as calls:
-        clients[7].tcp.protocol.data_received(frame)
-        await settle()
 
-    assert calls.count <= 38
+    assert 38 >= await fewest(lambda client: client.tcp.protocol.data_received(frame), *clients[7:10])
     assert ['430[{"n":1}]'] == await clients[7].said()
 
 
 async def test_who_comes_costs_the_same_among_many(crowd):
     """The handshake of a client, from the open socket to the answered CONNECT."""
     server, _ = crowd
-    while len(session_ids._unused) < 2:
+    while len(session_ids._unused) < 4:
         # They are made many at once, which is not to fall to this client.
         session_ids.session_id()
-    with counted() as calls:
-        client = Client(server)
-        client.say('40{"room":"new"}')
-        await settle()
+    came = []
 
-    assert calls.count <= 74
-    assert 1 == len(await client.said())
+    def come(room):
+        came.append(Client(server))
+        came[-1].say(f'40{{"room":"{room}"}}')
+
+    assert 74 >= await fewest(come, "new", "newer", "newest")
+    assert [1, 1, 1] == [len(await client.said()) for client in came]
 
 
 async def test_who_goes_costs_the_same_among_many(crowd):
     """A session knows its rooms: nobody looks through all of them."""
     server, clients = crowd
-    with counted() as calls:
-        clients[7].tcp.protocol.connection_lost(None)
-        await settle()
 
-    assert calls.count <= 21
+    assert 21 >= await fewest(lambda client: client.tcp.protocol.connection_lost(None), *clients[7:10])
     assert 0 == server.emit("x", room="user-7")
 
 
