@@ -29,7 +29,7 @@ SKIPPED = {
     "docs/how-to/install.md": ["sh", "sh"],
     "docs/how-to/observe.md": ["sh"],
     "docs/how-to/user-data.md": ["sh"],
-    "docs/how-to/clients.md": ["kotlin", "swift", "dart"],
+    "docs/how-to/clients.md": ["kotlin", "swift", "dart", "sh"],
     "docs/how-to/e2ee.md": ["js", "js"],
     "docs/how-to/postgresql.md": ["sql"],
     "docs/how-to/prove.md": ["sh"],
