@@ -6,7 +6,6 @@ import typer
 
 from tocsin import __version__
 from tocsin.bootstrap import Service, build
-from tocsin.cli import systemd
 from tocsin.cli.load_app import is_asgi, load_app
 from tocsin.cli.logs import configure_logs
 from tocsin.cli.workers import supervise
@@ -63,12 +62,7 @@ def serve(
         service = build(settings)
         beside = None if application is None else _hosted(application, str(app), service)
     service.seat = mine
-    service.run(beside, on_ready=lambda url: _announce(f"Tocsin {__version__}{served} on {url}"))
-
-
-def _announce(line: str) -> None:
-    typer.echo(line)
-    systemd.notify("READY=1")
+    service.run(beside, on_ready=lambda url: typer.echo(f"Tocsin {__version__}{served} on {url}"))
 
 
 def _hosted(application: Any, name: str, service: Service) -> Any:

@@ -20,6 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from tocsin.engine import SocketServer
+from tocsin.rest import systemd
 from tocsin.rest.seat import Seat
 from tocsin.rest.tls import Certificate
 
@@ -118,7 +119,7 @@ class HttpServer(uvicorn.Server):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve, then tell so."""
+        """Serve, then tell so: the caller, and the service manager or the supervisor."""
         self.lifespan.state.update(self._state)
         await super().startup(sockets)
         if self._seat is not None:
@@ -126,7 +127,9 @@ class HttpServer(uvicorn.Server):
             self._engine.siblings.take(self._take_over)
             await self._accept_from(self._seat.place)
         self._on_ready()
-        if self._seat is not None:
+        if self._seat is None:
+            systemd.notify("READY=1")
+        else:
             self._seat.follow(self._do)
 
     async def on_tick(self, counter: int) -> bool:

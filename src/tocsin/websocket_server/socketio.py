@@ -227,12 +227,13 @@ class SocketIO:
                 ``use_debugger`` and ``use_evalex``, as werkzeug has them.
 
         Raises:
-            SystemExit: It can't start; the message is one line.
+            SystemExit: It can't start, which is told in one line; 2 where only another setting would help, else 1.
         """
         try:
             self._run(app, {"host": host, "port": port}, debug, use_reloader, options)
         except (bootstrap.StartError, SettingsError) as error:
-            sys.exit(f"tocsin: {error}")
+            print(f"tocsin: {error}", file=sys.stderr)  # noqa: T201
+            sys.exit(error.exit_status)
 
     def _run(
         self,

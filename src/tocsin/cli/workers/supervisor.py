@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tocsin.bootstrap import cant_listen
-from tocsin.cli import systemd
 from tocsin.cli.workers.worker import LEAVE_S, Worker, reason
 from tocsin.domain.jitter import jitter
+from tocsin.rest import systemd
 from tocsin.rest.seat import bind_together
 from tocsin.rest.serve import url_of
 from tocsin.settings import Settings

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from tocsin.cli import systemd
+from tocsin.rest import systemd
 
 
 @pytest.mark.parametrize("is_abstract", [False, True])
