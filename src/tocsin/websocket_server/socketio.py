@@ -126,6 +126,12 @@ class SocketIO:
                 self._service = service
             return self._service
 
+    def renew(self) -> None:
+        """Forget a service that has run, and its settings: the next look makes both anew, with the same handlers."""
+        with self._lock:
+            if self._service is not None and self._service.has_stopped:
+                self._settings = self._service = None
+
     def on(self, event: str, namespace: str = "/") -> Callable[[F], F]:
         """
         Take an event that clients emit: ``@socketio.on("publish_start", namespace="/sns")``.
@@ -245,6 +251,7 @@ class SocketIO:
     ) -> None:
         if app is not None and app is not self.app:
             self.init_app(app)
+        self.renew()
         if self.app is None:
             raise SettingsError("run() needs the application: socketio.run(app)")
         if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
