@@ -1,12 +1,16 @@
 """How this process publishes: by the service that runs in it, or by a Core of its own."""
 
+import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from tocsin import bridge
 from tocsin.bootstrap.core import Core, loop_factory
 from tocsin.bridge import Bridge, OwnBridge
 from tocsin.domain.errors import NotInitialized
 from tocsin.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 _publish_settings: Settings | Callable[[], Settings] | None = None
 
@@ -58,7 +62,14 @@ def _has_bus() -> bool:
 
 
 def _make_core() -> Core:
-    return Core(_settings_to_publish())
+    settings = _settings_to_publish()
+    if "database_url" not in settings.model_fields_set:
+        # A server that was started in another folder hears nothing of it.
+        _log.warning(
+            "nobody said where the server's database is: publishing to %s; set TOCSIN_DATABASE_URL",
+            Path(settings.database_url.removeprefix("sqlite:///")).absolute(),
+        )
+    return Core(settings)
 
 
 def _settings_to_publish() -> Settings:

@@ -3,8 +3,9 @@
 import pytest
 from flask import Flask
 
+from tocsin.bootstrap import publish_with
 from tocsin.domain.errors import Invalid, NotInitialized, PayloadTooBig
-from tocsin.websocket_server import SocketIO, init_websocket
+from tocsin.websocket_server import SocketIO, broadcast_sns_event, init_websocket
 from tocsin.websocket_server.flask_hints import warn_of_hidden_routes
 
 SECRET = "a secret of more than thirty-two bytes, for tests"
@@ -21,6 +22,23 @@ def test_init_websocket_sets_what_the_guide_uses(server, tmp_path):
     assert server.app.socketio is server
     assert server.app.extensions["tocsin"] is server
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_who_publishes_to_a_file_that_nobody_named_says_so(tmp_path, monkeypatch, caplog, is_told):
+    """The server's own may be in another folder, and would hear of nothing."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TOCSIN_DATABASE_URL", raising=False)
+    init_websocket(Flask("host"), **({"database_url": "sqlite:///tocsin.db"} if is_told else {}))
+    try:
+        broadcast_sns_event("publish_success", 7)
+        broadcast_sns_event("publish_success", 7)
+    finally:
+        publish_with(None)
+
+    told = [record.getMessage() for record in caplog.records if "TOCSIN_DATABASE_URL" in record.getMessage()]
+    assert len(told) == (not is_told)
+    assert is_told or str(tmp_path / "tocsin.db") in told[0]
 
 
 @pytest.mark.parametrize("name", ["on_namespace", "on_error", "send", "call", "test_client", "server"])
