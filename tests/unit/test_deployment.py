@@ -123,6 +123,15 @@ def test_the_unit_waits_for_the_server():
     assert 30 < int(keys["TimeoutStopSec"])
 
 
+def test_the_unit_is_started_again_whatever_happens():
+    """Also by a database that comes up a minute after it, and when it hangs."""
+    keys = unit()
+
+    assert "always" == keys["Restart"]
+    assert "0" == keys["StartLimitIntervalSec"]
+    assert 60 == int(keys["WatchdogSec"])
+
+
 def test_the_proxies_wait_longer_than_the_server():
     """Whether a client is gone is for the server to say, and a kept connection is the proxy's to end."""
     defaults = Settings(_env_file=None)
