@@ -1,5 +1,5 @@
 """
-Starts the workers, starts another for one that dies, replaces them one by one, stops them.
+Starts the workers, starts another for one that dies or hangs, replaces them one by one, stops them.
 
 Serves nothing itself and opens no database. What a worker is told is in
 ``rest/seat.py``; the port's sockets stay open here, so that what connects while
@@ -117,7 +117,11 @@ class _Supervisor:
         return worker
 
     async def _watch(self, worker: Worker) -> None:
-        status = await worker.ended()
+        hanging = asyncio.get_running_loop().create_task(worker.end_if_it_hangs())
+        try:
+            status = await worker.ended()
+        finally:
+            hanging.cancel()
         self._living.discard(worker)
         if worker.is_leaving or self._stopping.is_set():
             return
