@@ -31,7 +31,12 @@ _CONNECTIONS = THREADS + 1
 def look(settings: Settings) -> Findings:
     """Look at the database of the settings."""
     if settings.database_url.startswith("sqlite"):
-        yield from _sqlite(Path(sqlite_path(settings.database_url)).absolute())
+        try:
+            yield from _sqlite(Path(sqlite_path(settings.database_url)).absolute())
+        except PermissionError as error:
+            yield problem(
+                AREA, f"{error.filename} can't be seen by this user", "look as the user of the server: sudo -u"
+            )
     else:
         yield from _postgres(settings)
 

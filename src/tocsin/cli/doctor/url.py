@@ -71,6 +71,9 @@ def _certificate(site: Site) -> Findings:
 
 
 def _health(site: Site, answer: Answer) -> Findings:
+    if (elsewhere := answer.headers.get("location")) is not None:
+        yield problem("url", f"{site.url} leads to {elsewhere}", "let --url name the address that browsers end at")
+        return
     if answer.status != 200:
         yield problem(
             "url",
@@ -118,6 +121,12 @@ def _headers(site: Site) -> Findings:
     else:
         yield problem(
             "url", f"GET /js/websocket.js answers {script.status}", "let the proxy pass it, or build the bundles"
+        )
+    if not site.is_local and site.ask("GET", "/metrics").status == 200:
+        yield warning(
+            "proxy",
+            "everybody may read /metrics",
+            "TOCSIN_METRICS=token, or let the proxy set X-Forwarded-For: then it counts as its client does",
         )
     if not _takes_big(site):
         yield warning("proxy", f"a body of {_BIG:,} bytes is refused", "client_max_body_size 1m or more, in nginx")
