@@ -219,6 +219,14 @@ def test_an_address_that_leads_elsewhere(server, tmp_path):
     assert [f"{address} leads to https://127.0.0.1/healthz"] == bad(found)
 
 
+def test_a_server_that_speaks_no_tls(server):
+    """Without a scheme https is meant; one finding, and what to do about it."""
+    (found,) = url.look(server.url.removeprefix("http://"))
+
+    assert found.level == "problem"
+    assert "begin --url with http://" in found.advice
+
+
 def test_a_token_is_checked(server):
     """One that the server takes, and one that it does not; neither is shown."""
     good, wrong = server.mint("ann"), server.mint("ann", ttl_s=-60)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.certificates import self_signed
 from tocsin.adapters.sql.migrate import upgrade
+from tocsin.adapters.sql.sqlite import SqliteStore
 from tocsin.cli.doctor import clock, database, keys, machine, push, settings_look
 from tocsin.cli.doctor.command import examine
 from tocsin.settings import Settings
@@ -151,6 +152,20 @@ def test_a_file_that_is_well(tmp_path):
     assert ["database"] == [*{one.area for one in found}]
     assert not [text for text in bad(found) if "journal" not in text and "MiB free" not in text]
     assert before == {one: one.read_bytes() for one in tmp_path.iterdir()}
+
+
+async def test_a_file_is_well_before_in_and_after_the_life_of_a_server(tmp_path):
+    """Also where nothing has been written since its start."""
+    path = tmp_path / "tocsin.db"
+    found = []
+    for _ in range(2):
+        store = SqliteStore(str(path))
+        await store.start()
+        found.append(of_file(path))
+        await store.stop()
+        found.append(of_file(path))
+
+    assert [] == [text for told in found for text in bad(told) if "MiB free" not in text]
 
 
 def test_a_file_that_is_in_use_is_left_alone(tmp_path):

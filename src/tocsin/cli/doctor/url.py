@@ -34,7 +34,9 @@ def look(url: str, token: str | None = None, idle_s: float = 0.0) -> Findings:
     try:
         answer = site.ask("GET", "/healthz")
     except NO_ANSWER as error:
-        yield problem("url", f"{site.url} does not answer: {first_line(error)}", "start the server, or correct --url")
+        is_plain = getattr(error, "reason", "") == "WRONG_VERSION_NUMBER"
+        advice = "no TLS is there: begin --url with http://" if is_plain else "start the server, or correct --url"
+        yield problem("url", f"{site.url} does not answer: {first_line(error)}", advice)
         return
     yield from _health(site, answer)
     if answer.status != 200:
@@ -56,6 +58,8 @@ def _certificate(site: Site) -> Findings:
     try:
         ends = site.certificate_ends()
     except ssl.SSLError as error:
+        if error.reason == "WRONG_VERSION_NUMBER":
+            return  # the next request tells
         reason = getattr(error, "verify_message", "") or first_line(error)
         yield problem(
             "tls", f"browsers refuse the certificate: {reason}", "get one that holds for this name, with its chain"
