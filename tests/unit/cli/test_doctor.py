@@ -65,6 +65,16 @@ def test_settings_that_do_not_go_together_are_told(surroundings):
     assert "TOCSIN_WORKERS=4" in found[0].text
 
 
+def test_a_default_that_stands_in_is_no_problem(surroundings):
+    """Redis is named, if not well: who has done so is not told to do it."""
+    values = {"TOCSIN_WORKERS": "4", "TOCSIN_DATABASE_URL": "postgresql://db/x", "TOCSIN_REDIS_URL": "cache:6379"}
+    for name, value in values.items():
+        surroundings.setenv(name, value)
+    (found,) = examine()
+
+    assert found.text.startswith("TOCSIN_REDIS_URL must look like")
+
+
 @pytest.mark.parametrize(
     ("environment", "told"),
     [

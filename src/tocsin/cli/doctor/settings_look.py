@@ -28,6 +28,8 @@ def read() -> tuple[Settings | None, list[Finding]]:
         try:
             return Settings(**given), found
         except SettingsError as error:
+            if given and not error.fields:
+                break  # what does not go together may be the defaults that stand in
             found += [problem(AREA, line, "correct it: the server does not start so") for line in error.lines]
             usual = {name: Settings.model_fields[name].get_default() for name in error.fields}
             if not usual.keys() - given.keys():
