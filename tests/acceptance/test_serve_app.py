@@ -1,6 +1,7 @@
 """`tocsin serve module:app`: applications of every kind beside the service, in real processes."""
 
 import asyncio
+import socket
 from contextlib import contextmanager
 
 import aiohttp
@@ -102,6 +103,17 @@ def test_a_flask_host_that_has_called_init_websocket(tmp_path):
         url = running.wait_for(r"with tests.acceptance.flask_host on (http://\S+)")[1]
         assert httpx.get(f"{url}/publish/3", trust_env=False).json()["events"][0]["event"] == "publish_success"
         assert running.stop() == 0
+
+
+@pytest.mark.parametrize("app", ["tests.acceptance.flask_host:app", "tests.acceptance.asgi_hosts:make_front()"])
+def test_systemd_is_told_that_it_is_ready(tmp_path, app):
+    """A service of `Type=notify` that never says so is killed after two minutes."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(30)
+        told = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "300000"}
+        with program([*TOCSIN, app], tmp_path, TOCSIN_JWT_SECRET=SECRET, TOCSIN_DRAIN_S="0", **told):
+            assert [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"] == [manager.recv(100) for _ in range(3)]
 
 
 @pytest.mark.parametrize(
