@@ -30,6 +30,8 @@ _LONGEST_BACK_OFF_S = 900.0
 # After one of these nothing more is sent to a target, whatever a crash has left unsaid.
 _FINAL = frozenset({"sent", "arrived", "gone", "refused", "dead", "retracted"})
 _SHOWN = frozenset({"sent", "arrived"})
+# Of what was shown there nothing is left, or nothing more is asked.
+_OVER = frozenset({"retracted", "gone", "refused", "dead"})
 _TAKING_BACK = "taking back: "
 # Whatever ends it but that its ladder has no more rungs.
 _TAKEN_BACK = frozenset(get_args(Ending)) - {"done"}
@@ -43,10 +45,11 @@ class _Work:
 
     due: Due
     attempts: list[Attempt] = field(default_factory=list)
-    retry_after_s: list[float] = field(default_factory=list)
+    # When each of those that are to be tried again may be.
+    retry_at: list[int] = field(default_factory=list)
 
     def note(self, channel: str, outcome: Any, *, target: str | None = None, label: str | None = None, reason: str = "",
-             provider_id: str | None = None) -> None:  # fmt: skip
+             provider_id: str | None = None, retry_at: int | None = None) -> None:  # fmt: skip
         held = self.due.delivery
         self.attempts.append(
             Attempt(
@@ -58,16 +61,31 @@ class _Work:
                 label=label,
                 reason=reason,
                 provider_id=provider_id,
+                retry_at=retry_at,
             )
         )
+        if retry_at is not None:
+            self.retry_at.append(retry_at)
 
     def note_once(self, channel: str, outcome: Any, reason: str) -> None:
         said = (*self.due.attempts, *self.attempts)
         if not any((one.channel, one.outcome, one.reason) == (channel, outcome, reason) for one in said):
             self.note(channel, outcome, reason=reason)
 
+    @property
+    def tries(self) -> int:
+        """Return how often its rung was tried without an end."""
+        is_tried = any(one.outcome == "retry" for one in self.attempts)
+        return self.due.delivery.tries + is_tried if self.retry_at else 0
+
     def outcomes_of(self, target: str) -> set[str]:
         return {one.outcome for one in self.due.attempts if one.target == target}
+
+    def ready(self, targets: Sequence[Target], now: int) -> list[Any]:
+        """Return those that need not be waited for, and note when the others may be tried again."""
+        waiting = {one.target: one.retry_at for one in self.due.attempts if (one.retry_at or 0) > now}
+        self.retry_at += [at for one in targets if (at := waiting.get(one.id)) is not None]
+        return [one for one in targets if one.id not in waiting]
 
     def tries_of(self, target: str, reason: str = "") -> int:
         """Return how often it was to be tried again, for a reason that begins so."""
@@ -138,19 +156,14 @@ class Dispatch:
                 if (pending := await self._pending(route, work))
             ]
         )
-        due_at = step.next_at
-        tries = 0
-        if work.retry_after_s:
-            tries = held.tries + 1
-            due_at = min(due_at, self._clock() + int(1000 * max(work.retry_after_s)))
-        return Settlement(held, work.attempts, step.rung, tries, due_at)
+        return Settlement(held, work.attempts, step.rung, work.tries, min([step.next_at, *work.retry_at]))
 
     async def _pending(self, route: Route[Any], work: _Work) -> list[Any]:
         """Return the targets that are still to be sent to."""
         found = await _targets(route, work.due)
         if not found:
             work.note_once(route.channel, "skipped", "nothing is registered")
-        return [one for one in found if not work.outcomes_of(one.id) & _FINAL]
+        return work.ready([one for one in found if not work.outcomes_of(one.id) & _FINAL], self._clock())
 
     async def _send(self, route: Route[Any], work: _Work, message: PushMessage, pending: Sequence[Any]) -> None:
         held = work.due.delivery
@@ -163,6 +176,7 @@ class Dispatch:
             if kind == "gone":
                 with suppress(TocsinError):  # the next one will be told the same
                     await route.drop(target)
+            told: dict[str, Any] = {"reason": outcome.reason}
             if kind == "retry":
                 tries = work.tries_of(target.id) + 1
                 if tries >= MAX_TRIES:
@@ -172,21 +186,27 @@ class Dispatch:
                         held.notification_id, route.channel, tries, outcome.reason,
                     )  # fmt: skip
                 else:
-                    work.retry_after_s.append(self._back_off_s(tries, outcome))
+                    told = self._again(tries, outcome)
             work.note(
                 route.channel,
                 kind,
                 target=target.id,
                 label=route.label(target),
-                reason=outcome.reason,
                 provider_id=outcome.provider_id,
+                **told,
             )
 
-    def _back_off_s(self, tries: int, outcome: Outcome) -> float:
+    def _again(self, tries: int, outcome: Outcome) -> dict[str, Any]:
+        """Return when a target may be tried again, and why then."""
         longest_s = min(_LONGEST_BACK_OFF_S, _FIRST_BACK_OFF_S * 2 ** (tries - 1))
-        jittered_s = self._jitter(longest_s / 2, longest_s)
-        # Not before it may, and not all that wait for the same instant at once.
-        return jittered_s if outcome.retry_after_s is None else outcome.retry_after_s + self._jitter(0, 1)
+        wait_s = self._jitter(longest_s / 2, longest_s)
+        now, reason = self._clock(), outcome.reason
+        if outcome.retry_after_s is not None:
+            reason = f"{reason}, asked to wait until {iso(now + int(1_000 * outcome.retry_after_s))}"
+            # Not before it may, and not all that wait for the same instant at once. Nor sooner than without its word:
+            # ten tries within a moment would give up on a provider that is away for a minute.
+            wait_s = max(wait_s, outcome.retry_after_s + self._jitter(0, 1))
+        return {"reason": reason, "retry_at": now + int(1_000 * wait_s)}
 
     # Down
 
@@ -197,7 +217,7 @@ class Dispatch:
             if route.retract is None:
                 continue
             told = {one.target for one in work.due.attempts if one.channel == route.channel and one.outcome in _SHOWN}
-            over = {one.target for one in work.due.attempts if one.outcome in {"retracted", "gone"}}
+            over = {one.target for one in work.due.attempts if one.outcome in _OVER}
             if left := [target for target in told - over if target is not None]:
                 shown[route.channel] = left
         return shown
@@ -207,9 +227,8 @@ class Dispatch:
         shown = self._shown(work)
         routes = [route for route in self._routes.values() if route.channel in shown]
         await _all([self._retract(route, work, shown[route.channel]) for route in routes])
-        if work.retry_after_s:
-            due_at = self._clock() + int(1000 * max(work.retry_after_s))
-            return Settlement(held, work.attempts, step.rung, held.tries + 1, due_at)
+        if work.retry_at:
+            return Settlement(held, work.attempts, step.rung, work.tries, min(work.retry_at))
         work.note("ladder", "ended", reason=step.ended or "")
         return Settlement(held, work.attempts, step.rung, 0, None)
 
@@ -217,7 +236,7 @@ class Dispatch:
         held = work.due.delivery
         assert route.retract is not None, "only such are asked for"
         found = await _targets(route, work.due)
-        left = [one for one in found if one.id in targets]
+        left = work.ready([one for one in found if one.id in targets], self._clock())
         if not left:
             return
         outcomes = await _answers(route, route.retract([held.notification_id], left), len(left))
@@ -226,9 +245,9 @@ class Dispatch:
             if outcome.kind == "retry":
                 # Those of climbing don't count.
                 tries = work.tries_of(target.id, _TAKING_BACK) + 1
-                if tries < MAX_TRIES:
-                    work.retry_after_s.append(self._back_off_s(tries, outcome))
-                work.note(route.channel, "retry", reason=_TAKING_BACK + outcome.reason, **told)
+                again = {"reason": outcome.reason} if tries >= MAX_TRIES else self._again(tries, outcome)
+                again["reason"] = _TAKING_BACK + again["reason"]
+                work.note(route.channel, "retry" if "retry_at" in again else "dead", **again, **told)
             else:
                 reason = outcome.reason if outcome.kind != "sent" else ""
                 work.note(route.channel, "retracted" if outcome.kind == "sent" else outcome.kind, reason=reason, **told)

@@ -96,6 +96,7 @@ def prove(transaction: Transaction, subscription_id: str, notification_id: str |
         "outcome": "arrived",
         "reason": event,
         "provider_id": None,
+        "retry_at": None,
     }
     transaction.execute(SQL.insert_proof, values)
     if event != "shown" and (owner := transaction.row(SQL.owner_of_subscription, {"id": subscription_id})) is not None:
