@@ -222,6 +222,18 @@ def test_what_can_not_be_taken_now_is_tried_again(server, fcm, user, phone, answ
     until(lambda: [("fcm", "retry"), ("fcm", "sent")] == tried(server, made["id"]))
 
 
+def test_who_asks_for_ages_keeps_nobody_from_being_recorded(*, server, fcm, user, phone, browser):
+    """What the others were sent is known, so that it is not sent again; the wait is an hour at the most."""
+    fcm.answer(phone, UNAVAILABLE.after("9" * 30))
+    made = create(server, user, priority="urgent")
+    until(lambda: {("fcm", "retry"), ("webpush", "sent")} == set(tried(server, made["id"])))
+
+    (reason,) = [reason for _, outcome, reason in steps(server, made["id"]) if outcome == "retry"]
+    assert reason.startswith("UNAVAILABLE, asked to wait until ")
+    wait = datetime.fromisoformat(reason.split()[-1]) - datetime.fromisoformat(made["timestamp"])
+    assert timedelta(minutes=59) < wait < timedelta(minutes=61)
+
+
 def test_the_dead_are_removed_and_the_refused_are_not_asked_again(*, server, fcm, browsers, user, phone, browser):
     """A device that is no more goes; one of another project stays, and the trace tells why it got nothing."""
     fcm.always(phone, SENDER_ID_MISMATCH)

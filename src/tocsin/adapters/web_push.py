@@ -12,8 +12,6 @@ import logging
 import re
 import socket
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
@@ -25,6 +23,7 @@ from pywebpush import WebPusher  # type: ignore[import-untyped]
 from yarl import URL
 
 from tocsin.adapters.push_endpoints import NotAllowed, PushEndpoints
+from tocsin.adapters.retry_after import retry_after_s
 from tocsin.adapters.vapid import VapidKeyring
 from tocsin.domain.notification import Priority
 from tocsin.domain.push import MAX_PAYLOAD_BYTES, Outcome, PushMessage, fitted, topic_of
@@ -41,7 +40,6 @@ MAX_AT_ONE_SERVICE = 32
 # What waits longer for its turn is told to come again: it has a place among all that is being pushed.
 PATIENCE_S = 25.0
 MAX_ANSWER_BYTES = 2_048
-MAX_RETRY_AFTER_S = 24 * 3_600.0
 
 _URGENCY: dict[Priority, str] = {"low": "low", "normal": "normal", "high": "high", "urgent": "high"}
 _REASON = re.compile(r"[A-Za-z]{1,40}")
@@ -256,7 +254,7 @@ def _outcome(response: aiohttp.ClientResponse, body: bytes) -> Outcome:
     if status in _GONE:
         return Outcome("gone", f"http {status}")
     if status in _LATER or status >= 500:
-        return Outcome("retry", f"http {status}", _retry_after_s(response.headers.get("Retry-After")))
+        return Outcome("retry", f"http {status}", retry_after_s(response.headers.get("Retry-After")))
     if status < 400:
         return Outcome("refused", f"http {status}, a redirect")
     return Outcome("refused", f"http {status}{_told(body)}")
@@ -270,19 +268,3 @@ def _told(body: bytes) -> str:
         return ""
     reason = answer.get("reason") if isinstance(answer, dict) else None
     return f" {reason}" if isinstance(reason, str) and _REASON.fullmatch(reason) else ""
-
-
-def _retry_after_s(value: str | None) -> float | None:
-    """Return the seconds of a ``Retry-After`` (RFC 9110, 10.2.3), None where there is no sense in it."""
-    if value is None:
-        return None
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return min(float(value[:9]), MAX_RETRY_AFTER_S)
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), MAX_RETRY_AFTER_S)

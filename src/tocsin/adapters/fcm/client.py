@@ -12,7 +12,6 @@ import ipaddress
 import time
 import warnings
 from collections.abc import Sequence
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +27,7 @@ from google.auth.exceptions import GoogleAuthError, RefreshError
 from google.auth.transport.requests import Request
 
 from tocsin.adapters.fcm.messages import least_message, message_maker, retraction_maker
+from tocsin.adapters.retry_after import retry_after_s
 from tocsin.domain.push import Outcome, PushMessage
 
 GOOGLE = "https://fcm.googleapis.com"
@@ -213,7 +213,8 @@ def _outcome(response: messaging.SendResponse) -> Outcome:
     if isinstance(error, messaging.UnregisteredError) or (status == 404 and "NOT_FOUND" in codes):
         return Outcome("gone", "UNREGISTERED")
     if status in _TRANSIENT:
-        return Outcome("retry", codes[0] if codes else f"HTTP {status}", _retry_after(answer))
+        asked_s = retry_after_s(answer.headers.get("Retry-After"))
+        return Outcome("retry", codes[0] if codes else f"HTTP {status}", asked_s)
     return Outcome("refused", codes[0] if codes else f"HTTP {status}")
 
 
@@ -237,14 +238,3 @@ def _body(answer: httpx.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def _retry_after(answer: httpx.Response) -> float | None:
-    """Return the seconds of a ``Retry-After`` (RFC 9110, 10.2.3), in either of its forms."""
-    header = answer.headers.get("Retry-After", "").strip()
-    if header.isascii() and header.isdigit():
-        return float(header)
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None
