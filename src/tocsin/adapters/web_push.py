@@ -24,6 +24,7 @@ from yarl import URL
 
 from tocsin.adapters.push_endpoints import NotAllowed, PushEndpoints
 from tocsin.adapters.retry_after import retry_after_s
+from tocsin.adapters.turns import Silent, Turns
 from tocsin.adapters.vapid import VapidKeyring
 from tocsin.domain.notification import Priority
 from tocsin.domain.push import MAX_PAYLOAD_BYTES, Outcome, PushMessage, fitted, topic_of
@@ -67,7 +68,7 @@ class WebPushSender:
         self._session: aiohttp.ClientSession | None = None
         self._turns = asyncio.Semaphore(MAX_AT_ONCE)
         # By the origin of the service, as long as anything is sent there.
-        self._turns_there: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._turns_there: WeakValueDictionary[str, Turns] = WeakValueDictionary()
         self._encrypting = asyncio.Lock()
 
     async def start(self) -> None:
@@ -139,22 +140,24 @@ class WebPushSender:
     async def _send_one(self, target: WebPushSubscription, payload: bytes, headers: dict[str, str]) -> Outcome:
         # Of an error its kind alone is told: its text may hold the endpoint.
         try:
-            async with asyncio.timeout(PATIENCE_S), self._turns_at(target.endpoint), self._turns:
+            async with asyncio.timeout(PATIENCE_S), self._turns_at(target.endpoint).take(), self._turns:
                 return await self._post(target, payload, headers)
         except NotAllowed:
             return Outcome("refused", "endpoint not allowed")
         except TimeoutError:
             return Outcome("retry", "timeout")
+        except Silent as silent:
+            return Outcome("retry", str(silent))
         except aiohttp.InvalidURL:
             return Outcome("refused", "endpoint not allowed")
         except (aiohttp.ClientError, OSError) as error:
             return Outcome("retry", f"no connection ({type(error).__name__})")
 
-    def _turns_at(self, endpoint: str) -> asyncio.Semaphore:
+    def _turns_at(self, endpoint: str) -> Turns:
         origin = "/".join(endpoint.split("/", 3)[:3])
         turns = self._turns_there.get(origin)
         if turns is None:
-            turns = self._turns_there[origin] = asyncio.Semaphore(MAX_AT_ONE_SERVICE)
+            turns = self._turns_there[origin] = Turns(MAX_AT_ONE_SERVICE)
         return turns
 
     async def _post(self, target: WebPushSubscription, payload: bytes, headers: dict[str, str]) -> Outcome:
