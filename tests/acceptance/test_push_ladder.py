@@ -290,6 +290,20 @@ def test_a_receipt_stands_in_the_trace_once_and_a_click_ends_the_ladder(*, serve
     assert [f'["{made["id"]}"]'] == retracted_at(fcm, phone)
 
 
+@pytest.mark.parametrize("event", ["clicked", "closed"])
+def test_what_its_user_has_taken_off_a_browser_is_not_taken_back_there(*, server, fcm, user, phone, browser, event):
+    """Browsers show something of their own for a push that shows nothing."""
+    made = create(server, user, priority="urgent")
+    receipt = browser.wait().payload["receipt"]
+    until(lambda: {("fcm", "sent"), ("webpush", "sent")} == set(tried(server, made["id"])))
+    for told in ("shown", event):
+        assert server.http.post("/api/webpush/receipts", json={"receipt": receipt, "event": told}).status_code == 204
+
+    until(lambda: ("ladder", "ended", "acked") in steps(server, made["id"]))
+    assert [f'["{made["id"]}"]'] == retracted_at(fcm, phone)
+    assert 1 == len(browser.pushes)
+
+
 def test_the_trace_is_not_for_users(server, user, phone):
     """It tells of devices; a token without a scope is refused, and an unknown id is not found."""
     made = create(server, user)

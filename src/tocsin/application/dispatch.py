@@ -30,6 +30,8 @@ _LONGEST_BACK_OFF_S = 900.0
 # After one of these nothing more is sent to a target, whatever a crash has left unsaid.
 _FINAL = frozenset({"sent", "arrived", "gone", "refused", "dead", "retracted"})
 _SHOWN = frozenset({"sent", "arrived"})
+# What its user did to one: it is shown there no more, and taking it back would make the browser show something else.
+_TAKEN_OFF = frozenset({"clicked", "closed"})
 # Of what was shown there nothing is left, or nothing more is asked.
 _OVER = frozenset({"retracted", "gone", "refused", "dead"})
 _TAKING_BACK = "taking back: "
@@ -217,7 +219,7 @@ class Dispatch:
             if route.retract is None:
                 continue
             told = {one.target for one in work.due.attempts if one.channel == route.channel and one.outcome in _SHOWN}
-            over = {one.target for one in work.due.attempts if one.outcome in _OVER}
+            over = {one.target for one in work.due.attempts if one.outcome in _OVER or one.reason in _TAKEN_OFF}
             if left := [target for target in told - over if target is not None]:
                 shown[route.channel] = left
         return shown
