@@ -7,7 +7,7 @@ What comes of it is a ``Settlement``; who records it, and when, is the relay's.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, get_args
@@ -170,7 +170,7 @@ class Dispatch:
     async def _send(self, route: Route[Any], work: _Work, message: PushMessage, pending: Sequence[Any]) -> None:
         held = work.due.delivery
         begun_at = time.time_ns()
-        outcomes = await _answers(route, route.send(message, pending), len(pending))
+        outcomes = await route.send(message, pending)
         if self._tracing is not None:
             self._tracing.pushed(held.notification_id, route.channel, begun_at, [one.kind for one in outcomes])
         for target, outcome in zip(pending, outcomes, strict=True):
@@ -236,12 +236,11 @@ class Dispatch:
 
     async def _retract(self, route: Route[Any], work: _Work, targets: Sequence[str]) -> None:
         held = work.due.delivery
-        assert route.retract is not None, "only such are asked for"
         found = await _targets(route, work.due)
         left = work.ready([one for one in found if one.id in targets], self._clock())
         if not left:
             return
-        outcomes = await _answers(route, route.retract([held.notification_id], left), len(left))
+        outcomes = await route.take_back([held.notification_id], left)
         for target, outcome in zip(left, outcomes, strict=True):
             told = {"target": target.id, "label": route.label(target), "provider_id": outcome.provider_id}
             if outcome.kind == "retry":
@@ -260,16 +259,6 @@ async def _all(sends: Sequence[Coroutine[Any, Any, None]]) -> None:
         await sends[0]
     else:
         await asyncio.gather(*sends)
-
-
-async def _answers(route: Route[Any], asked: Awaitable[Sequence[Outcome]], targets: int) -> Sequence[Outcome]:
-    """Return what a provider said; a sender that fails is tried again, and takes away nothing of what others sent."""
-    try:
-        return await asked
-    except Exception as error:  # noqa: BLE001 told
-        # Neither its words nor its lines: they may hold a target or a text.
-        _log.error("push: the sender of %s failed: %s", route.channel, type(error).__name__)
-        return [Outcome("retry", f"failed: {type(error).__name__}")] * targets
 
 
 async def _targets(route: Route[Any], due: Due) -> Sequence[Target]:
