@@ -313,6 +313,26 @@ async def test_a_job_for_many_goes_on_without_the_user(opened, store, jobs, cloc
     assert ALICE not in await everything(store)
 
 
+async def test_a_job_that_runs_on_meanwhile_reaches_nobody_twice(opened, store, jobs, clock, draft, monkeypatch):
+    """What was read of it is older than what is written: where the job stands is its own."""
+    fan_out = SqlFanOut(store)
+    users = [ALICE, *(UserId(f"user-{number:02}") for number in range(40))]
+    job = await fan_out.begin_list(users, draft(""))
+    read = store.read
+
+    async def read_while_it_goes_on(query):
+        found = await read(query)
+        await fan_out.step(job.id, 1)
+        return found
+
+    monkeypatch.setattr(store, "read", read_while_it_goes_on)
+    await erase(jobs, clock)
+    while (await fan_out.step(job.id, 1)).state != "done":
+        pass
+
+    assert sorted(users[1:]) == sorted(event.user_id for event in opened.take() if event.user_id != ALICE)
+
+
 async def test_others_write_meanwhile(open_store, clock, draft):
     """Writers of the same and of other processes are neither refused nor lost."""
     first, second = await open_store(), await open_store()

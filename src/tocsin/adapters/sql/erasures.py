@@ -154,7 +154,11 @@ def _go_on(transaction: Transaction, wanted: Erasure, rows: int) -> int:
 
 
 def _change(transaction: Transaction, wanted: Erasure, mention: Mention, rows: Sequence[dict[str, Any]]) -> int:
-    return _go_on(transaction, wanted, sum(mention.change(transaction, wanted, row) for row in rows))
+    # Anew: others have changed them since, as a job that runs has moved on.
+    found = mention.pages.again(transaction, rows)
+    # Waited for together, not one by one.
+    outcomes = [one for row in found for one in mention.change(transaction, wanted, row)]
+    return _go_on(transaction, wanted, sum(one.rowcount for one in outcomes))
 
 
 def _cut(transaction: Transaction, wanted: Erasure, keys: Sequence[StreamKey]) -> int:
