@@ -333,6 +333,19 @@ async def test_a_job_that_runs_on_meanwhile_reaches_nobody_twice(opened, store, 
     assert sorted(users[1:]) == sorted(event.user_id for event in opened.take() if event.user_id != ALICE)
 
 
+@pytest.mark.parametrize(
+    "payload",
+    [{"actors": 3, "user_id": ALICE}, {"actors": None, "user_id": ALICE}, {"actors": [ALICE, {"id": ALICE}]}],
+    ids=["a number", "nothing", "strings"],
+)
+async def test_what_a_back_end_has_put_into_an_event_stops_no_erasure(store, jobs, clock, payload):
+    """Whatever its data looks like."""
+    await store.append_event("/sns", "post_liked", [UserId("bob")], orjson.dumps(payload))
+    await erase(jobs, clock)
+
+    assert ALICE not in await everything(store)
+
+
 async def test_others_write_meanwhile(open_store, clock, draft):
     """Writers of the same and of other processes are neither refused nor lost."""
     first, second = await open_store(), await open_store()
