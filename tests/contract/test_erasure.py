@@ -15,6 +15,7 @@ from tocsin.adapters.sql.dialects import compiled
 from tocsin.adapters.sql.erasures import SqlErasures
 from tocsin.adapters.sql.fan_out import SqlFanOut
 from tocsin.application.deliveries import Settlement
+from tocsin.application.erasure import Erasures
 from tocsin.application.once import Once
 from tocsin.domain.conversation import PageQuery
 from tocsin.domain.delivery import Attempt
@@ -344,6 +345,26 @@ async def test_what_a_back_end_has_put_into_an_event_stops_no_erasure(store, job
     await erase(jobs, clock)
 
     assert ALICE not in await everything(store)
+
+
+async def test_a_job_that_fails_holds_up_no_other(store, jobs, draft, monkeypatch, caplog):
+    """It is logged, and Bob, who asked later, is erased."""
+    await create(store, draft("bob"))
+    erase_one = jobs.work
+
+    async def work(user_id, on_cut):
+        if user_id == ALICE:
+            raise ValueError("a row that nobody thought of")
+        return await erase_one(user_id, on_cut)
+
+    monkeypatch.setattr(jobs, "work", work)
+    erasures_of_all = Erasures(jobs, wake=lambda _: None, cut=lambda _: None)
+    for user in (ALICE, UserId("bob")):
+        await erasures_of_all.request(user)
+    await erasures_of_all.work_off()
+
+    assert ["erasing", "settling"] == [job.state for job in await jobs.list()]
+    assert "will be tried again" in caplog.text
 
 
 async def test_others_write_meanwhile(open_store, clock, draft):
