@@ -101,19 +101,24 @@ async def test_erasing_cuts_the_user_and_sends_peers_to_fetch_anew(hasty):
     assert "a secret" not in left
 
 
-async def test_who_comes_back_with_an_old_cursor_is_told_to_fetch(hasty):
-    """A cursor of before the erasure is of no stream."""
+@pytest.mark.parametrize("published", [0, 1, 9])
+async def test_who_comes_back_with_an_old_cursor_is_told_to_fetch(hasty, published):
+    """However much came since: a cursor of before the erasure is of no stream. From there on all is live."""
     for _ in range(3):
         publish(hasty, "alice")
     epoch = hasty.service.store.epoch
     await erased(hasty, "alice")
-    publish(hasty, "alice", title="of the new life")
+    for _ in range(published):
+        publish(hasty, "alice", title="of the new life")
     async with connected(hasty.url, "/notifications", hasty.mint("alice"), epoch=epoch, last_seq=3) as socket:
         told = await socket.payload("/notifications", "resync")
-    inbox = hasty.http.get("/api/notifications", headers=hasty.bearer("alice")).json()
+        inbox = hasty.http.get("/api/notifications", headers=hasty.bearer("alice")).json()
+        publish(hasty, "alice", title="the next")
+        heard = await socket.payload("/notifications", "notification")
 
-    assert "ahead_of_head" == told["reason"]
-    assert ["of the new life"] == [one["title"] for one in inbox["notifications"]]
+    assert ("pruned", inbox["seq"]) == (told["reason"], told["seq"])
+    assert ["of the new life"] * published == [one["title"] for one in inbox["notifications"]]
+    assert ("the next", inbox["seq"] + 1) == (heard["title"], heard["seq"])
 
 
 @pytest.mark.parametrize(
