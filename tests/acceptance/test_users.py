@@ -16,6 +16,7 @@ import typer
 from tests.acceptance.wire_socket import connected, eventually
 from tests.contract.conftest import everything
 from tests.processes import environment
+from tocsin.adapters.sql.chat_store import SqlChat
 from tocsin.adapters.sql.export import SqlExport
 from tocsin.cli.users import export
 from tocsin.rest import users
@@ -99,6 +100,25 @@ async def test_erasing_cuts_the_user_and_sends_peers_to_fetch_anew(hasty):
     assert [""] == [one["last_message"]["message"] for one in history]
     assert "alice-7f3a" not in left
     assert "a secret" not in left
+
+
+async def test_who_was_blocked_reads_no_receipt_in_an_export(hasty):
+    """As in the chat: the sender's own shows none of after the block, the reader's does."""
+    chats, store = SqlChat(hasty.service.store), hasty.service.store
+    read, unread = (say(hasty, "alice", "bob", text) for text in ("before", "after"))
+    hasty.call(store.mark_message_read("bob", read["id"]))
+    await asyncio.sleep(0.002)
+    hasty.call(chats.block("bob", "alice"))
+    hasty.call(store.mark_message_read("bob", unread["id"]))
+
+    def receipts(user):
+        told = hasty.http.get(f"/api/users/{user}/export", headers=hasty.bearer(user)).json()["messages"]
+        return [(one["read_at"] is not None, one["delivered_at"] is not None) for one in told]
+
+    assert [(True, True), (False, False)] == receipts("alice")
+    assert [(True, True)] * 2 == receipts("bob")
+    hasty.call(chats.unblock("bob", "alice"))
+    assert [(True, True)] * 2 == receipts("alice")
 
 
 @pytest.mark.parametrize("published", [0, 1, 9])
