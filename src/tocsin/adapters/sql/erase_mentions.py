@@ -6,6 +6,7 @@ others that name the user are cut off at their head: whoever follows one is told
 nobody is named any more. What a back end has put into words, or into the ``data`` of others' notifications, stays.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, func, lite
 
 from tocsin.adapters.sql.contains import contains
 from tocsin.adapters.sql.dialects import compiled, upsert
-from tocsin.adapters.sql.pages import Pages
+from tocsin.adapters.sql.pages import PAGE, Pages
 from tocsin.adapters.sql.schema import (
     conversation,
     delivery_attempt,
@@ -35,6 +36,7 @@ from tocsin.adapters.sql.schema import (
 )
 from tocsin.adapters.sql.transaction import Outcome, Transaction
 from tocsin.domain.erasure import Erasure, scrubbed, without_actor
+from tocsin.domain.user_id import UserId
 
 # What is nobody's. The row of an erasure goes with its end, one of a revocation when the tokens have expired.
 KEPT = frozenset({life, vapid_key, template, version, erasure, revocation})
@@ -63,8 +65,27 @@ class Mention:
 def values(wanted: Erasure) -> Row:
     """Return the parameters of every condition here."""
     # As it stands inside of JSON, quoted or not; the row that is found is looked at more closely.
-    part = orjson.dumps(wanted.user_id)[1:-1]
-    return {"user_id": wanted.user_id, "part": part, "inner_part": orjson.dumps(part.decode())[1:-1]}
+    part, inner_part = _in_json(wanted.user_id)
+    return {"user_id": wanted.user_id, "part": part, "inner_part": inner_part}
+
+
+def _in_json(user_id: UserId) -> tuple[bytes, bytes]:
+    part = orjson.dumps(user_id)[1:-1]
+    return part, orjson.dumps(part.decode())[1:-1]
+
+
+def may_name(user_id: UserId) -> Callable[[Row], bool]:
+    """Return what tells rows in whose JSON an id stands by itself from those that merely have its characters."""
+    either = b"|".join(map(re.escape, _in_json(user_id)))
+    by_itself = re.compile(rb'["\[:,](?:' + either + rb')["\\,}\].]')
+
+    def look(row: Row) -> bool:
+        encoded = [value for value in row.values() if isinstance(value, bytes)]
+        if not encoded or any(map(by_itself.search, encoded)):
+            return True
+        return any(isinstance(value, str) and value.rpartition("\n")[2] == user_id for value in row.values())
+
+    return look
 
 
 def _names(column: Any, part: str = "part") -> ColumnElement[bool]:
@@ -223,8 +244,8 @@ def _change_scheduled(transaction: Transaction, wanted: Erasure, row: Row) -> Se
     return (_delete_scheduled if is_own else _rewrite_scheduled)(transaction, wanted, row)
 
 
-def _mention(table: Table, condition: ColumnElement[bool], change: Change, *columns: str) -> Mention:
-    return Mention(table, Pages(table, condition, columns), change)
+def _mention(table: Table, condition: ColumnElement[bool], change: Change, *columns: str, page: int = PAGE) -> Mention:
+    return Mention(table, Pages(table, condition, columns, page), change)
 
 
 _owner, _result = idempotency_key.c.owner, idempotency_key.c.result
@@ -249,7 +270,8 @@ MENTIONS = (
         _change_job,
         *("draft", "user_ids", "last_user_id", "state"),
     ),
-    _mention(idempotency_key, _is_in_key, _change_key, "result"),
+    # What came of a write to a thousand is big.
+    _mention(idempotency_key, _is_in_key, _change_key, "result", page=1_000),
     _mention(delivery_attempt, delivery_attempt.c.user_id == _user, _delete_by_key(delivery_attempt)),
     _mention(e2ee_to_device, e2ee_to_device.c.from_user_id == _user, _delete_by_key(e2ee_to_device)),
 )

@@ -4,7 +4,7 @@ A whole table looked through in its own order, a bounded part at a time, for row
 The database compares; only what matches is read.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Integer, LargeBinary, Table, bindparam, literal_column, select, tuple_
@@ -53,14 +53,20 @@ class Pages:
         self._within = compiled(select(*read).where(after, until, condition).order_by(*key))
         self._rest = compiled(select(*read).where(after, condition).order_by(*key))
 
-    def read(self, reader: Reader, after: Sequence[Any], values: dict[str, Any]) -> Page:
-        """Return what matches in the next part behind a key."""
+    def read(
+        self,
+        reader: Reader,
+        after: Sequence[Any],
+        values: dict[str, Any],
+        is_meant: Callable[[dict[str, Any]], bool] = lambda _: True,
+    ) -> Page:
+        """Return what matches in the next part behind a key, and is meant on a closer look."""
         bounds = {f"after{place}": one for place, one in enumerate(after)}
         end = reader.execute(self._end, {**bounds, "page": self._page - 1}).fetchone()
         if end is None:
-            return Page([*self._rows(reader.execute(self._rest, {**values, **bounds}))], None)
+            return Page([*filter(is_meant, self._rows(reader.execute(self._rest, {**values, **bounds})))], None)
         bounds |= {f"until{place}": one for place, one in enumerate(end)}
-        return Page([*self._rows(reader.execute(self._within, {**values, **bounds}))], tuple(end))
+        return Page([*filter(is_meant, self._rows(reader.execute(self._within, {**values, **bounds})))], tuple(end))
 
     def again(self, transaction: Transaction, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return rows as they are in a transaction, without those that are no more."""
