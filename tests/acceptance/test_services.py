@@ -234,6 +234,7 @@ def test_whatever_users_write_a_builder_succeeds(shared_server):
     created = [
         notify_post_commented(9, 1, 8, comment, "\ud83c" + "이" * 500),
         notify_post_commented(9, 1, 8, "", ""),
+        *(notify_post_liked(9, name, 8, name, is_grouped=True) for name in ("", "\ud83c" + "이" * 500)),
         notify_message_received(9, 8, comment, "x" * 500),
         notify_sns_publish_failed(9, 1, ["\ud83c", "x" * 5_000], "\0" * 5_000),
         notify_order_updated(9, "x" * 500, "y" * 5_000),

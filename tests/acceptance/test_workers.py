@@ -174,6 +174,31 @@ async def test_a_killed_worker_is_replaced_and_nobody_is_refused(node):
     assert before[1] not in children(node.pid)
 
 
+async def test_a_worker_that_hangs_is_replaced(env, tmp_path):
+    """One whose loop stands still, and one that can't even die of that; the log has the line in which it was."""
+    (tmp_path / "host.py").write_text(
+        "import time\n\n\nasync def app(scope, receive, send):\n"
+        "    if scope['type'] == 'http':\n        time.sleep(1_000)  # here it hangs\n"
+    )
+    hasty = "import tocsin.rest.seat as seat\nseat.BEAT_S = 0.5\nfrom tocsin.cli import main\nmain()"
+    command = (sys.executable, "-c", hasty, "serve", "host:app", "--port", "0")
+    async with running(tmp_path, *command, env=env) as process:
+        url = (await process.line()).rpartition(" ")[2]
+        os.kill(children(process.pid)[0], signal.SIGSTOP)
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+            with pytest.raises(httpx.RemoteProtocolError):
+                await http.get("/hang", timeout=60)
+        await eventually(lambda: process.errors.read_text().count("another takes its place") == 2, 90)
+        statuses = [await publish(url, "alice", f"{n}") for n in range(20)]
+        log = process.errors.read_text()
+
+    assert [201] * 20 == statuses
+    assert 2 == log.count("hangs: its event loop has not turned for 6 s")
+    assert re.search(r'File ".*host\.py", line 6 in app', log)
+    assert "killed by SIGABRT" in log
+    assert "killed by SIGKILL" in log
+
+
 async def test_sighup_replaces_the_workers_and_nothing_is_refused_or_lost(node):
     """Under load each publish is answered 201, and every device hears it once; all it does is to come back."""
     before = children(node.pid)

@@ -202,16 +202,20 @@ def _fcm_routes(settings: Settings, store: Store) -> list[Route[Device]]:
     ]
 
 
-async def open_started_store(database_url: str) -> SqlStore:
+async def open_started_store(database_url: str, *, reads_only: bool = False) -> SqlStore:
     """
     Return the store alone, for a command that serves nobody.
+
+    Args:
+        database_url: As the settings have it.
+        reads_only: Whether nothing is to be written; then the database is left as it is, at its revision, too.
 
     Raises:
         StartError: The database can't be opened.
     """
     store = _open_store(database_url)
     with explained(database_url):
-        await store.start()
+        await (store.start_reading() if reads_only else store.start())
     return store
 
 

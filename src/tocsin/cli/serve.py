@@ -1,5 +1,6 @@
 """``tocsin serve``: the server, until a signal; alone, or with an application beside it, in one process or several."""
 
+import faulthandler
 from typing import Annotated, Any
 
 import typer
@@ -41,6 +42,8 @@ def serve(
     settings = Settings(**given)
     mine = None if seat is None else Seat.parse(seat)
     configure_logs(settings, worker=None if mine is None else mine.number)
+    # Whoever ends a server whose loop hangs sends SIGABRT: then it says in which line.
+    faulthandler.enable(2)
     served = f" with {app}" if app else ""
     if settings.workers > 1 and mine is None:
         many = f", {settings.workers} workers,"

@@ -75,7 +75,7 @@ class HttpServer(uvicorn.Server):
         app: The ASGI application; its lifespan is not run.
         engine: Its protocols take the connections.
         drain: Awaited after the signal and before the listener closes.
-        on_ready: Called once requests are answered and signals are taken.
+        on_ready: Called once requests are answered and signals are taken, before systemd is told.
         state: What the application's lifespan, which has run already, hands to its requests.
         seat: Of one of several processes, which accepts from the seat's sockets; None: it is alone.
         certificate: What it serves TLS with; None: plain HTTP.
@@ -127,10 +127,10 @@ class HttpServer(uvicorn.Server):
             self._engine.siblings.take(self._take_over)
             await self._accept_from(self._seat.place)
         self._on_ready()
-        if self._seat is None:
-            systemd.notify("READY=1")
-        else:
+        if self._seat is not None:
             self._seat.follow(self._do)
+        elif threading.current_thread() is threading.main_thread():
+            systemd.ready()
 
     async def on_tick(self, counter: int) -> bool:
         """Tell whether to stop: also when the main thread has ended, after which Python gives threads no work."""

@@ -108,7 +108,7 @@ def test_an_asgi_application_is_served(pytester):
 
 
 def test_the_one_application_of_a_module_is_served_to_each_test(pytester):
-    """Each time with an empty database; what it emits may be any JSON. A service of its own says that it ran already."""
+    """Each time with an empty database; what it emits may be any JSON. One with a service says that it ran already."""
     pytester.makepyfile("""
         import pytest
         import tocsin
