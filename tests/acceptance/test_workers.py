@@ -227,6 +227,25 @@ async def test_without_its_supervisor_no_worker_stays(env, tmp_path):
             await publish(url, "alice", "anybody there?")
 
 
+async def test_workers_serve_a_flask_application_with_its_events(env, tmp_path):
+    """Also where its name stands behind ``--``; an event of a client is handled by the application."""
+    env |= {"PYTHONPATH": str(Path(__file__).parents[2]), "TOCSIN_WORKERS": "2"}
+    command = (sys.executable, "-c", "from tocsin.cli import main; main()", "serve", "--port", "0", "--")
+    async with (
+        running(tmp_path, *command, "tests.acceptance.flask_host:app", env=env) as process,
+        stock_client("4.8") as client,
+    ):
+        url = (await process.line()).rpartition(" ")[2]
+        assert 2 == len(children(process.pid))
+        await client.open(url, ["/", "/sns"], ["polling", "websocket"], {"token": token("7")})
+        await client.next("/sns", "synced")
+        assert "flask_host" in (await client.ask("/", "message", "hello"))["application"]
+        for _ in range(4):
+            async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as http:
+                await http.get("/publish/7")
+            assert await client.next("/sns", "publish_success")
+
+
 async def test_what_no_worker_can_mend_ends_the_start(env, tmp_path):
     """A database that is not there is told once, by one worker, and nothing is tried again."""
     env["TOCSIN_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:9/nothing"

@@ -119,7 +119,7 @@ class HttpServer(uvicorn.Server):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve, then tell so."""
+        """Serve, then tell so: the caller, and the service manager or the supervisor."""
         self.lifespan.state.update(self._state)
         await super().startup(sockets)
         if self._seat is not None:

@@ -46,11 +46,15 @@ class Worker:
         ours.setblocking(False)
         with theirs:
             seat = Seat(number, place, listeners, folder, theirs)
+            command = sys.orig_argv[1:]
+            # Behind a `--` it would be an argument.
+            end = command.index("--") if "--" in command else len(command)
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *sys.orig_argv[1:],
+                *command[:end],
                 "--seat",
                 str(seat),
+                *command[end:],
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=seat.descriptors,
                 # Ctrl-C is for the supervisor, which tells the workers.

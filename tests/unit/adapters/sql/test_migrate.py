@@ -172,7 +172,11 @@ def test_a_step_keeps_what_is_stored(tmp_path):
         path, 'INSERT INTO tocsin_preference VALUES (\'7\', \'{"muted": {"promo": ["fcm"]}, "quiet_hours": null}\', 5)'
     )
 
+    tried = ("a-1", "n-1", "7", 5, "fcm", "d-1", "web", "retry", "UNAVAILABLE")
+    execute(path, f"INSERT INTO tocsin_delivery_attempt VALUES ({str(tried)[1:-1]}, NULL)")
+
     assert latest() == upgrade(path)
+    assert [(*tried, None, None)] == rows(path, "tocsin_delivery_attempt")
     ((_, said, _),) = rows(path, "tocsin_preference")
     assert {"categories": {"promo": {"fcm": False}}, "quiet_hours": None} == json.loads(said)
     upgrade(whole := str(tmp_path / "whole.db"))
