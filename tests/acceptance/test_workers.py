@@ -180,7 +180,7 @@ async def test_a_worker_that_hangs_is_replaced(env, tmp_path):
         "import time\n\n\nasync def app(scope, receive, send):\n"
         "    if scope['type'] == 'http':\n        time.sleep(1_000)  # here it hangs\n"
     )
-    hasty = "import tocsin.rest.seat as seat\nseat.BEAT_S = 0.5\nfrom tocsin.cli import main\nmain()"
+    hasty = "import tocsin.rest.seat as seat\nseat.BEAT_S = 1.0\nfrom tocsin.cli import main\nmain()"
     command = (sys.executable, "-c", hasty, "serve", "host:app", "--port", "0")
     async with running(tmp_path, *command, env=env) as process:
         url = (await process.line()).rpartition(" ")[2]
@@ -188,12 +188,12 @@ async def test_a_worker_that_hangs_is_replaced(env, tmp_path):
         async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
             with pytest.raises(httpx.RemoteProtocolError):
                 await http.get("/hang", timeout=60)
-        await eventually(lambda: process.errors.read_text().count("another takes its place") == 2, 90)
+        await eventually(lambda: process.errors.read_text().count("another takes its place") >= 2, 120)
         statuses = [await publish(url, "alice", f"{n}") for n in range(20)]
         log = process.errors.read_text()
 
     assert [201] * 20 == statuses
-    assert 2 == log.count("hangs: its event loop has not turned for 6 s")
+    assert 2 <= log.count("hangs: its event loop has not turned for 12 s")
     assert re.search(r'File ".*host\.py", line 6 in app', log)
     assert "killed by SIGABRT" in log
     assert "killed by SIGKILL" in log
@@ -252,6 +252,16 @@ async def test_what_no_worker_can_mend_ends_the_start(env, tmp_path):
     with pytest.raises(AssertionError, match=r"^tocsin: the database .* can't be opened[^\n]*\n$"):
         async with serving(tmp_path, env):
             pass
+
+
+async def test_a_setting_that_only_a_worker_misses_ends_the_start_for_good(env, tmp_path):
+    """With status 2, as one process does: systemd need not try again each second."""
+    command = (sys.executable, "-c", "from tocsin.cli import main; main()", "serve", "--port", "0")
+    async with running(tmp_path, *command, env=env | {"TOCSIN_JWT_SECRET": ""}) as process:
+        async with asyncio.timeout(120):
+            assert 2 == await process._process.wait()
+
+        assert process.errors.read_text().startswith("tocsin: TOCSIN_JWT_SECRET is not set")
 
 
 async def test_a_signal_drains_all_and_each_client_comes_back_elsewhere(env, tmp_path):

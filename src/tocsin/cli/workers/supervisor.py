@@ -72,6 +72,8 @@ class _Supervisor:
         self._stopping = asyncio.Event()
         self._has_to_roll = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        # With which status the last one ended that never answered.
+        self._refusal = 1
 
     async def run(self, on_ready: Callable[[str], None]) -> int:
         loop = asyncio.get_running_loop()
@@ -83,7 +85,7 @@ class _Supervisor:
         if self._stopping.is_set():
             return await self._stopped()
         if first is None:
-            return 1
+            return self._refusal
         await asyncio.gather(*(self._fill(place) for place in range(1, len(self._listeners))))
         if not self._stopping.is_set():
             on_ready(url_of(self._listeners[0]))
@@ -109,6 +111,7 @@ class _Supervisor:
             worker.stop()
         if not await worker.is_ready():
             self._living.discard(worker)
+            self._refusal = max(await worker.ended(), 1)
             return None
         for vacant in self._failures.keys() - self._workers.keys() - {place}:
             worker.tell(f"accept {vacant}")
