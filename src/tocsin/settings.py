@@ -106,6 +106,8 @@ class Settings(BaseSettings):
         limit_user_devices: Devices for push that one user may have registered, and as many browsers.
         limit_address_connections: Connections one remote address may hold at a time; 0: no limit.
         drain_s: Seconds over which clients are sent away when the server stops.
+        keep_events_days: Days for which the logs of users are kept, at most 1,000 events each.
+        keep_traces_days: Days for which the steps of traces are kept.
         metrics: Who may read ``/metrics`` without a token of the scope ``admin``: readers on this machine
             (``loopback``), nobody (``token``), everybody (``open``); ``off``: there are none.
         access_log: ``on`` logs a line for each answered request of the API.
@@ -176,6 +178,9 @@ class Settings(BaseSettings):
 
     # delivery.md gives clients 0 to 10 s to go, and the exit 30 s in all.
     drain_s: Annotated[float, Field(ge=0, le=20)] = 10.0
+    keep_events_days: Annotated[int, Field(ge=1, le=90)] = 7
+    # The push ladder looks for what it has sent for 7 days.
+    keep_traces_days: Annotated[int, Field(ge=7, le=400)] = 7
     metrics: Literal["loopback", "token", "open", "off"] = "loopback"
     access_log: Literal["off", "on"] = "off"
     otlp_url: Annotated[str | None, Field(pattern=r"^https?://[^\s/?#@]+(?:/[^\s?#]*)?$")] = None
