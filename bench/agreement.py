@@ -58,8 +58,8 @@ def pairs(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Pair]:
 
 
 def sentence(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """Return how many figures agree, and which ratios do not; empty where the runs had different plans."""
-    if old["plan"] != new["plan"]:
+    """Return how many figures agree, and which ratios do not; empty where the plans differ in more than the rounds."""
+    if old["plan"] | {"rounds": 0} != new["plan"] | {"rounds": 0}:
         return ""
     both = list(pairs(old, new))
     ratios = [pair for pair in both if pair.is_ratio]

@@ -18,6 +18,7 @@ from tests.contract.conftest import everything
 from tests.processes import environment
 from tocsin.adapters.sql.chat_store import SqlChat
 from tocsin.adapters.sql.export import SqlExport
+from tocsin.adapters.sql.migrate import upgrade
 from tocsin.cli.users import export
 from tocsin.rest import users
 
@@ -320,6 +321,7 @@ def test_an_export_that_fails_leaves_no_file(tmp_path, monkeypatch, error):
 
     out = tmp_path / "ann.json"
     monkeypatch.setenv("TOCSIN_DATABASE_URL", f"sqlite:///{tmp_path}/t.db")
+    upgrade(f"{tmp_path}/t.db")
     with monkeypatch.context() as failing:
         failing.setattr(SqlExport, "parts", parts)
         with pytest.raises(type(error)):

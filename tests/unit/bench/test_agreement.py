@@ -60,3 +60,10 @@ def test_another_plan_is_another_measurement():
     quick = run("2026-01-02", Plan(rounds=1, connections=1_000), node=[100])
 
     assert "" == sentence(run("2026-01-01", node=[100, 120]), quick)
+
+
+def test_more_rounds_of_the_same_are_the_same_plan():
+    """Five rounds may be laid beside three."""
+    more = run("2026-01-02", Plan(rounds=3), node=[100, 110, 120])
+
+    assert sentence(run("2026-01-01", node=[100, 120]), more).endswith("of 1 figures themselves in 1.")
