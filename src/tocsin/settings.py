@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -107,6 +107,7 @@ class Settings(BaseSettings):
         limit_user_devices: Devices for push that one user may have registered, and as many browsers.
         limit_address_connections: Connections one remote address may hold at a time; 0: no limit.
         drain_s: Seconds over which clients are sent away when the server stops.
+        keep_events_days, keep_traces_days: For how long the logs of users and the steps of traces are kept.
         metrics: Who may read ``/metrics`` without a token of the scope ``admin``: readers on this machine
             (``loopback``), nobody (``token``), everybody (``open``); ``off``: there are none.
         access_log: ``on`` logs a line for each answered request of the API.
@@ -177,14 +178,15 @@ class Settings(BaseSettings):
 
     # delivery.md gives clients 0 to 10 s to go, and the exit 30 s in all.
     drain_s: Annotated[float, Field(ge=0, le=20)] = 10.0
+    keep_events_days: Annotated[int, Field(ge=1, le=90)] = 7
+    # The push ladder looks for what it has sent for 7 days.
+    keep_traces_days: Annotated[int, Field(ge=7, le=400)] = 7
     metrics: Literal["loopback", "token", "open", "off"] = "loopback"
     access_log: Literal["off", "on"] = "off"
     otlp_url: Annotated[str | None, Field(pattern=r"^https?://[^\s/?#@]+(?:/[^\s?#]*)?$")] = None
     trace_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-
-    _SECRET: ClassVar[frozenset[str]] = frozenset({"jwt_secret", "jwt_public_key"})
 
     @property
     def has_token_key(self) -> bool:
@@ -280,9 +282,7 @@ class Settings(BaseSettings):
         with suppress(OSError):
             if path is None or path.is_file():
                 return path
-        raise ValueError(
-            "names no file that this user can see; download the key of a service account in the Firebase console"
-        )
+        raise ValueError("names no file that this user can see; the Firebase console has keys of service accounts")
 
     @field_validator("vapid_subject")
     @classmethod

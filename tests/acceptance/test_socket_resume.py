@@ -11,6 +11,7 @@ import pytest
 from tests.acceptance.wire_socket import connected, eventually, wire
 from tocsin.domain.notification import NotificationDraft
 from tocsin.domain.stream import StreamKey
+from tocsin.domain.timestamp import now_ms
 from tocsin.domain.user_id import UserId
 
 NS = "/notifications"
@@ -144,6 +145,20 @@ async def test_what_retention_dropped_is_a_resync(start_server):
 
     assert "pruned" == pruned[0][1]["reason"]
     assert list(range(201, 1_201)) == seqs(kept)
+
+
+def test_the_settings_say_how_long_the_log_is_kept(start_server):
+    """Of two days the event of three days ago goes, and the trace of its notification says why."""
+    server = start_server(keep_events_days=2)
+    publish_bulk(server, "ann", 1)
+    (told,) = server.http.get("/api/notifications", headers=server.bearer("ann")).json()["notifications"]
+    retention = server.service.retention
+    retention._clock = lambda: now_ms() + 3 * 86_400_000
+    dropped = server.call(retention.prune())
+    trace = server.http.get(f"/api/notifications/{told['id']}/trace", headers=server.bearer("ops", "admin"))
+
+    assert 1 == dropped["stream_event"]
+    assert "which keeps 2 days or 1,000 events" in trace.text
 
 
 async def test_a_replay_of_big_events_waits_for_a_slow_reader(shared_server):

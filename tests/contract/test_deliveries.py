@@ -15,6 +15,7 @@ from tocsin.domain.device import DeviceDraft
 from tocsin.domain.errors import NotFound
 from tocsin.domain.notification import Change
 from tocsin.domain.preference import Preferences
+from tocsin.domain.retention import Kept
 from tocsin.domain.stream import StreamKey
 from tocsin.domain.user_id import UserId
 
@@ -215,6 +216,8 @@ async def test_a_trace_outlives_its_notification_for_a_week(deliveries, store, d
     assert ["sent"] == await outcomes(store, made)
 
     clock.forward(days=7.1)
+    await store.prune(clock.now, Kept(traces_days=8))
+    assert ["sent"] == await outcomes(store, made)
     await store.prune(clock.now)
     with pytest.raises(NotFound):
         await SqlJourneys(store).record(made.id)

@@ -6,6 +6,7 @@ import pytest
 
 from tocsin.application.once import Once
 from tocsin.domain.errors import Overloaded
+from tocsin.domain.retention import Kept
 from tocsin.domain.stream import KEPT_EVENTS, SLICE_BYTES, Head, StreamKey
 
 KEY = StreamKey("alice", "/orders")
@@ -140,6 +141,19 @@ async def test_pruning_keeps_the_last_events(store, clock):
     assert 700 == dropped["stream_event"]
     assert list(range(701, KEPT_EVENTS + 701)) == await seqs(store)
     assert [Head(KEPT_EVENTS + 700, 700, 0)] == await store.heads([KEY])
+
+
+async def test_an_operator_says_for_how_long_events_are_kept(store, clock):
+    """Fewer days than usual, or more."""
+    await append(store, 3)
+    clock.forward(days=1.5)
+    await append(store, 2)
+    assert 0 == (await store.prune(clock.now))["stream_event"]
+    assert 3 == (await store.prune(clock.now, Kept(events_days=1)))["stream_event"]
+
+    clock.forward(days=20)
+    assert 0 == (await store.prune(clock.now, Kept(events_days=21)))["stream_event"]
+    assert 2 == (await store.prune(clock.now))["stream_event"]
 
 
 async def test_pruning_drops_what_is_older_than_a_week(store, clock):

@@ -131,6 +131,8 @@ def test_what_is_no_origin_is_refused(origin):
         ({"jwks_url": "https://id.example.com/keys"}, "TOCSIN_JWT_ISSUER"),
         ({"jwks_url": "https://id.example.com/", "jwt_issuer": "x", "jwt_secret": SECRET}, "TOCSIN_JWKS_URL"),
         ({"workers": 2}, "TOCSIN_WORKERS"),
+        ({"keep_events_days": 0}, "TOCSIN_KEEP_EVENTS_DAYS"),
+        ({"keep_traces_days": 6}, "TOCSIN_KEEP_TRACES_DAYS"),
         ({"no_such": 1}, "no_such"),
     ],
 )

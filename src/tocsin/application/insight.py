@@ -10,6 +10,7 @@ from tocsin.application.nodes import Given, Nodes
 from tocsin.application.witness import Witness, is_testimony
 from tocsin.domain.errors import Invalid
 from tocsin.domain.ladder import Ladders
+from tocsin.domain.retention import USUAL, Kept
 from tocsin.domain.user_id import UserId
 
 
@@ -46,6 +47,7 @@ class Insight:
         ladders: Which channels are climbed when.
         nodes: Asks every node.
         admin: What the dashboard shows and does.
+        kept: How long the log and the steps are kept.
 
     Attributes:
         nodes: See there.
@@ -54,11 +56,11 @@ class Insight:
         admin: The dashboard.
     """
 
-    def __init__(self, store: JourneyStore, ladders: Ladders, nodes: Nodes, admin: Admin) -> None:
+    def __init__(self, store: JourneyStore, ladders: Ladders, nodes: Nodes, admin: Admin, kept: Kept = USUAL) -> None:
         self.nodes = nodes
         self.witness = Witness()
         self.admin = admin
-        self.journeys = Journeys(store, ladders, self._ask_witnesses)
+        self.journeys = Journeys(store, ladders, self._ask_witnesses, kept=kept)
 
     def watch(self, sockets: Sockets) -> None:
         """Answer from now on what nodes ask of this one."""

@@ -12,10 +12,10 @@ from tocsin.application import journey_words as words
 from tocsin.application.journey_sessions import Witnessed
 from tocsin.application.journey_store import JourneyStore
 from tocsin.application.journey_verdict import verdict
-from tocsin.domain.delivery import KEPT_MS
 from tocsin.domain.errors import Invalid
 from tocsin.domain.journey import Found, Journey, Record
 from tocsin.domain.ladder import Ladders
+from tocsin.domain.retention import DAY_MS, USUAL, Kept
 from tocsin.domain.timestamp import now_ms
 from tocsin.domain.user_id import UserId
 
@@ -38,6 +38,7 @@ class Journeys:
         ask_nodes: Asks every node what it has seen of ``(notification id, user id, seq)``; None: no
             server is asked, as on a command line.
         clock: Milliseconds since 1970.
+        kept: How long the log and the steps are kept.
     """
 
     def __init__(
@@ -46,7 +47,9 @@ class Journeys:
         ladders: Ladders,
         ask_nodes: AskNodes | None = None,
         clock: Callable[[], int] = now_ms,
+        kept: Kept = USUAL,
     ) -> None:
+        self._kept = kept
         self._store = store
         self._ladders = ladders
         self._ask_nodes = ask_nodes
@@ -74,7 +77,7 @@ class Journeys:
             *sessions_told.of_requests(seen, record.created_at),
             *words.of_inbox(record),
             *sessions_told.of_sessions(seen, record),
-            *words.of_ladder(record, rungs, now - KEPT_MS),
+            *words.of_ladder(record, rungs, now - self._kept.traces_days * DAY_MS),
         ]
         acked = _acked(record, seen)
         state = _state(record, now)
@@ -86,7 +89,7 @@ class Journeys:
             state=state,
             acked=acked,
             timeline=steps,
-            unknown=list(_unknown(record, seen, now, asks=self._ask_nodes is not None)),
+            unknown=list(_unknown(record, seen, now, self._kept, asks=self._ask_nodes is not None)),
         )
 
     async def search(
@@ -121,17 +124,22 @@ def _state(record: Record, now: int) -> str:
     return "archived" if row.archived_at else "snoozed" if row.snoozed_until else "listed"
 
 
-def _unknown(record: Record, seen: Witnessed, now: int, *, asks: bool) -> Iterator[str]:
+def _days(number: int) -> str:
+    return "a day" if number == 1 else f"{number} days"
+
+
+def _unknown(record: Record, seen: Witnessed, now: int, kept: Kept, *, asks: bool) -> Iterator[str]:
     created_at = record.created_at
     if record.scheduled is not None:
         return
     if record.first is None:
         yield (
-            "The event that told of it is no longer in the log, which keeps 7 days or 1,000 events: "
+            "The event that told of it is no longer in the log, "
+            f"which keeps {_days(kept.events_days)} or 1,000 events: "
             "sounds, holds and changes of that time are not known."
         )
-    if created_at is None or created_at < now - KEPT_MS:
-        yield "It is older than 7 days: what was pushed is not kept for longer."
+    if created_at is None or created_at < now - kept.traces_days * DAY_MS:
+        yield f"It is older than {_days(kept.traces_days)}: what was pushed is not kept for longer."
     if not asks:
         yield _SERVERS_KNOW
     yield from sessions_told.unknown(seen, record.told_at)

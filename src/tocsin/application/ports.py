@@ -16,6 +16,7 @@ from tocsin.domain.message import Message, MessageDraft
 from tocsin.domain.notification import NotificationDraft
 from tocsin.domain.principal import Principal
 from tocsin.domain.push import Outcome, PushMessage
+from tocsin.domain.retention import USUAL, Kept
 from tocsin.domain.stream import EventDraft, Head, Slice, StreamEvent, StreamKey
 from tocsin.domain.user_id import UserId
 from tocsin.domain.web_push import PushKeys, WebPushDraft, WebPushSubscription
@@ -158,7 +159,7 @@ class Store(InboxStore, Protocol):
 
     # Upkeep
 
-    async def prune(self, now: int) -> dict[str, int]:
+    async def prune(self, now: int, kept: Kept = USUAL) -> dict[str, int]:
         """Drop events past retention, expired notifications, old keys; return counts by table."""
 
     async def new_epoch(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tocsin.application.ports import Store
 from tocsin.application.rounds import Rounds
+from tocsin.domain.retention import USUAL, Kept
 from tocsin.domain.timestamp import now_ms
 
 INTERVAL_S = 600.0
@@ -17,7 +18,7 @@ class Retention:
     """
     The periodic prune. Belongs to the event loop's thread.
 
-    Streams keep 7 days or 1,000 events, expired notifications go, idempotency
+    Streams and traces stay as long as ``kept`` says, expired notifications go, idempotency
     keys stay 24 hours, jobs that have ended 7 days, what devices have sealed for each other 90 days.
 
     Attributes:
@@ -25,15 +26,23 @@ class Retention:
         dropped: Rows that went since the start, by table.
     """
 
-    def __init__(self, store: Store, *, interval_s: float = INTERVAL_S, clock: Callable[[], int] = now_ms) -> None:
+    def __init__(
+        self,
+        store: Store,
+        kept: Kept = USUAL,
+        *,
+        interval_s: float = INTERVAL_S,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
         self._store = store
+        self._kept = kept
         self._clock = clock
         self.rounds = Rounds("retention", self._round, longest_s=interval_s)
         self.dropped: Counter[str] = Counter()
 
     async def prune(self) -> dict[str, int]:
         """Drop what is due now; return the rows dropped by table."""
-        dropped = await self._store.prune(self._clock())
+        dropped = await self._store.prune(self._clock(), self._kept)
         self.dropped.update(dropped)
         return dropped
 

@@ -39,6 +39,7 @@ from tocsin.application.ports import Bus, Store
 from tocsin.application.preferences import Preferences
 from tocsin.application.presence import Presence
 from tocsin.application.push import Push, Route
+from tocsin.application.retention import Retention
 from tocsin.application.streams import Streams
 from tocsin.application.tails import Tails
 from tocsin.application.templates import Templates
@@ -53,6 +54,7 @@ from tocsin.bootstrap.web_push import open_web_push
 from tocsin.domain.device import Device
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.ladder import Ladders
+from tocsin.domain.retention import Kept
 from tocsin.domain.user_id import UserId
 from tocsin.settings import Settings
 
@@ -130,6 +132,8 @@ class Core(Coroutines):
         self.streams = Streams(self.store)
         self.tails = Tails(self.bus, settings.limit_user_connections)
         self.erasure_jobs = SqlErasures(self.store)
+        self.kept = kept_by(settings)
+        self.retention = Retention(self.store, self.kept)
         self.exports = Exports(SqlExport(self.store))
         self.kept_revocations = SqlRevocations(self.store)
 
@@ -219,10 +223,15 @@ async def open_started_store(database_url: str, *, reads_only: bool = False) -> 
     return store
 
 
+def kept_by(settings: Settings) -> Kept:
+    """Return how long is kept what an operator may set."""
+    return Kept(settings.keep_events_days, settings.keep_traces_days)
+
+
 def open_journeys(store: Store, settings: Settings) -> Journeys:
     """Return the trace of notifications as far as the database tells it."""
     assert isinstance(store, SqlStore), "all stores that can be opened are"
-    return Journeys(SqlJourneys(store), Ladders(settings.push_ladder))
+    return Journeys(SqlJourneys(store), Ladders(settings.push_ladder), kept=kept_by(settings))
 
 
 def open_insight(core: Core) -> Insight:
@@ -230,7 +239,7 @@ def open_insight(core: Core) -> Insight:
     assert isinstance(core.store, SqlStore), "all stores that can be opened are"
     nodes = Nodes(core.bus, is_shared=core.settings.redis_url is not None)
     admin = Admin(nodes, core.store, core.notifications, core.presence)
-    return Insight(SqlJourneys(core.store), Ladders(core.settings.push_ladder), nodes, admin)
+    return Insight(SqlJourneys(core.store), Ladders(core.settings.push_ladder), nodes, admin, core.kept)
 
 
 def _open_store(database_url: str, lang: Lang = "en") -> SqlStore:

@@ -19,7 +19,6 @@ from tocsin.application.erasure import Erasures
 from tocsin.application.ports import TokenVerifier
 from tocsin.application.rate_limits import RateLimits
 from tocsin.application.relay import Relay
-from tocsin.application.retention import Retention
 from tocsin.application.revocations import Revocations
 from tocsin.application.rounds import Rounds
 from tocsin.application.timekeeper import Timekeeper
@@ -85,7 +84,6 @@ class Service(Core):
             self._key_set = verifier.key_set
         self.revocations = Revocations(tokens, self.kept_revocations, self.bus)
         self.tokens: TokenVerifier = self.revocations
-        self.retention = Retention(self.store)
         self.timekeeper = Timekeeper(self.store)
         self.notifications.on_scheduled = self.timekeeper.look
         allow_origin = allow_list(settings.cors_origins)

@@ -10,7 +10,7 @@ from tocsin.adapters.sql import deliveries, sqlite_path, upgrade_schema
 from tocsin.adapters.sql.backup import BackupFailed, back_up
 from tocsin.adapters.sql.store import SqlStore
 from tocsin.application.retention import Retention
-from tocsin.bootstrap import explained
+from tocsin.bootstrap import explained, kept_by
 from tocsin.cli.store import with_store
 from tocsin.settings import Settings
 
@@ -65,5 +65,5 @@ def new_epoch(
 
 def prune() -> None:
     """Drop what is past its retention now; the server does so every ten minutes."""
-    dropped = with_store(lambda store: Retention(store).prune())
+    dropped = with_store(lambda store: Retention(store, kept_by(Settings())).prune())
     typer.echo(", ".join(f"{table} {rows}" for table, rows in dropped.items()) or "nothing")

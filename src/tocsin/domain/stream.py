@@ -20,7 +20,6 @@ MAX_REPLAY = 1_000
 # A part of a log has no more than the event that passes this: a thousand of 64 KB each would hold up everybody else.
 SLICE_BYTES = 2_000_000
 KEPT_EVENTS = 1_000
-KEPT_S = 7 * 24 * 3600.0
 _GROUNDS = 4_096
 
 

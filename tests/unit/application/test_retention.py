@@ -14,7 +14,7 @@ class Pruned:
         self.moments = []
         self.twice = asyncio.Event()
 
-    async def prune(self, now):
+    async def prune(self, now, _kept):
         if self.failures:
             raise self.failures.pop(0)
         self.moments.append(now)

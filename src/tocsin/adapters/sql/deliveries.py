@@ -17,7 +17,7 @@ from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.schema import delivery_attempt
 from tocsin.adapters.sql.transaction import Look, Transaction
 from tocsin.application.deliveries import Due, Settlement
-from tocsin.domain.delivery import KEPT_MS, Attempt, Delivery, Ending
+from tocsin.domain.delivery import Attempt, Delivery, Ending
 from tocsin.domain.identifier import new_id
 from tocsin.domain.notification import Notification
 from tocsin.domain.user_id import UserId
@@ -71,9 +71,9 @@ def end_acked(transaction: Transaction, acked: Mapping[UserId, int]) -> None:
     )
 
 
-def prune(transaction: Transaction, now: int, most: int) -> int:
-    """Drop steps of traces older than a week, a number at ``most``; return how many."""
-    return transaction.execute(SQL.delete_old_attempts, {"cutoff": now - KEPT_MS, "limit": most}).rowcount
+def prune(transaction: Transaction, cutoff: int, most: int) -> int:
+    """Drop steps of traces of before an instant, a number at ``most``; return how many."""
+    return transaction.execute(SQL.delete_old_attempts, {"cutoff": cutoff, "limit": most}).rowcount
 
 
 def drop(transaction: Transaction, most: int) -> int:

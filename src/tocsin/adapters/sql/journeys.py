@@ -210,7 +210,7 @@ def _nothing(reader: Reader, notification_id: str, scheduled: Scheduled | None) 
     return (
         f"nothing is kept of it: an id like this is given out at {iso(made_at)}. Either it was never stored here, "
         "its transaction was rolled back, its user's data was erased, or it is gone for longer than the log keeps "
-        "(7 days or 1,000 events); with the user's id also the rest of that user's log is searched"
+        "(some days or 1,000 events); with the user's id also the rest of that user's log is searched"
     )
 
 

@@ -41,6 +41,7 @@ from tocsin.application.tracing import Tracing
 from tocsin.domain.device import Device, DeviceDraft, DeviceKind
 from tocsin.domain.errors import NotInitialized, TocsinError
 from tocsin.domain.message import Message, MessageDraft
+from tocsin.domain.retention import DAY_MS, USUAL, Kept
 from tocsin.domain.stream import Head, Slice, StreamEvent, StreamKey
 from tocsin.domain.timestamp import now_ms
 from tocsin.domain.user_id import UserId
@@ -313,13 +314,15 @@ class SqlStore(SqlInbox):
 
     # Upkeep
 
-    async def prune(self, now: int) -> dict[str, int]:
+    async def prune(self, now: int, kept: Kept = USUAL) -> dict[str, int]:
         """Drop what is past its time, in short turns."""
         return {
-            "stream_event": await self._prune_streams(now),
+            "stream_event": await self._prune_streams(lambda: now - kept.events_days * DAY_MS),
             "notification": await self._repeat(lambda writing: inbox_clock.expire(writing, _ROWS_A_TURN)),
             "group_member": await self._forget_groups(),
-            "delivery_attempt": await self._repeat(lambda writing: deliveries.prune(writing, now, _ROWS_A_TURN)),
+            "delivery_attempt": await self._repeat(
+                lambda writing: deliveries.prune(writing, now - kept.traces_days * DAY_MS, _ROWS_A_TURN)
+            ),
             "e2ee_to_device": await self._repeat(lambda writing: e2ee.prune(writing, now, _ROWS_A_TURN)),
             "fan_out": await self._writer.run(lambda transaction: fan_out.prune(transaction, now)),
             "revocation": await self._writer.run(lambda transaction: revocations.prune(transaction, now)),
@@ -353,11 +356,11 @@ class SqlStore(SqlInbox):
             foresee if once is None else lambda: idempotency.with_key(foresee(), once),
         )
 
-    async def _prune_streams(self, now: int) -> int:
+    async def _prune_streams(self, cutoff: Callable[[], int]) -> int:
         total = 0
         while True:
-            keys = await self._readers.run(lambda reader: streams.find_prunable(reader, now, _STREAMS_A_ROUND))
-            prune = partial(streams.prune, keys=keys, now=now, most=_ROWS_A_TURN)
+            keys = await self._readers.run(lambda reader: streams.find_prunable(reader, cutoff(), _STREAMS_A_ROUND))
+            prune = partial(streams.prune, keys=keys, cutoff=cutoff(), most=_ROWS_A_TURN)
             dropped = await self._repeat(prune) if keys else 0
             if not dropped:
                 return total

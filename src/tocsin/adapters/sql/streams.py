@@ -11,7 +11,7 @@ from tocsin.adapters.sql.connection import snapshot
 from tocsin.adapters.sql.statements import SQL
 from tocsin.adapters.sql.transaction import Foreseen, Reader, Transaction
 from tocsin.domain.identifier import new_id
-from tocsin.domain.stream import KEPT_EVENTS, KEPT_S, SLICE_BYTES, Head, Slice, StreamEvent, StreamKey, ground_of
+from tocsin.domain.stream import KEPT_EVENTS, SLICE_BYTES, Head, Slice, StreamEvent, StreamKey, ground_of
 from tocsin.domain.user_id import UserId
 
 _NEVER_WRITTEN = Head(0, 0, 0)
@@ -130,22 +130,24 @@ def save_acks(transaction: Transaction, acks: Mapping[StreamKey, int]) -> None:
     transaction.execute_many(SQL.raise_acked, [{**key._asdict(), "acked": seq} for key, seq in acks.items()])
 
 
-def find_prunable(connection: Reader, now: int, limit: int) -> list[StreamKey]:
-    """Return some streams that hold more, or older events, than is kept."""
+def find_prunable(connection: Reader, cutoff: int, limit: int) -> list[StreamKey]:
+    """Return some streams that hold more than is kept, or events of before an instant."""
     found = connection.execute(SQL.long_streams, {"kept": KEPT_EVENTS, "limit": limit}).fetchall()
-    found += connection.execute(SQL.old_events, {"cutoff": _cutoff(now), "limit": limit}).fetchall()
+    found += connection.execute(SQL.old_events, {"cutoff": cutoff, "limit": limit}).fetchall()
     return [StreamKey(*key) for key in dict.fromkeys(found)]
 
 
-def prune(transaction: Transaction, keys: Sequence[StreamKey], now: int, most: int) -> int:
+def prune(transaction: Transaction, keys: Sequence[StreamKey], cutoff: int, most: int) -> int:
     """
-    Drop the oldest events of some streams, a number at ``most``, and return how many.
+    Drop events of before an instant of some streams, and those above what is kept, a number at ``most``.
+
+    Returns how many.
 
     Always a prefix: everything above ``pruned`` stays readable without a gap.
     An event with an old stamp that stands after a younger one (the clock was
     set) stays until that one goes.
     """
-    young = {key: {**key._asdict(), "cutoff": _cutoff(now)} for key in keys}
+    young = {key: {**key._asdict(), "cutoff": cutoff} for key in keys}
     looks = [(SQL.head, key._asdict()) for key in keys]
     transaction.foresee(Foreseen(looks=[*looks, *((SQL.first_kept_by_age, values) for values in young.values())]))
     dropped, reached = 0, []
@@ -162,7 +164,3 @@ def prune(transaction: Transaction, keys: Sequence[StreamKey], now: int, most: i
     transaction.execute_many(SQL.set_pruned, reached)
     transaction.execute_many(SQL.delete_events, reached)
     return dropped
-
-
-def _cutoff(now: int) -> int:
-    return now - int(KEPT_S * 1000)
