@@ -58,7 +58,8 @@ export class UserView implements View {
           <button class="button" ?disabled=${this.isSending}>Send a test notification</button>
         </form>
       </section>
-      <section class="card wide"><h2>Sessions</h2>${sessionTable(user.sessions, this.cut, false)}</section>
+      <section class="card wide"><h2>Sessions</h2>${sessionTable(user.sessions, this.cut, false)}
+        ${user.has_more_sessions ? html`<p class="hint">There are more: the page <a href="#/sessions">Sessions</a> lists all.</p>` : nothing}</section>
       <section class="card wide"><h2>Devices</h2>${devices(user)}</section>
       <div class="streams">${user.streams.map((stream) => streamCard(stream, user.user_id))}</div>
     `;
