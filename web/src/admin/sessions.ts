@@ -48,7 +48,12 @@ export class SessionsView implements View {
         ${
           page_ === undefined
             ? html`<p class="empty">Looking…</p>`
-            : sessionTable(page_.sessions, this.cut, true, this.find === "" ? NOBODY : "Nobody with such a user id is connected.")
+            : sessionTable(
+                page_.sessions,
+                this.cut,
+                true,
+                this.find === "" ? NOBODY : "Nobody with such a user id is connected.",
+              )
         }
         <div class="bar end">
           <button class="button" ?disabled=${pages.length < 2} @click=${this.back}>Before</button>
