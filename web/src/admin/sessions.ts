@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import { call, query, type Session } from "./api.js";
-import { ago, day, exact, short } from "./format.js";
+import { ago, day, exact, short, time } from "./format.js";
 import { attempt, look, type Page, userLink, type View } from "./view.js";
 
 const PATH = "/api/admin/sessions";
@@ -125,7 +125,7 @@ export function sessionTable(
               <td>${TRANSPORTS[session.transport] ?? session.transport}</td>
               <td>${session.address ?? "–"}</td>
               <td title=${`${day(session.since)} ${exact(session.since)}`}>${ago(session.since)}</td>
-              <td>${day(session.expires_at)} ${exact(session.expires_at).slice(0, -4)}</td>
+              <td>${day(session.expires_at)} ${time(session.expires_at)}</td>
               <td class="number">${short(session.queued_bytes, "B")}</td>
               <td>${session.node}</td>
               <td>

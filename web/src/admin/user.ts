@@ -46,10 +46,10 @@ export class UserView implements View {
     return html`
       <section class="card wide">
         <div class="bar">
-          <h2>${user.user_id}</h2>
+          <h2 dir="auto">${user.user_id}</h2>
           <span class=${`tag ${user.is_online ? "good" : ""}`}>${user.is_online ? "online" : `offline${lastSeen}`}</span>
           <span class="hint"
-            >${inbox.unread} unread of ${inbox.total}${categories.map(([name, count]) => html` · ${name} ${count}`)}</span
+            >${inbox.unread} unread of ${inbox.total}${categories.map(([name, count]) => html` · <bdi>${name}</bdi> ${count}`)}</span
           >
         </div>
         <form class="bar" @submit=${this.send}>
