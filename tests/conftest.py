@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -138,6 +138,22 @@ def start_server(tmp_path) -> Iterator[Callable[..., RunningServer]]:
 def server(start_server) -> RunningServer:
     """Return a running server with a database of its own."""
     return start_server()
+
+
+@pytest.fixture
+def as_nobody() -> Callable[[], AbstractContextManager[None]]:
+    """Run a block without the rights of root, whom no mode of a file keeps out."""
+
+    @contextmanager
+    def nobody() -> Iterator[None]:
+        user = os.geteuid()
+        os.seteuid(user or 65_534)
+        try:
+            yield
+        finally:
+            os.seteuid(user)
+
+    return nobody
 
 
 @pytest.fixture(scope="module")

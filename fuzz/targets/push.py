@@ -10,7 +10,8 @@ from fuzz.reading import Reading
 from fuzz.target import Target
 from tocsin.adapters.fcm import messages
 from tocsin.adapters.push_endpoints import NotAllowed, PushEndpoints, is_public
-from tocsin.adapters.web_push import MAX_PLAIN_BYTES, _closing, _encrypt, _payload, _retry_after_s
+from tocsin.adapters.retry_after import retry_after_s
+from tocsin.adapters.web_push import MAX_PLAIN_BYTES, _closing, _encrypt, _payload
 from tocsin.domain.errors import Forbidden
 from tocsin.domain.push import MAX_PAYLOAD_BYTES, PushMessage, fitted, topic_of
 from tocsin.domain.user_id import UserId
@@ -113,7 +114,8 @@ def _endpoint(reading: Reading) -> None:
     """An endpoint that is accepted leads, for the library that goes there, to a host of the list."""
     text = reading.rest().decode(errors="ignore")
     is_public(text)
-    _retry_after_s(text)
+    asked_s = retry_after_s(text)
+    assert asked_s is None or 1.0 <= asked_s <= 3_600.0
     AUTH.fullmatch(text)
     try:
         _ENDPOINTS.check_url(text)
@@ -149,6 +151,7 @@ TARGET = Target(
     watched=[
         *("tocsin.domain.push", "tocsin.domain.web_push", "tocsin.domain.text"),
         *("tocsin.adapters.fcm.messages", "tocsin.adapters.web_push", "tocsin.adapters.push_endpoints"),
+        "tocsin.adapters.retry_after",
     ],
     seeds=[
         b"\x00\x05Hello\x05World\x00\x03key\x01\x00\x05\x01\x01\x02" + b'{"a":1,"google.x":[1,2]}',

@@ -9,6 +9,7 @@ them out; nothing else reads the environment.
 import ipaddress
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -198,6 +199,10 @@ class Settings(BaseSettings):
             super().__init__(**values)
         except ValidationError as error:
             raise _told(error) from None
+        except OSError as error:
+            raise SettingsError(f".env can't be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise SettingsError(".env can't be read: it is not UTF-8") from None
 
     @field_validator("cors_origins", "trusted_proxies", "webpush_hosts", mode="before")
     @classmethod
@@ -272,9 +277,12 @@ class Settings(BaseSettings):
     @field_validator("firebase_credentials_path")
     @classmethod
     def _check_credentials(cls, path: Path | None) -> Path | None:
-        if path is not None and not path.is_file():
-            raise ValueError("names no file; download the key of a service account in the Firebase console")
-        return path
+        with suppress(OSError):
+            if path is None or path.is_file():
+                return path
+        raise ValueError(
+            "names no file that this user can see; download the key of a service account in the Firebase console"
+        )
 
     @field_validator("vapid_subject")
     @classmethod

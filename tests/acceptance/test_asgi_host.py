@@ -1,15 +1,18 @@
 """The service beside a host application, on one port, served by plain uvicorn."""
 
 import asyncio
+import signal
 import threading
 from contextlib import asynccontextmanager, suppress
 
 import aiohttp
+import httpx
 import pytest
 import socketio
 import uvicorn
 from fastapi import FastAPI, Request, WebSocket
 
+from tests.acceptance.test_flask_hosting import program
 from tocsin import Settings, StartError, build
 from tocsin.adapters.jwt_tokens import issue_token
 from tocsin.domain.errors import Overloaded
@@ -163,6 +166,23 @@ async def test_a_host_without_a_lifespan_is_fine(tmp_path, host):
 
     assert ready == 200
     assert elsewhere == (200 if host else 404)
+
+
+def test_uvicorn_stops_while_somebody_follows_a_stream(tmp_path):
+    """It waits for every answer; one that would never end by itself ends."""
+    uvicorn_ = ["-m", "uvicorn", "--factory", "tests.acceptance.asgi_hosts:make_front", "--port", "0"]
+    database_url = f"sqlite:///{tmp_path / 'host.db'}"
+    with program(uvicorn_, tmp_path, TOCSIN_JWT_SECRET=SECRET, TOCSIN_DATABASE_URL=database_url) as running:
+        url = running.wait_for(r"running on (http://\S+)")[1]
+        token = issue_token(Settings(_env_file=None, jwt_secret=SECRET), UserId("7"), ttl_s=60)
+        headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
+        with httpx.stream("GET", f"{url}/api/stream/sns", headers=headers, trust_env=False, timeout=20) as answer:
+            lines = answer.iter_lines()
+            assert "retry: 3000" == next(lines)
+            running.process.terminate()
+            assert [] == [line for line in lines if line]
+        running.wait_for("Application shutdown complete")
+        assert running.process.wait(20) in {0, -signal.SIGTERM}
 
 
 def test_the_service_leaves_no_thread(tmp_path):

@@ -233,3 +233,13 @@ def test_of_postgresql_the_command_tells_what_to_do(tmp_path):
     assert 1 == done.returncode
     assert "pg_dump" in done.stderr
     assert "hush-hush" not in done.stderr
+
+
+def test_a_folder_that_nobody_lets_in_is_one_line(tmp_path, as_nobody):
+    """Where the backup should go, and where the database is."""
+    folder = tmp_path / "private"
+    folder.mkdir(mode=0)
+    for source, copy in ((folder / "t.db", tmp_path / "copy.db"), (tmp_path / "t.db", folder / "copy.db")):
+        with as_nobody(), pytest.raises(BackupFailed, match="can't be seen: Permission denied"):
+            back_up(source, copy)
+    folder.rmdir()

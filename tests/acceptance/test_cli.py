@@ -5,10 +5,11 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import httpx
 import jwt
@@ -298,8 +299,25 @@ def test_trace_tells_why(run):
     assert (as_json["notification_id"], as_json["state"]) == (made, "listed")
 
 
+@pytest.mark.parametrize("command", [["trace"], ["export", "alice"]], ids=["trace", "export"])
+def test_what_only_reads_waits_for_nobody_and_changes_nothing(run, tmp_path, command):
+    """Beside a writer that takes its time; elsewhere than where the database is none is made."""
+    made = run("send", "alice", "Shipped").stdout.strip()
+    arguments = [*command, *([made] if command == ["trace"] else [])]
+    with closing(sqlite3.connect(tmp_path / "cli.db", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        read = run(*arguments)
+    nowhere = refusal(run(*arguments, TOCSIN_DATABASE_URL="sqlite:///other.db"))
+
+    assert (0, "") == (read.returncode, read.stderr)
+    assert "Shipped" in read.stdout
+    assert "other.db can't be opened" in nowhere
+    assert not (tmp_path / "other.db").exists()
+
+
 def test_trace_of_nothing_is_one_line(run):
     """Said on stderr, with status 1."""
+    run("db", "upgrade")
     found = run("trace", "7")
 
     assert (1, "", 1) == (found.returncode, found.stdout, found.stderr.count("\n"))

@@ -1,6 +1,7 @@
 """The doctor before real databases, a real Valkey, real proxies and certificates, well and broken."""
 
 import json
+import re
 import ssl
 import subprocess
 import sys
@@ -188,6 +189,42 @@ def test_a_small_body_limit_and_an_impatient_proxy(server, tmp_path):
 
     assert any("is refused" in text for text in bad(found, "warning"))
     assert any("is cut after" in text for text in bad(found, "warning"))
+
+
+def test_a_proxy_that_makes_everybody_a_reader_on_the_machine(server, tmp_path):
+    """It says neither whom it asks for nor by which name, as nginx does where it is told nothing."""
+    port = int(server.url.rpartition(":")[2])
+
+    def change(text):
+        for header in ("Host", "X-Forwarded-For"):
+            text = re.sub(rf"proxy_set_header {header} .*", "", text)
+        return text.replace("proxy_pass http://tocsin", f"proxy_pass http://127.0.0.1:{port}")
+
+    with nginx(tmp_path, [port, port], change) as address:
+        found = [*url.look(address.replace("127.0.0.1", "127.0.0.2"))]
+
+    assert "everybody may read /metrics" in bad(found, "warning")
+
+
+def test_an_address_that_leads_elsewhere(server, tmp_path):
+    """As plain HTTP leads to HTTPS: what is behind it is to be looked at instead."""
+    port = int(server.url.rpartition(":")[2])
+
+    def change(text):
+        return text.replace("location / {", "location / { return 301 https://$host$request_uri;")
+
+    with nginx(tmp_path, [port, port], change) as address:
+        found = [*url.look(address)]
+
+    assert [f"{address} leads to https://127.0.0.1/healthz"] == bad(found)
+
+
+def test_a_server_that_speaks_no_tls(server):
+    """Without a scheme https is meant; one finding, and what to do about it."""
+    (found,) = url.look(server.url.removeprefix("http://"))
+
+    assert found.level == "problem"
+    assert "begin --url with http://" in found.advice
 
 
 def test_a_token_is_checked(server):

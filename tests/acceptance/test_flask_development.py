@@ -96,7 +96,7 @@ def test_a_change_starts_a_new_process_that_has_everything(tmp_path, number):
 def test_what_cannot_be_had_is_told_in_one_line(tmp_path, options, line):
     """An option that means something elsewhere is not passed over in silence."""
     with program([str(write(tmp_path, options))], tmp_path) as running:
-        assert running.process.wait(30) == 1
+        assert running.process.wait(30) == 2
         running.drain()
 
     assert running.output[-1].startswith(line)
@@ -105,7 +105,7 @@ def test_what_cannot_be_had_is_told_in_one_line(tmp_path, options, line):
 def test_async_mode_asgi_does_not_fit_flask(tmp_path):
     """The line says which mode does."""
     with program([str(write(tmp_path, ""))], tmp_path, SOCKETIO_ASYNC_MODE="asgi") as running:
-        assert running.process.wait(30) == 1
+        assert running.process.wait(30) == 2
         running.drain()
 
     assert "views of Flask run in threads: use threading" in running.output[-1]

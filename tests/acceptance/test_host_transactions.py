@@ -14,6 +14,8 @@ from sqlalchemy.orm import sessionmaker
 from tests.acceptance.wire_socket import connected
 from tests.valkey import valkey
 from tocsin import publish_in
+from tocsin.adapters.sql.erasures import SqlErasures
+from tocsin.domain.user_id import UserId
 from tocsin.models import ChatMessage, Notification
 from tocsin.websocket_server import broadcast_chat_message, broadcast_notification
 
@@ -79,6 +81,26 @@ async def test_a_commit_is_heard_and_a_rollback_is_not(server, host):
 
     assert (2, 1) == (heard["order_id"], heard["seq"])
     assert told["data"] == heard
+
+
+async def test_the_first_event_after_an_erasure_begins_above_what_was(server, host):
+    """Whoever was connected before comes back with a cursor that is told so."""
+    jobs, user = SqlErasures(server.service.store, settle_ms=0), UserId("1")
+    with host() as session:
+        for _ in range(3):
+            publish_in(session, ORDERS, "order_updated", 1, {"order_id": 1})
+        session.commit()
+    server.call(jobs.request(user))
+    while server.call(jobs.work(user, lambda _: None)) is not None:
+        pass
+    with host() as session:
+        told = [publish_in(session, ORDERS, "order_updated", 1, {"order_id": 2})[0]["seq"] for _ in range(4)]
+        session.commit()
+    async with connected(server.url, ORDERS, server.mint(1), epoch=server.service.store.epoch, last_seq=3) as socket:
+        reset = await socket.payload(ORDERS, "resync")
+
+    assert [5, 6, 7, 8] == told
+    assert ("pruned", 8) == (reset["reason"], reset["seq"])
 
 
 async def test_a_model_is_heard_as_rest_shows_it(server, host):

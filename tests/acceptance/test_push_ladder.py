@@ -222,6 +222,18 @@ def test_what_can_not_be_taken_now_is_tried_again(server, fcm, user, phone, answ
     until(lambda: [("fcm", "retry"), ("fcm", "sent")] == tried(server, made["id"]))
 
 
+def test_who_asks_for_ages_keeps_nobody_from_being_recorded(*, server, fcm, user, phone, browser):
+    """What the others were sent is known, so that it is not sent again; the wait is an hour at the most."""
+    fcm.answer(phone, UNAVAILABLE.after("9" * 30))
+    made = create(server, user, priority="urgent")
+    until(lambda: {("fcm", "retry"), ("webpush", "sent")} == set(tried(server, made["id"])))
+
+    (reason,) = [reason for _, outcome, reason in steps(server, made["id"]) if outcome == "retry"]
+    assert reason.startswith("UNAVAILABLE, asked to wait until ")
+    wait = datetime.fromisoformat(reason.split()[-1]) - datetime.fromisoformat(made["timestamp"])
+    assert timedelta(minutes=59) < wait < timedelta(minutes=61)
+
+
 def test_the_dead_are_removed_and_the_refused_are_not_asked_again(*, server, fcm, browsers, user, phone, browser):
     """A device that is no more goes; one of another project stays, and the trace tells why it got nothing."""
     fcm.always(phone, SENDER_ID_MISMATCH)
@@ -276,6 +288,20 @@ def test_a_receipt_stands_in_the_trace_once_and_a_click_ends_the_ladder(*, serve
     assert [("webpush", "arrived", "shown"), ("webpush", "arrived", "clicked")] == arrived
     until(lambda: ("ladder", "ended", "acked") in steps(server, made["id"]))
     assert [f'["{made["id"]}"]'] == retracted_at(fcm, phone)
+
+
+@pytest.mark.parametrize("event", ["clicked", "closed"])
+def test_what_its_user_has_taken_off_a_browser_is_not_taken_back_there(*, server, fcm, user, phone, browser, event):
+    """Browsers show something of their own for a push that shows nothing."""
+    made = create(server, user, priority="urgent")
+    receipt = browser.wait().payload["receipt"]
+    until(lambda: {("fcm", "sent"), ("webpush", "sent")} == set(tried(server, made["id"])))
+    for told in ("shown", event):
+        assert server.http.post("/api/webpush/receipts", json={"receipt": receipt, "event": told}).status_code == 204
+
+    until(lambda: ("ladder", "ended", "acked") in steps(server, made["id"]))
+    assert [f'["{made["id"]}"]'] == retracted_at(fcm, phone)
+    assert 1 == len(browser.pushes)
 
 
 def test_the_trace_is_not_for_users(server, user, phone):

@@ -68,6 +68,24 @@ def test_another_body_under_a_used_key_is_refused(shared_server, user, change):
     assert state(shared_server, user) == (1, ["notification"])
 
 
+@pytest.mark.parametrize("wanted", [{}, {"deliver_at": "2999-01-01T00:00:00Z"}, {"topic": "sale"}])
+def test_a_repeat_is_answered_though_its_template_was_deleted_since(shared_server, user, wanted):
+    """It was done, whatever has become of the words; another request for them is refused."""
+    path, headers = f"/api/templates/gone-{user[5:]}", shared_server.bearer("back end", "publish")
+    words = {"locales": {"en": {"title": "Sale"}}}
+    body = {"type": "t", "template": path.rpartition("/")[2], **({"user_id": user} | wanted)}
+    if "topic" in body:
+        del body["user_id"]
+    shared_server.http.put(path, headers=headers, json=words).raise_for_status()
+    first = post(shared_server, f"words {user}", body)
+    shared_server.http.delete(path, headers=headers).raise_for_status()
+    again, another = (post(shared_server, f"{key} {user}", body) for key in ("words", "other words"))
+
+    assert first.is_success
+    assert (first.status_code, first.content) == (again.status_code, again.content)
+    assert 422 == another.status_code
+
+
 def test_another_path_under_a_used_key_is_refused(shared_server, user):
     """A key of one route is used up for every route of its owner."""
     key = f"path {user}"

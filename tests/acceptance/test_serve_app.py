@@ -1,6 +1,7 @@
 """`tocsin serve module:app`: applications of every kind beside the service, in real processes."""
 
 import asyncio
+import socket
 from contextlib import contextmanager
 
 import aiohttp
@@ -102,6 +103,26 @@ def test_a_flask_host_that_has_called_init_websocket(tmp_path):
         url = running.wait_for(r"with tests.acceptance.flask_host on (http://\S+)")[1]
         assert httpx.get(f"{url}/publish/3", trust_env=False).json()["events"][0]["event"] == "publish_success"
         assert running.stop() == 0
+
+
+@pytest.mark.parametrize("app", [[], ["tests.acceptance.flask_host:app"], ["tests.acceptance.asgi_hosts:make_front()"]])
+def test_systemd_is_told_that_it_is_ready(tmp_path, app):
+    """A service of `Type=notify` that never says so is killed after two minutes."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(30)
+        told = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "300000"}
+        with program([*TOCSIN, *app], tmp_path, TOCSIN_JWT_SECRET=SECRET, TOCSIN_DRAIN_S="0", **told):
+            assert [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"] == [manager.recv(100) for _ in range(3)]
+
+
+def test_a_setting_of_a_flask_host_that_can_not_work_is_status_2(tmp_path):
+    """As without one: a supervisor need not try again."""
+    with program([*TOCSIN, "tests.acceptance.flask_host:app"], tmp_path, SOCKETIO_ASYNC_MODE="asgi") as running:
+        assert running.process.wait(30) == 2
+        running.drain()
+
+    assert running.output[-1].startswith("tocsin: SOCKETIO_ASYNC_MODE=asgi is for ASGI applications")
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,15 @@ def test_a_created_notification_is_what_rest_answers(server):
     assert created | {"id": posted["id"], "timestamp": posted["timestamp"]} == posted
 
 
+def test_who_joins_a_group_again_gets_its_card_as_rest_answers_it(server):
+    """Nothing is counted anew, and the answer is the whole card, not what has changed of it."""
+    notify_post_liked(7, 1, 8, "Mina", is_grouped=True)
+    again = notify_post_liked(7, 1, 8, "Mina Kim", is_grouped=True)
+
+    assert inbox(server, 7) == [again]
+    assert again["group"]["actors"] == [{"id": 8, "name": "Mina Kim"}]
+
+
 def test_a_notification_may_end(server):
     """After seconds, or at an instant; a naive one is UTC."""
     end = datetime(2100, 1, 1, 12)  # noqa: DTZ001 the naive one is meant
@@ -225,6 +234,7 @@ def test_whatever_users_write_a_builder_succeeds(shared_server):
     created = [
         notify_post_commented(9, 1, 8, comment, "\ud83c" + "이" * 500),
         notify_post_commented(9, 1, 8, "", ""),
+        *(notify_post_liked(9, name, 8, name, is_grouped=True) for name in ("", "\ud83c" + "이" * 500)),
         notify_message_received(9, 8, comment, "x" * 500),
         notify_sns_publish_failed(9, 1, ["\ud83c", "x" * 5_000], "\0" * 5_000),
         notify_order_updated(9, "x" * 500, "y" * 5_000),

@@ -16,7 +16,9 @@ import typer
 from tests.acceptance.wire_socket import connected, eventually
 from tests.contract.conftest import everything
 from tests.processes import environment
+from tocsin.adapters.sql.chat_store import SqlChat
 from tocsin.adapters.sql.export import SqlExport
+from tocsin.adapters.sql.migrate import upgrade
 from tocsin.cli.users import export
 from tocsin.rest import users
 
@@ -101,19 +103,43 @@ async def test_erasing_cuts_the_user_and_sends_peers_to_fetch_anew(hasty):
     assert "a secret" not in left
 
 
-async def test_who_comes_back_with_an_old_cursor_is_told_to_fetch(hasty):
-    """A cursor of before the erasure is of no stream."""
+async def test_who_was_blocked_reads_no_receipt_in_an_export(hasty):
+    """As in the chat: the sender's own shows none of after the block, the reader's does."""
+    chats, store = SqlChat(hasty.service.store), hasty.service.store
+    read, unread = (say(hasty, "alice", "bob", text) for text in ("before", "after"))
+    hasty.call(store.mark_message_read("bob", read["id"]))
+    await asyncio.sleep(0.002)
+    hasty.call(chats.block("bob", "alice"))
+    hasty.call(store.mark_message_read("bob", unread["id"]))
+
+    def receipts(user):
+        told = hasty.http.get(f"/api/users/{user}/export", headers=hasty.bearer(user)).json()["messages"]
+        return [(one["read_at"] is not None, one["delivered_at"] is not None) for one in told]
+
+    assert [(True, True), (False, False)] == receipts("alice")
+    assert [(True, True)] * 2 == receipts("bob")
+    hasty.call(chats.unblock("bob", "alice"))
+    assert [(True, True)] * 2 == receipts("alice")
+
+
+@pytest.mark.parametrize("published", [0, 1, 9])
+async def test_who_comes_back_with_an_old_cursor_is_told_to_fetch(hasty, published):
+    """However much came since: a cursor of before the erasure is of no stream. From there on all is live."""
     for _ in range(3):
         publish(hasty, "alice")
     epoch = hasty.service.store.epoch
     await erased(hasty, "alice")
-    publish(hasty, "alice", title="of the new life")
+    for _ in range(published):
+        publish(hasty, "alice", title="of the new life")
     async with connected(hasty.url, "/notifications", hasty.mint("alice"), epoch=epoch, last_seq=3) as socket:
         told = await socket.payload("/notifications", "resync")
-    inbox = hasty.http.get("/api/notifications", headers=hasty.bearer("alice")).json()
+        inbox = hasty.http.get("/api/notifications", headers=hasty.bearer("alice")).json()
+        publish(hasty, "alice", title="the next")
+        heard = await socket.payload("/notifications", "notification")
 
-    assert "ahead_of_head" == told["reason"]
-    assert ["of the new life"] == [one["title"] for one in inbox["notifications"]]
+    assert ("pruned", inbox["seq"]) == (told["reason"], told["seq"])
+    assert ["of the new life"] * published == [one["title"] for one in inbox["notifications"]]
+    assert ("the next", inbox["seq"] + 1) == (heard["title"], heard["seq"])
 
 
 @pytest.mark.parametrize(
@@ -295,6 +321,7 @@ def test_an_export_that_fails_leaves_no_file(tmp_path, monkeypatch, error):
 
     out = tmp_path / "ann.json"
     monkeypatch.setenv("TOCSIN_DATABASE_URL", f"sqlite:///{tmp_path}/t.db")
+    upgrade(f"{tmp_path}/t.db")
     with monkeypatch.context() as failing:
         failing.setattr(SqlExport, "parts", parts)
         with pytest.raises(type(error)):

@@ -17,7 +17,7 @@ from tests.acceptance.rolling_load import load
 from tests.acceptance.stock_clients import TRANSPORTS, stock_client
 from tests.acceptance.wire_socket import connected, eventually
 from tests.conftest import SECRET
-from tests.processes import environment, serving
+from tests.processes import environment, running, serving
 from tocsin import Settings
 from tocsin.adapters.jwt_tokens import issue_token
 from tocsin.domain.user_id import UserId
@@ -174,21 +174,46 @@ async def test_a_killed_worker_is_replaced_and_nobody_is_refused(node):
     assert before[1] not in children(node.pid)
 
 
+async def test_a_worker_that_hangs_is_replaced(env, tmp_path):
+    """One whose loop stands still, and one that can't even die of that; the log has the line in which it was."""
+    (tmp_path / "host.py").write_text(
+        "import time\n\n\nasync def app(scope, receive, send):\n"
+        "    if scope['type'] == 'http':\n        time.sleep(1_000)  # here it hangs\n"
+    )
+    hasty = "import tocsin.rest.seat as seat\nseat.BEAT_S = 0.5\nfrom tocsin.cli import main\nmain()"
+    command = (sys.executable, "-c", hasty, "serve", "host:app", "--port", "0")
+    async with running(tmp_path, *command, env=env) as process:
+        url = (await process.line()).rpartition(" ")[2]
+        os.kill(children(process.pid)[0], signal.SIGSTOP)
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+            with pytest.raises(httpx.RemoteProtocolError):
+                await http.get("/hang", timeout=60)
+        await eventually(lambda: process.errors.read_text().count("another takes its place") == 2, 90)
+        statuses = [await publish(url, "alice", f"{n}") for n in range(20)]
+        log = process.errors.read_text()
+
+    assert [201] * 20 == statuses
+    assert 2 == log.count("hangs: its event loop has not turned for 6 s")
+    assert re.search(r'File ".*host\.py", line 6 in app', log)
+    assert "killed by SIGABRT" in log
+    assert "killed by SIGKILL" in log
+
+
 async def test_sighup_replaces_the_workers_and_nothing_is_refused_or_lost(node):
     """Under load each publish is answered 201, and every device hears it once; all it does is to come back."""
     before = children(node.pid)
-    async with load(node.url, token) as running:
-        await eventually(lambda: len(running.titles) > 20)
+    async with load(node.url, token) as loaded:
+        await eventually(lambda: len(loaded.titles) > 20)
         node.send_signal(signal.SIGHUP)
         await eventually(lambda: not set(before) & set(children(node.pid)), 120)
-        seen = len(running.titles)
-        await eventually(lambda: len(running.titles) > seen + 20)
+        seen = len(loaded.titles)
+        await eventually(lambda: len(loaded.titles) > seen + 20)
 
-    assert {201} == set(running.answers)
-    assert running.comings > len(running.heard)
-    for titles in running.heard:
-        assert sorted(running.titles) == sorted(titles)
-        assert titles == running.heard[0]
+    assert {201} == set(loaded.answers)
+    assert loaded.comings > len(loaded.heard)
+    for titles in loaded.heard:
+        assert sorted(loaded.titles) == sorted(titles)
+        assert titles == loaded.heard[0]
 
 
 async def test_without_its_supervisor_no_worker_stays(env, tmp_path):
@@ -200,6 +225,25 @@ async def test_without_its_supervisor_no_worker_stays(env, tmp_path):
         await eventually(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
         with pytest.raises(httpx.ConnectError):
             await publish(url, "alice", "anybody there?")
+
+
+async def test_workers_serve_a_flask_application_with_its_events(env, tmp_path):
+    """Also where its name stands behind ``--``; an event of a client is handled by the application."""
+    env |= {"PYTHONPATH": str(Path(__file__).parents[2]), "TOCSIN_WORKERS": "2"}
+    command = (sys.executable, "-c", "from tocsin.cli import main; main()", "serve", "--port", "0", "--")
+    async with (
+        running(tmp_path, *command, "tests.acceptance.flask_host:app", env=env) as process,
+        stock_client("4.8") as client,
+    ):
+        url = (await process.line()).rpartition(" ")[2]
+        assert 2 == len(children(process.pid))
+        await client.open(url, ["/", "/sns"], ["polling", "websocket"], {"token": token("7")})
+        await client.next("/sns", "synced")
+        assert "flask_host" in (await client.ask("/", "message", "hello"))["application"]
+        for _ in range(4):
+            async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as http:
+                await http.get("/publish/7")
+            assert await client.next("/sns", "publish_success")
 
 
 async def test_what_no_worker_can_mend_ends_the_start(env, tmp_path):

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tocsin.adapters.sql.dialects import compiled
 from tocsin.adapters.sql.postgres import PostgresStore
 from tocsin.adapters.sql.sqlite import SqliteStore
 from tocsin.application.ports import Store
+from tocsin.domain import identifier
 from tocsin.domain.notification import NotificationDraft
 from tocsin.domain.stream import StreamEvent
 from tocsin.domain.user_id import UserId
@@ -59,6 +61,13 @@ async def everything(store: Store) -> str:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def falling_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each new id sort before the one made before it, as of processes whose clocks lag ever more."""
+    instants = count(NOON, -1_000)
+    monkeypatch.setattr(identifier, "uuid7", lambda: identifier.derived_id(next(instants)))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

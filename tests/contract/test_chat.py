@@ -263,3 +263,18 @@ async def test_last_seen_goes_forward(chats):
     await chats.save_last_seen([(ALICE, 7)])
 
     assert {ALICE: 7, BOB: 5} == await chats.last_seen([ALICE, BOB, EVE])
+
+
+@pytest.mark.usefixtures("falling_ids")
+async def test_a_conversation_is_in_the_order_of_its_making_whatever_the_clocks_of_those_who_make_it(chats, say, store):
+    """Nodes' clocks differ, and clocks are set back: an answer still stands below its question, and is the latest."""
+    made = [await say(str(n), by=(ALICE, BOB)[n % 2], to=(BOB, ALICE)[n % 2]) for n in range(4)]
+
+    assert ["0", "1", "2", "3"] == texts(await chats.page(ALICE, PageQuery(BOB)))
+    assert ["3"] == texts(await chats.page(ALICE, PageQuery(BOB, "after", made[2].id)))
+    assert ["3"] == [one.last_message.message for one in (await chats.conversations(ALICE, None, 10)).conversations]
+    # Up to the question, and not the answers after it.
+    await store.mark_message_read(BOB, made[0].id)
+    assert [True, False] == [
+        one.read_at is not None for one in (await chats.page(BOB, PageQuery(ALICE))).messages if one.to_user_id == BOB
+    ]

@@ -1,6 +1,7 @@
 """What the memory of the push ladder must do: each delivery held by one, and none forgotten."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -92,6 +93,18 @@ async def test_what_is_taken_back_late_is_no_attempt_of_the_ladder_that_has_begu
     clock.now += 1
     [once_more] = await deliveries.claim(10, HOLD_MS)
     assert ["sent"] == [one.outcome for one in once_more.attempts]
+
+
+async def test_until_when_a_target_is_to_be_left_alone_is_kept(deliveries, store, draft, clock):
+    """For whoever claims it next."""
+    await store.create_notifications([draft()])
+    (due,) = await deliveries.claim(1, HOLD_MS)
+    begun = settlement(due, "retry", due_at=clock.now)
+    tried = replace(begun.attempts[0], retry_at=clock.now + 3_600_000)
+    await deliveries.settle([replace(begun, attempts=[tried])])
+    (again,) = await deliveries.claim(1, HOLD_MS)
+
+    assert [clock.now + 3_600_000] == [one.retry_at for one in again.attempts]
 
 
 async def test_two_processes_never_hold_the_same(open_store, opened, deliveries, draft):

@@ -201,6 +201,24 @@ async def test_what_is_sealed_waits_for_its_device(kept):
     assert [second] == await kept.inbox(PHONE, "", 10)
 
 
+@pytest.mark.usefixtures("falling_ids")
+async def test_no_clock_lets_something_be_dropped_that_nobody_has_read(kept):
+    """What comes after an inbox was read stands behind it, though its node's clock lags, and the ack leaves it."""
+    await kept.upload(upload())
+    await kept.put("bob", "m.sealed", [sealed(1), sealed(2)], None)
+    read = await kept.inbox(PHONE, "", 10)
+    await kept.put("bob", "m.sealed", [sealed(3)], None)
+
+    assert 2 == await kept.acknowledge(PHONE, read[-1].id)
+    assert [{"n": 1}, {"n": 2}] == [one.content for one in read]
+    assert [{"n": 3}] == [one.content for one in await kept.inbox(PHONE, read[-1].id, 10)]
+    await kept.acknowledge(PHONE, "~")
+    await kept.put("bob", "m.sealed", [sealed(4)], None)
+    # The same once more, of a device whose answer was lost.
+    assert 0 == await kept.acknowledge(PHONE, read[-1].id)
+    assert [{"n": 4}] == [one.content for one in await kept.inbox(PHONE, read[-1].id, 10)]
+
+
 async def test_an_inbox_is_read_by_its_own_device_alone(kept):
     """Another device of the user, or none, reads and drops nothing of it."""
     await kept.upload(upload())

@@ -1,6 +1,5 @@
 """Erasing a user: nothing of it is left in any table, on every database, and others keep what is theirs."""
 
-import asyncio
 from itertools import count
 
 import orjson
@@ -8,24 +7,22 @@ import pytest
 from sqlalchemy import Integer, LargeBinary, bindparam, insert, select
 
 from tests.contract.conftest import everything
+from tests.contract.erasing import ALICE, create, erase, message
 from tocsin.adapters.sql import erase_mentions, erase_own, erasures, inbox, schema, streams
 from tocsin.adapters.sql.chat_store import SqlChat
 from tocsin.adapters.sql.deliveries import SqlDeliveries
 from tocsin.adapters.sql.dialects import compiled
 from tocsin.adapters.sql.erasures import SqlErasures
-from tocsin.adapters.sql.fan_out import SqlFanOut
 from tocsin.application.deliveries import Settlement
 from tocsin.application.once import Once
 from tocsin.domain.conversation import PageQuery
 from tocsin.domain.delivery import Attempt
 from tocsin.domain.device import DeviceDraft
 from tocsin.domain.erasure import SETTLE_MS
-from tocsin.domain.message import MessageDraft
 from tocsin.domain.notification import Notification
 from tocsin.domain.stream import StreamEvent, StreamKey, resync_reason
 from tocsin.domain.user_id import UserId
 
-ALICE = UserId("alice-7f3a")
 NOTIFICATIONS, CHAT = (StreamKey(UserId("bob"), namespace) for namespace in ("/notifications", "/chat"))
 
 
@@ -34,28 +31,9 @@ def jobs(store):
     return SqlErasures(store)
 
 
-async def erase(jobs, clock, user_id=ALICE):
-    """Erase a user to the end of the last look; return the streams of others that were cut."""
-    cut = []
-    await jobs.request(user_id)
-    assert (await jobs.work(user_id, cut.extend)).state == "settling"
-    clock.now += SETTLE_MS
-    assert await jobs.work(user_id, cut.extend) is None
-    return cut
-
-
-def message(sender, recipient, text="Hello", **fields):
-    return MessageDraft(from_user_id=UserId(sender), to_user_id=UserId(recipient), message=text, **fields)
-
-
 async def rows_of_all(store):
     queries = [compiled(select(table)) for table in schema.metadata.sorted_tables]
     return await store.read(lambda reader: [row for query in queries for row in reader.execute(query).fetchall()])
-
-
-async def create(store, wanted):
-    (created,) = await store.create_notifications([wanted])
-    return created
 
 
 def rows_that_name(user_id):
@@ -239,34 +217,6 @@ async def test_asking_again_changes_nothing(store, jobs, clock):
     assert None is await jobs.find(ALICE)
 
 
-async def test_what_a_process_that_died_has_left_is_gone_on_with(open_store, clock, draft, monkeypatch):
-    """Another process goes on as soon as nobody holds the job, and nothing is left."""
-    monkeypatch.setattr(erasures, "TURN", 3)
-    first, second = await open_store(), await open_store()
-    for number in range(10):
-        await create(first.store, draft(ALICE, title=str(number)))
-    jobs = SqlErasures(first.store)
-    await jobs.request(ALICE)
-    turn = erase_own.turn
-    turns = count()
-
-    def dies(*arguments):
-        if next(turns) >= 2:
-            raise RuntimeError("killed")
-        return turn(*arguments)
-
-    monkeypatch.setattr(erase_own, "turn", dies)
-    with pytest.raises(RuntimeError):
-        await jobs.work(ALICE, lambda _: None)
-    monkeypatch.setattr(erase_own, "turn", turn)
-    others = SqlErasures(second.store)
-
-    assert 6 == (await others.work(ALICE, lambda _: None)).done
-    clock.now += 30_000
-    assert "settling" == (await others.work(ALICE, lambda _: None)).state
-    assert (await everything(second.store)).count(ALICE) == 1
-
-
 async def test_no_transaction_takes_more_than_a_turn(store, jobs, clock, draft, monkeypatch):
     """Of thousands of rows each turn takes a bounded number, and whole tables are read in parts."""
     monkeypatch.setattr(erasures, "TURN", 7)
@@ -299,49 +249,17 @@ async def test_a_back_end_that_repeats_a_list_reaches_nobody_twice(opened, store
     assert ALICE not in await everything(store)
 
 
-async def test_a_job_for_many_goes_on_without_the_user(opened, store, jobs, clock, draft):
-    """The others of a long list get theirs."""
-    fan_out = SqlFanOut(store)
-    users = [ALICE, *(UserId(f"user-{number}") for number in range(6))]
-    job = await fan_out.begin_list(users, draft(""))
-    await fan_out.step(job.id, 2)
+@pytest.mark.parametrize(
+    "payload",
+    [{"actors": 3, "user_id": ALICE}, {"actors": None, "user_id": ALICE}, {"actors": [ALICE, {"id": ALICE}]}],
+    ids=["a number", "nothing", "strings"],
+)
+async def test_what_a_back_end_has_put_into_an_event_stops_no_erasure(store, jobs, clock, payload):
+    """Whatever its data looks like."""
+    await store.append_event("/sns", "post_liked", [UserId("bob")], orjson.dumps(payload))
     await erase(jobs, clock)
-    while (job := await fan_out.step(job.id, 2)).state != "done":
-        pass
 
-    assert set(users) == {event.user_id for event in opened.take()}
     assert ALICE not in await everything(store)
-
-
-async def test_others_write_meanwhile(open_store, clock, draft):
-    """Writers of the same and of other processes are neither refused nor lost."""
-    first, second = await open_store(), await open_store()
-    for number in range(40):
-        await first.store.send_message(message(ALICE, f"peer-{number % 4}"))
-
-    async def write(store, user):
-        for number in range(20):
-            await store.send_message(message(user, "peer-1", str(number)))
-
-    jobs = SqlErasures(first.store)
-    await asyncio.gather(erase(jobs, clock), write(first.store, "carol"), write(second.store, "dave"))
-
-    for user in ("carol", "dave"):
-        page = await SqlChat(first.store).page(UserId(user), PageQuery(peer_id=UserId("peer-1")))
-        assert [str(number) for number in range(20)] == [one.message for one in page.messages]
-    assert ALICE not in await everything(first.store)
-
-
-async def test_a_new_life_begins_at_one(store, jobs, clock, draft):
-    """Whoever comes with a cursor of before is told to fetch the state."""
-    for _ in range(3):
-        await create(store, draft(ALICE))
-    await erase(jobs, clock)
-    assert 1 == (await create(store, draft(ALICE))).seq
-    (head,) = await store.heads([StreamKey(ALICE, "/notifications")])
-
-    assert (1, 0, 1) == (head.seq, head.pruned, head.unread)
-    assert "ahead_of_head" == resync_reason(store.epoch, 3, head, store.epoch)
 
 
 _ROWS = compiled(select(schema.notification).where(schema.notification.c.user_id == bindparam("user_id")))

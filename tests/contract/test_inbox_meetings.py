@@ -170,6 +170,23 @@ async def test_what_is_read_while_it_waits_for_a_digest_is_not_news(opened, cloc
     assert await store.next_change() is None
 
 
+async def test_what_is_made_urgent_in_quiet_hours_waits_for_their_end_no_more(store, draft, clock):
+    """Its ladder is planned anew; by another edit nothing is, nor where somebody works at it."""
+    await store.register_device(DeviceDraft(user_id=ALICE, token="t-1", platform="android"), 20)
+    await store.create_notifications([draft() for _ in range(3)])
+    deliveries = SqlDeliveries(store)
+    night = clock.now + 8 * HOUR_MS
+    waiting, edited, held = await deliveries.claim(10, 1_000)
+    await deliveries.settle([Settlement(one.delivery, [], 1, 0, night) for one in (waiting, edited)])
+    clock.now += 1
+    await store.edit_notification(edited.delivery.notification_id, {"title": "As it is now"})
+    for one in (waiting, held):
+        await store.edit_notification(one.delivery.notification_id, {"priority": "urgent"})
+
+    (due,) = await deliveries.claim(10, 1_000)
+    assert waiting.delivery.notification_id == due.delivery.notification_id
+
+
 async def test_an_edited_priority_is_that_of_its_push(store, draft):
     """And its category, for those who are asked by category."""
     await store.register_device(DeviceDraft(user_id=ALICE, token="t-1", platform="android"), 20)

@@ -2,11 +2,15 @@
 
 import pytest
 
+from tocsin.adapters.sql.deliveries import SqlDeliveries
 from tocsin.adapters.sql.journeys import SqlJourneys
 from tocsin.adapters.sql.preferences import SqlPreferences
+from tocsin.application.deliveries import Settlement
 from tocsin.application.journey_sessions import Witnessed
 from tocsin.application.journeys import Journeys
 from tocsin.application.witness import Witness
+from tocsin.domain.delivery import Attempt
+from tocsin.domain.device import DeviceDraft
 from tocsin.domain.ladder import Ladders
 from tocsin.domain.notification import Change
 from tocsin.domain.preference import Preferences
@@ -255,3 +259,27 @@ async def test_one_that_was_deleted(nodes, trace, create, store):
     sent = (await trace(made.id)).verdict
     assert sent.startswith("Perhaps: it was sent to a session, none of which has acknowledged it; ")
     assert ". Then it was deleted by its user, or taken back, at 2026-" in sent
+
+
+@pytest.mark.parametrize(
+    ("tries", "says"),
+    [
+        ([("retry", "timeout"), ("retry", "http 429")], "a push could not be sent yet (http 429)"),
+        ([("retry", "timeout"), ("gone", "http 410")], "the device that it was pushed to is gone (http 410)"),
+        ([("retry", "timeout"), ("refused", "http 413")], "a push was refused (http 413)"),
+        ([("skipped", "quiet hours until 1"), ("skipped", "quiet hours until 2")], "pushed: quiet hours until 2"),
+    ],
+)
+async def test_why_a_push_did_not_get_there(*, store, trace, create, clock, tries, says):
+    """The last word about a device counts, not the first."""
+    await store.register_device(DeviceDraft(user_id=ALICE, token="t-1", platform="android"), 20)
+    made = await create()
+    deliveries = SqlDeliveries(store)
+    for outcome, reason in tries:
+        (due,) = await deliveries.claim(1, 1)
+        tried = {"channel": "fcm", "target": "d-1", "outcome": outcome, "reason": reason}
+        attempt = Attempt(notification_id=made.id, user_id=ALICE, **tried)
+        await deliveries.settle([Settlement(due.delivery, [attempt], 1, 0, clock.now)])
+        clock.now += 1
+
+    assert says in (await trace(made.id)).verdict

@@ -35,7 +35,7 @@ SKIPPED = {
     "docs/how-to/prove.md": ["sh"],
     "docs/how-to/proxies.md": ["caddy"],
     "docs/how-to/push-ladder.md": ["kotlin"],
-    "docs/how-to/scale-out.md": ["sh"],
+    "docs/how-to/scale-out.md": ["sh", "sh"],
     "docs/how-to/tokens.md": ["ini"],
 }
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections import Counter
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ from tests.processes import environment, serving
 from tocsin.adapters.jwt_tokens import issue_token
 from tocsin.domain.user_id import UserId
 from tocsin.settings import Settings
-from tocsin.testing.fcm import FakeFcm
+from tocsin.testing.fcm import UNAVAILABLE, FakeFcm
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -88,3 +89,34 @@ async def test_a_kill_loses_no_push_and_doubles_none_but_under_its_tag(tmp_path,
     assert len(wanted) * len(USERS) == len(shown(fcm)), "one notification had two tags"
     if place == "after_claim_before_send":
         assert {1} == set(shown(fcm).values())
+
+
+async def test_a_wait_that_a_provider_asked_for_outlives_kills(tmp_path, fcm):
+    """Killed before it is recorded the provider is asked once more; killed after it, not before that is over."""
+    env = environment(tmp_path / "t.db", FIREBASE_CREDENTIALS_PATH=str(fcm.write_key(tmp_path)), TOCSIN_FCM_URL=fcm.url)
+    fcm.answer("t-busy", UNAVAILABLE.after(12), UNAVAILABLE.after(12))
+    async with serving(tmp_path, env | {"TOCSIN_FAILPOINT": "after_send_before_record:1"}) as (url, process):
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+            for name in ("t-busy", "t-fine"):
+                body = {"token": name, "platform": "android"}
+                assert (await http.post("/api/fcm/register-device", json=body, headers=token("1"))).is_success
+        await publish(url, ["the only one"])
+        async with asyncio.timeout(30):
+            assert -signal.SIGKILL == await process._process.wait()
+    assert {"t-busy": 1, "t-fine": 1} == fcm.requests
+    async with serving(tmp_path, env) as (url, process), httpx.AsyncClient(base_url=url, trust_env=False) as http:
+        listed = await http.get("/api/notifications", headers=token("1"))
+        trace = f"/api/notifications/{listed.json()['notifications'][0]['id']}/trace"
+
+        async def steps():
+            return (await http.get(trace, headers=token("ops", "admin"))).json()["steps"]
+
+        recorded = await eventually(steps, deadline_s=60)
+        recorded_at = time.monotonic()
+        process._process.kill()
+    async with serving(tmp_path, env):
+        await eventually(lambda: fcm.requests["t-busy"] == 3, deadline_s=60)
+
+    assert time.monotonic() - recorded_at > 10
+    assert {"sent", "retry"} <= {one["outcome"] for one in recorded}
+    assert {("t-fine", 2), ("t-busy", 1)} == {(one[0], count) for one, count in shown(fcm).items()}

@@ -3,6 +3,9 @@
 import re
 import shlex
 import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -86,6 +89,27 @@ def test_the_image_runs_the_command_as_nobody_in_particular():
     compile(yaml.safe_load(named["HEALTHCHECK"].partition(" CMD ")[2])[2], "HEALTHCHECK", "exec")
 
 
+def test_the_health_of_the_image_is_asked_of_itself():
+    """Docker gives a proxy for the world to every container of a company's machine."""
+
+    class Healthy(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200 if self.path == "/healthz" else 404)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    _, _, code = yaml.safe_load(dict(instructions())["HEALTHCHECK"].partition(" CMD ")[2])
+    with ThreadingHTTPServer(("127.0.0.1", 0), Healthy) as server:
+        threading.Thread(target=server.serve_forever).start()
+        env = {"TOCSIN_PORT": str(server.server_port), "http_proxy": "http://127.0.0.1:9"}
+        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=False)
+        server.shutdown()
+
+    assert 0 == done.returncode, done.stderr
+
+
 def test_the_compose_file_holds_together():
     """Its services, volumes and files are there, and a node may take its time to drain."""
     compose = yaml.safe_load((DEPLOY / "docker/compose.yaml").read_text())
@@ -121,6 +145,15 @@ def test_the_unit_waits_for_the_server():
     assert "mixed" == keys["KillMode"]
     assert "2" == keys["RestartPreventExitStatus"]
     assert 30 < int(keys["TimeoutStopSec"])
+
+
+def test_the_unit_is_started_again_whatever_happens():
+    """Also by a database that comes up a minute after it, and when it hangs."""
+    keys = unit()
+
+    assert "always" == keys["Restart"]
+    assert "0" == keys["StartLimitIntervalSec"]
+    assert 60 == int(keys["WatchdogSec"])
 
 
 def test_the_proxies_wait_longer_than_the_server():

@@ -51,6 +51,37 @@ def test_precedence(monkeypatch, tmp_path, variable, field):
     assert [from_file, from_environment, from_keyword] == [3.0, 4.0, 5.0]
 
 
+@pytest.mark.parametrize("content", ["TOCSIN_LANG=ko  # 한국어".encode("cp949"), "TOCSIN_PORT=1".encode("utf-16")])
+def test_an_env_file_of_another_encoding_is_told_in_one_line(tmp_path, monkeypatch, content):
+    """Whatever the editor or the shell wrote."""
+    (tmp_path / ".env").write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SettingsError, match=r"^\.env can't be read: it is not UTF-8$"):
+        Settings()
+
+
+def test_an_env_file_of_somebody_else_is_told_in_one_line(tmp_path, monkeypatch, as_nobody):
+    """Also in a folder that the user may not enter, as after `sudo -u`."""
+    (tmp_path / ".env").write_text("TOCSIN_PORT=1")
+    monkeypatch.chdir(tmp_path)
+    tmp_path.chmod(0)
+    with as_nobody(), pytest.raises(SettingsError, match=r"^\.env can't be read: Permission denied$"):
+        Settings()
+    tmp_path.chmod(0o700)
+
+
+def test_a_firebase_key_that_cannot_be_seen_is_told_in_one_line(tmp_path, as_nobody):
+    """In a folder of somebody else, and where the key itself stands instead of its place."""
+    (tmp_path / "key.json").write_text("{}")
+    tmp_path.chmod(0)
+    with as_nobody(), pytest.raises(SettingsError, match="FIREBASE_CREDENTIALS_PATH names no file"):
+        Settings(_env_file=None, firebase_credentials_path=tmp_path / "key.json")
+    tmp_path.chmod(0o700)
+    with pytest.raises(SettingsError, match="FIREBASE_CREDENTIALS_PATH names no file"):
+        Settings(_env_file=None, firebase_credentials_path='{"type": "service_account"}' + " " * 1_000)
+
+
 def test_strange_variables_in_env_file_are_left_alone(tmp_path):
     """A .env shared with the host application does not stop the start."""
     (tmp_path / ".env").write_text("FLASK_APP=backend\nDATABASE_URL=x\nTOCSIN_PORT=8123\n")

@@ -1,5 +1,7 @@
 """What a user of SoftFactory does, and what whoever it concerns hears of it: with the fixtures that Tocsin brings."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 
@@ -41,6 +43,17 @@ def test_a_like_reaches_the_author(tocsin_client):
 
     assert mina.wait_for("post_liked")["user_name"] == "준호"
     assert mina.wait_for("notification", type="post_liked")["data"]["user_id"] == 2
+
+
+def test_who_presses_often_likes_once(tocsin_client):
+    """Also when the presses come at the same time; the author is told once."""
+    mina, junho = tocsin_client(1), tocsin_client(2)
+
+    with ThreadPoolExecutor(12) as fingers:
+        likes = [answer.json["likes"] for answer in fingers.map(junho.post, ["/api/posts/1/like"] * 24)]
+
+    assert set(likes) == {1}
+    assert mina.get("/api/notifications").json["unread_count"] == 1
 
 
 @pytest.mark.parametrize(("platform", "event"), [("instagram", "publish_success"), ("tiktok", "publish_failed")])

@@ -12,8 +12,6 @@ import logging
 import re
 import socket
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
@@ -25,6 +23,8 @@ from pywebpush import WebPusher  # type: ignore[import-untyped]
 from yarl import URL
 
 from tocsin.adapters.push_endpoints import NotAllowed, PushEndpoints
+from tocsin.adapters.retry_after import retry_after_s
+from tocsin.adapters.turns import Silent, Turns
 from tocsin.adapters.vapid import VapidKeyring
 from tocsin.domain.notification import Priority
 from tocsin.domain.push import MAX_PAYLOAD_BYTES, Outcome, PushMessage, fitted, topic_of
@@ -41,7 +41,6 @@ MAX_AT_ONE_SERVICE = 32
 # What waits longer for its turn is told to come again: it has a place among all that is being pushed.
 PATIENCE_S = 25.0
 MAX_ANSWER_BYTES = 2_048
-MAX_RETRY_AFTER_S = 24 * 3_600.0
 
 _URGENCY: dict[Priority, str] = {"low": "low", "normal": "normal", "high": "high", "urgent": "high"}
 _REASON = re.compile(r"[A-Za-z]{1,40}")
@@ -69,7 +68,7 @@ class WebPushSender:
         self._session: aiohttp.ClientSession | None = None
         self._turns = asyncio.Semaphore(MAX_AT_ONCE)
         # By the origin of the service, as long as anything is sent there.
-        self._turns_there: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._turns_there: WeakValueDictionary[str, Turns] = WeakValueDictionary()
         self._encrypting = asyncio.Lock()
 
     async def start(self) -> None:
@@ -141,22 +140,24 @@ class WebPushSender:
     async def _send_one(self, target: WebPushSubscription, payload: bytes, headers: dict[str, str]) -> Outcome:
         # Of an error its kind alone is told: its text may hold the endpoint.
         try:
-            async with asyncio.timeout(PATIENCE_S), self._turns_at(target.endpoint), self._turns:
+            async with asyncio.timeout(PATIENCE_S), self._turns_at(target.endpoint).take(), self._turns:
                 return await self._post(target, payload, headers)
         except NotAllowed:
             return Outcome("refused", "endpoint not allowed")
         except TimeoutError:
             return Outcome("retry", "timeout")
+        except Silent as silent:
+            return Outcome("retry", str(silent))
         except aiohttp.InvalidURL:
             return Outcome("refused", "endpoint not allowed")
         except (aiohttp.ClientError, OSError) as error:
             return Outcome("retry", f"no connection ({type(error).__name__})")
 
-    def _turns_at(self, endpoint: str) -> asyncio.Semaphore:
+    def _turns_at(self, endpoint: str) -> Turns:
         origin = "/".join(endpoint.split("/", 3)[:3])
         turns = self._turns_there.get(origin)
         if turns is None:
-            turns = self._turns_there[origin] = asyncio.Semaphore(MAX_AT_ONE_SERVICE)
+            turns = self._turns_there[origin] = Turns(MAX_AT_ONE_SERVICE)
         return turns
 
     async def _post(self, target: WebPushSubscription, payload: bytes, headers: dict[str, str]) -> Outcome:
@@ -256,7 +257,7 @@ def _outcome(response: aiohttp.ClientResponse, body: bytes) -> Outcome:
     if status in _GONE:
         return Outcome("gone", f"http {status}")
     if status in _LATER or status >= 500:
-        return Outcome("retry", f"http {status}", _retry_after_s(response.headers.get("Retry-After")))
+        return Outcome("retry", f"http {status}", retry_after_s(response.headers.get("Retry-After")))
     if status < 400:
         return Outcome("refused", f"http {status}, a redirect")
     return Outcome("refused", f"http {status}{_told(body)}")
@@ -270,19 +271,3 @@ def _told(body: bytes) -> str:
         return ""
     reason = answer.get("reason") if isinstance(answer, dict) else None
     return f" {reason}" if isinstance(reason, str) and _REASON.fullmatch(reason) else ""
-
-
-def _retry_after_s(value: str | None) -> float | None:
-    """Return the seconds of a ``Retry-After`` (RFC 9110, 10.2.3), None where there is no sense in it."""
-    if value is None:
-        return None
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return min(float(value[:9]), MAX_RETRY_AFTER_S)
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), MAX_RETRY_AFTER_S)

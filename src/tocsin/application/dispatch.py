@@ -7,7 +7,7 @@ What comes of it is a ``Settlement``; who records it, and when, is the relay's.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, get_args
@@ -30,6 +30,10 @@ _LONGEST_BACK_OFF_S = 900.0
 # After one of these nothing more is sent to a target, whatever a crash has left unsaid.
 _FINAL = frozenset({"sent", "arrived", "gone", "refused", "dead", "retracted"})
 _SHOWN = frozenset({"sent", "arrived"})
+# What its user did to one: it is shown there no more, and taking it back would make the browser show something else.
+_TAKEN_OFF = frozenset({"clicked", "closed"})
+# Of what was shown there nothing is left, or nothing more is asked.
+_OVER = frozenset({"retracted", "gone", "refused", "dead"})
 _TAKING_BACK = "taking back: "
 # Whatever ends it but that its ladder has no more rungs.
 _TAKEN_BACK = frozenset(get_args(Ending)) - {"done"}
@@ -43,10 +47,11 @@ class _Work:
 
     due: Due
     attempts: list[Attempt] = field(default_factory=list)
-    retry_after_s: list[float] = field(default_factory=list)
+    # When each of those that are to be tried again may be.
+    retry_at: list[int] = field(default_factory=list)
 
     def note(self, channel: str, outcome: Any, *, target: str | None = None, label: str | None = None, reason: str = "",
-             provider_id: str | None = None) -> None:  # fmt: skip
+             provider_id: str | None = None, retry_at: int | None = None) -> None:  # fmt: skip
         held = self.due.delivery
         self.attempts.append(
             Attempt(
@@ -58,16 +63,31 @@ class _Work:
                 label=label,
                 reason=reason,
                 provider_id=provider_id,
+                retry_at=retry_at,
             )
         )
+        if retry_at is not None:
+            self.retry_at.append(retry_at)
 
     def note_once(self, channel: str, outcome: Any, reason: str) -> None:
         said = (*self.due.attempts, *self.attempts)
         if not any((one.channel, one.outcome, one.reason) == (channel, outcome, reason) for one in said):
             self.note(channel, outcome, reason=reason)
 
+    @property
+    def tries(self) -> int:
+        """Return how often its rung was tried without an end."""
+        is_tried = any(one.outcome == "retry" for one in self.attempts)
+        return self.due.delivery.tries + is_tried if self.retry_at else 0
+
     def outcomes_of(self, target: str) -> set[str]:
         return {one.outcome for one in self.due.attempts if one.target == target}
+
+    def ready(self, targets: Sequence[Target], now: int) -> list[Any]:
+        """Return those that need not be waited for, and note when the others may be tried again."""
+        waiting = {one.target: one.retry_at for one in self.due.attempts if (one.retry_at or 0) > now}
+        self.retry_at += [at for one in targets if (at := waiting.get(one.id)) is not None]
+        return [one for one in targets if one.id not in waiting]
 
     def tries_of(self, target: str, reason: str = "") -> int:
         """Return how often it was to be tried again, for a reason that begins so."""
@@ -138,24 +158,19 @@ class Dispatch:
                 if (pending := await self._pending(route, work))
             ]
         )
-        due_at = step.next_at
-        tries = 0
-        if work.retry_after_s:
-            tries = held.tries + 1
-            due_at = min(due_at, self._clock() + int(1000 * max(work.retry_after_s)))
-        return Settlement(held, work.attempts, step.rung, tries, due_at)
+        return Settlement(held, work.attempts, step.rung, work.tries, min([step.next_at, *work.retry_at]))
 
     async def _pending(self, route: Route[Any], work: _Work) -> list[Any]:
         """Return the targets that are still to be sent to."""
         found = await _targets(route, work.due)
         if not found:
             work.note_once(route.channel, "skipped", "nothing is registered")
-        return [one for one in found if not work.outcomes_of(one.id) & _FINAL]
+        return work.ready([one for one in found if not work.outcomes_of(one.id) & _FINAL], self._clock())
 
     async def _send(self, route: Route[Any], work: _Work, message: PushMessage, pending: Sequence[Any]) -> None:
         held = work.due.delivery
         begun_at = time.time_ns()
-        outcomes = await _answers(route, route.send(message, pending), len(pending))
+        outcomes = await route.send(message, pending)
         if self._tracing is not None:
             self._tracing.pushed(held.notification_id, route.channel, begun_at, [one.kind for one in outcomes])
         for target, outcome in zip(pending, outcomes, strict=True):
@@ -163,6 +178,7 @@ class Dispatch:
             if kind == "gone":
                 with suppress(TocsinError):  # the next one will be told the same
                     await route.drop(target)
+            told: dict[str, Any] = {"reason": outcome.reason}
             if kind == "retry":
                 tries = work.tries_of(target.id) + 1
                 if tries >= MAX_TRIES:
@@ -172,21 +188,27 @@ class Dispatch:
                         held.notification_id, route.channel, tries, outcome.reason,
                     )  # fmt: skip
                 else:
-                    work.retry_after_s.append(self._back_off_s(tries, outcome))
+                    told = self._again(tries, outcome)
             work.note(
                 route.channel,
                 kind,
                 target=target.id,
                 label=route.label(target),
-                reason=outcome.reason,
                 provider_id=outcome.provider_id,
+                **told,
             )
 
-    def _back_off_s(self, tries: int, outcome: Outcome) -> float:
+    def _again(self, tries: int, outcome: Outcome) -> dict[str, Any]:
+        """Return when a target may be tried again, and why then."""
         longest_s = min(_LONGEST_BACK_OFF_S, _FIRST_BACK_OFF_S * 2 ** (tries - 1))
-        jittered_s = self._jitter(longest_s / 2, longest_s)
-        # Not before it may, and not all that wait for the same instant at once.
-        return jittered_s if outcome.retry_after_s is None else outcome.retry_after_s + self._jitter(0, 1)
+        wait_s = self._jitter(longest_s / 2, longest_s)
+        now, reason = self._clock(), outcome.reason
+        if outcome.retry_after_s is not None:
+            reason = f"{reason}, asked to wait until {iso(now + int(1_000 * outcome.retry_after_s))}"
+            # Not before it may, and not all that wait for the same instant at once. Nor sooner than without its word:
+            # ten tries within a moment would give up on a provider that is away for a minute.
+            wait_s = max(wait_s, outcome.retry_after_s + self._jitter(0, 1))
+        return {"reason": reason, "retry_at": now + int(1_000 * wait_s)}
 
     # Down
 
@@ -197,7 +219,7 @@ class Dispatch:
             if route.retract is None:
                 continue
             told = {one.target for one in work.due.attempts if one.channel == route.channel and one.outcome in _SHOWN}
-            over = {one.target for one in work.due.attempts if one.outcome in {"retracted", "gone"}}
+            over = {one.target for one in work.due.attempts if one.outcome in _OVER or one.reason in _TAKEN_OFF}
             if left := [target for target in told - over if target is not None]:
                 shown[route.channel] = left
         return shown
@@ -207,28 +229,26 @@ class Dispatch:
         shown = self._shown(work)
         routes = [route for route in self._routes.values() if route.channel in shown]
         await _all([self._retract(route, work, shown[route.channel]) for route in routes])
-        if work.retry_after_s:
-            due_at = self._clock() + int(1000 * max(work.retry_after_s))
-            return Settlement(held, work.attempts, step.rung, held.tries + 1, due_at)
+        if work.retry_at:
+            return Settlement(held, work.attempts, step.rung, work.tries, min(work.retry_at))
         work.note("ladder", "ended", reason=step.ended or "")
         return Settlement(held, work.attempts, step.rung, 0, None)
 
     async def _retract(self, route: Route[Any], work: _Work, targets: Sequence[str]) -> None:
         held = work.due.delivery
-        assert route.retract is not None, "only such are asked for"
         found = await _targets(route, work.due)
-        left = [one for one in found if one.id in targets]
+        left = work.ready([one for one in found if one.id in targets], self._clock())
         if not left:
             return
-        outcomes = await _answers(route, route.retract([held.notification_id], left), len(left))
+        outcomes = await route.take_back([held.notification_id], left)
         for target, outcome in zip(left, outcomes, strict=True):
             told = {"target": target.id, "label": route.label(target), "provider_id": outcome.provider_id}
             if outcome.kind == "retry":
                 # Those of climbing don't count.
                 tries = work.tries_of(target.id, _TAKING_BACK) + 1
-                if tries < MAX_TRIES:
-                    work.retry_after_s.append(self._back_off_s(tries, outcome))
-                work.note(route.channel, "retry", reason=_TAKING_BACK + outcome.reason, **told)
+                again = {"reason": outcome.reason} if tries >= MAX_TRIES else self._again(tries, outcome)
+                again["reason"] = _TAKING_BACK + again["reason"]
+                work.note(route.channel, "retry" if "retry_at" in again else "dead", **again, **told)
             else:
                 reason = outcome.reason if outcome.kind != "sent" else ""
                 work.note(route.channel, "retracted" if outcome.kind == "sent" else outcome.kind, reason=reason, **told)
@@ -239,16 +259,6 @@ async def _all(sends: Sequence[Coroutine[Any, Any, None]]) -> None:
         await sends[0]
     else:
         await asyncio.gather(*sends)
-
-
-async def _answers(route: Route[Any], asked: Awaitable[Sequence[Outcome]], targets: int) -> Sequence[Outcome]:
-    """Return what a provider said; a sender that fails is tried again, and takes away nothing of what others sent."""
-    try:
-        return await asked
-    except Exception as error:  # noqa: BLE001 told
-        # Neither its words nor its lines: they may hold a target or a text.
-        _log.error("push: the sender of %s failed: %s", route.channel, type(error).__name__)
-        return [Outcome("retry", f"failed: {type(error).__name__}")] * targets
 
 
 async def _targets(route: Route[Any], due: Due) -> Sequence[Target]:

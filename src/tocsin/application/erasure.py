@@ -1,11 +1,12 @@
 """Forgets users: a job in the database for each, worked off in the background, and their sockets cut meanwhile."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from tocsin.application.rounds import Rounds
 from tocsin.domain.erasure import Erasure, State
-from tocsin.domain.errors import NotFound
+from tocsin.domain.errors import NotFound, TocsinError
 from tocsin.domain.stream import StreamKey
 from tocsin.domain.user_id import UserId
 
@@ -13,6 +14,8 @@ from tocsin.domain.user_id import UserId
 LOOK_S = 2.0
 
 OnCut = Callable[[Sequence[StreamKey]], None]
+
+_log = logging.getLogger(__name__)
 
 
 class ErasureStore(Protocol):
@@ -99,7 +102,14 @@ class Erasures:
         jobs = await self._store.list()
         self._look([*jobs])
         for job in jobs:
-            erased = await self._store.work(job.user_id, self._wake)
+            try:
+                erased = await self._store.work(job.user_id, self._wake)
+            except TocsinError:
+                raise
+            except Exception:  # noqa: BLE001 logged
+                # A fault of one job must not end all later ones.
+                _log.exception("the erasure of a user failed and will be tried again")
+                continue
             if erased is None or erased.state != job.state:
                 self._look(await self._store.list())
 

@@ -150,16 +150,17 @@ def _pushed(record: Record, rungs: tuple[Rung, ...]) -> str:
     sent = sum(one.outcome == "sent" for one in attempts)
     if sent:
         return "a push provider took it" if sent == 1 else f"push providers took it {sent} times"
+    latest = {(one.channel, one.target): one for one in attempts}.values()
     for outcome, words in (
         ("dead", "pushes were given up"),
         ("refused", "a push was refused"),
         ("retry", "a push could not be sent yet"),
         ("gone", "the device that it was pushed to is gone"),
     ):
-        found = next((one for one in attempts if one.outcome == outcome), None)
+        found = next((one for one in latest if one.outcome == outcome), None)
         if found is not None:
             return f"{words} ({found.reason})" if found.reason else words
-    skipped = next((one for one in attempts if one.outcome == "skipped"), None)
+    skipped = next((one for one in reversed(attempts) if one.outcome == "skipped"), None)
     if skipped is not None:
         return f"nothing was pushed: {skipped.reason}"
     if record.delivery is not None:

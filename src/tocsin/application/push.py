@@ -89,12 +89,26 @@ class Route(Generic[T]):
     meters: RouteMeters = field(default_factory=RouteMeters, compare=False, repr=False)
 
     async def send(self, message: PushMessage, targets: Sequence[T]) -> list[Outcome]:
-        """Send to targets; see ``PushSender.send``."""
+        """Send to targets; see ``PushSender.send``. A sender that fails is to be tried again."""
         begun_at = time.perf_counter()
-        outcomes = await self.sender.send(message, targets)
+        outcomes = await self._answers(self.sender.send(message, targets), len(targets))
         self.meters.seconds.observe(time.perf_counter() - begun_at)
         self.meters.results.update([outcome.kind for outcome in outcomes])
         return outcomes
+
+    async def take_back(self, tags: Sequence[str], targets: Sequence[T]) -> list[Outcome]:
+        """Take back from targets what ``retract`` can."""
+        assert self.retract is not None, "only such are asked for"
+        return await self._answers(self.retract(tags, targets), len(targets))
+
+    async def _answers(self, asked: Awaitable[list[Outcome]], targets: int) -> list[Outcome]:
+        """Return what a provider said; a failure takes away nothing of what others sent."""
+        try:
+            return await asked
+        except Exception as error:  # noqa: BLE001 told
+            # Neither its words nor its lines: they may hold a target or a text.
+            _log.error("push: the sender of %s failed: %s", self.channel, type(error).__name__)
+            return [Outcome("retry", f"failed: {type(error).__name__}")] * targets
 
 
 @dataclass(frozen=True, slots=True)

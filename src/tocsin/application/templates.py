@@ -4,6 +4,7 @@ import builtins
 from collections.abc import Mapping
 from typing import Protocol
 
+from tocsin.application.once import Once
 from tocsin.application.texts import LANGUAGES
 from tocsin.domain.errors import Invalid
 from tocsin.domain.template import Template, check_template
@@ -16,6 +17,9 @@ class TemplateStore(Protocol):
 
     async def list(self, name: str | None = None) -> list[Template]:
         """Return those of a name, or all; by name and language."""
+
+    async def can_be_used(self, name: str, once: Once | None) -> bool:
+        """Return whether there are words of a name, or what wants them was done before, under its key."""
 
     async def save(self, templates: builtins.list[Template]) -> None:
         """Replace all languages of one name."""
@@ -57,14 +61,14 @@ class Templates:
         """Return those of a name, or all."""
         return await self._store.list(name)
 
-    async def require(self, name: str) -> None:
+    async def require(self, name: str, once: Once | None = None) -> None:
         """
         Accept a name that has words: of the back end, or of the server.
 
         Raises:
-            Invalid: There are none of that name.
+            Invalid: There are none of that name; if ``once`` was used for the same, there need not be any more.
         """
-        if name not in LANGUAGES["en"] and not await self._store.list(name):
+        if name not in LANGUAGES["en"] and not await self._store.can_be_used(name, once):
             raise Invalid(f"there is no template '{name}': PUT /api/templates/{name}")
 
     async def delete(self, name: str) -> None:

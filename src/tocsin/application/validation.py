@@ -1,8 +1,11 @@
-"""What pydantic found wrong with something from outside, in the words of JSON."""
+"""What is wrong with JSON from outside: what pydantic found, in the words of JSON, and what no decoder says."""
 
+import json
 from itertools import filterfalse
 
 from pydantic import ValidationError
+
+from tocsin.domain.errors import Invalid
 
 _WORDS = {
     "missing": "is required",
@@ -12,6 +15,8 @@ _WORDS = {
 }
 _TYPES = frozenset({"int", "str", "constrained-int", "constrained-str"})
 _MAX_FIELD = 64
+_ALIKE = bytes.maketrans(b"123456789", b"000000000")
+_LONG = b"0" * 19
 
 
 def findings(error: ValidationError) -> list[str]:
@@ -27,3 +32,24 @@ def findings(error: ValidationError) -> list[str]:
         text = one["msg"].removeprefix("Value error, ").replace("Input should", "must")
         wrong.setdefault(name[:_MAX_FIELD] or "body", []).append(_WORDS.get(one["type"], text))
     return [f"{name}: {' or '.join(dict.fromkeys(texts))}" for name, texts in wrong.items()]
+
+
+def refuse_long_integers(content: bytes) -> None:
+    """
+    Refuse JSON with an integer that is beyond 64 bits: orjson makes another number of it, without a word.
+
+    Args:
+        content: What orjson has taken, nested no deeper than the parser of Python goes.
+
+    Raises:
+        Invalid: There is one.
+    """
+    if _LONG in content.translate(_ALIKE):  # the cheap look, which most bodies pass
+        json.loads(content, parse_int=_short)
+
+
+def _short(digits: str) -> int:
+    number = int(digits)
+    if not -(2**63) <= number < 2**64:
+        raise Invalid("an integer of more than 64 bits can't be kept exactly: send it as a string")
+    return number

@@ -91,6 +91,7 @@ class Core(Coroutines):
         erasure_jobs: Users who are being erased.
         exports: All that is kept of a user, as JSON.
         kept_revocations: Which tokens count no more.
+        has_stopped: It can't start again: its parts belong to the loop that they ran on.
         tracing: Follows events to their devices; None: traces are off.
 
     Raises:
@@ -104,6 +105,7 @@ class Core(Coroutines):
                 "monkey-patching out, and under gunicorn use sync or gthread workers"
             )
         self.settings = settings
+        self.has_stopped = False
         self.tracing = open_tracing(settings)
         self.store = _open_store(settings.database_url, settings.lang)
         self.store.tracing = self.tracing
@@ -139,8 +141,10 @@ class Core(Coroutines):
         Open the database.
 
         Raises:
-            StartError: The database can't be opened or was written by a later release.
+            StartError: The database can't be opened or was written by a later release; it has run already.
         """
+        if self.has_stopped:
+            raise StartError("a service starts once: build a new one")
         with explained(self.settings.database_url):
             await self.store.start()
         await self.bus.start()
@@ -148,6 +152,7 @@ class Core(Coroutines):
 
     async def stop(self) -> None:
         """Commit what was accepted and close; ``start`` may follow in a new object only."""
+        self.has_stopped = True
         self.tails.close()
         await self.push.stop()
         await self.streams.stop()
@@ -197,16 +202,20 @@ def _fcm_routes(settings: Settings, store: Store) -> list[Route[Device]]:
     ]
 
 
-async def open_started_store(database_url: str) -> SqlStore:
+async def open_started_store(database_url: str, *, reads_only: bool = False) -> SqlStore:
     """
     Return the store alone, for a command that serves nobody.
+
+    Args:
+        database_url: As the settings have it.
+        reads_only: Whether nothing is to be written; then the database is left as it is, at its revision, too.
 
     Raises:
         StartError: The database can't be opened.
     """
     store = _open_store(database_url)
     with explained(database_url):
-        await store.start()
+        await (store.start_reading() if reads_only else store.start())
     return store
 
 

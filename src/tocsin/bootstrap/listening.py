@@ -17,7 +17,10 @@ def open_listener(settings: Settings) -> socket.socket:
         StartError: The port is taken, or there should be several workers.
     """
     if settings.workers > 1:
-        raise StartError("TOCSIN_WORKERS is for `tocsin serve module:app`: this process can be one worker only")
+        raise StartError(
+            f"this process is one worker, not {settings.workers}: start `tocsin serve module:app` with TOCSIN_WORKERS "
+            "in the environment or .env, where alone it is looked for"
+        )
     try:
         return listen(settings.host, settings.port)
     except OSError as error:

@@ -117,8 +117,7 @@ class Bridge:
         Run a use-case after everything handed over before, and return its result.
 
         Raises:
-            TimeoutError: No answer in time; it may still be carried out.
-            Overloaded: It did not even begin; nothing was done.
+            Overloaded: It did not even begin, or there was no answer in time and it may still be carried out.
             RuntimeError: Called on the loop's own thread, which would wait for itself.
         """
         self.refuse_on_loop("this function")
@@ -128,10 +127,10 @@ class Bridge:
             return answer.result(timeout_s)
         except concurrent.futures.TimeoutError:
             if answer.done():
-                raise
+                return answer.result()  # it came at the last moment, or is a TimeoutError of the use-case
             if answer.cancel():
                 raise Overloaded("the calls before this one still wait", retry_after_s=1.0) from None
-            raise TimeoutError(f"no answer after {timeout_s} s; it may still be carried out") from None
+            raise Overloaded(f"no answer after {timeout_s:g} s; it may still be carried out") from None
 
     def is_dead(self) -> bool:
         """Return whether nobody runs the loop any more; all that waited is refused then."""

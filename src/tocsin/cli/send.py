@@ -6,6 +6,7 @@ import orjson
 import typer
 
 from tocsin.application.notifications import Notifications
+from tocsin.application.validation import refuse_long_integers
 from tocsin.cli.store import with_store
 from tocsin.domain.notification import NotificationDraft, Priority
 from tocsin.domain.user_id import parse_user_id
@@ -53,4 +54,5 @@ def _json_object(text: str) -> dict[str, object]:
         value = None
     if not isinstance(value, dict):
         raise typer.BadParameter("must be a JSON object", param_hint="--data")
+    refuse_long_integers(text.encode())
     return value

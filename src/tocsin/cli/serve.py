@@ -1,12 +1,12 @@
 """``tocsin serve``: the server, until a signal; alone, or with an application beside it, in one process or several."""
 
+import faulthandler
 from typing import Annotated, Any
 
 import typer
 
 from tocsin import __version__
 from tocsin.bootstrap import Service, build
-from tocsin.cli import systemd
 from tocsin.cli.load_app import is_asgi, load_app
 from tocsin.cli.logs import configure_logs
 from tocsin.cli.workers import supervise
@@ -42,6 +42,8 @@ def serve(
     settings = Settings(**given)
     mine = None if seat is None else Seat.parse(seat)
     configure_logs(settings, worker=None if mine is None else mine.number)
+    # Whoever ends a server whose loop hangs sends SIGABRT: then it says in which line.
+    faulthandler.enable(2)
     served = f" with {app}" if app else ""
     if settings.workers > 1 and mine is None:
         many = f", {settings.workers} workers,"
@@ -63,12 +65,7 @@ def serve(
         service = build(settings)
         beside = None if application is None else _hosted(application, str(app), service)
     service.seat = mine
-    service.run(beside, on_ready=lambda url: _announce(f"Tocsin {__version__}{served} on {url}"))
-
-
-def _announce(line: str) -> None:
-    typer.echo(line)
-    systemd.notify("READY=1")
+    service.run(beside, on_ready=lambda url: typer.echo(f"Tocsin {__version__}{served} on {url}"))
 
 
 def _hosted(application: Any, name: str, service: Service) -> Any:

@@ -46,7 +46,7 @@ def trace(
     async def find(journeys: Journeys) -> Journey:
         return await journeys.trace(notification_id, owner)
 
-    journey = with_store(lambda store: find(open_journeys(store, settings)))
+    journey = with_store(lambda store: find(open_journeys(store, settings)), reads_only=True)
     if as_json:
         sys.stdout.write(orjson.dumps(journey.json(), option=orjson.OPT_INDENT_2).decode() + "\n")
     else:

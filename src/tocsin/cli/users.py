@@ -37,11 +37,11 @@ def export(
             file.write(chunk)
 
     if out is None:
-        with_store(lambda store: write(store, sys.stdout.buffer))
+        with_store(lambda store: write(store, sys.stdout.buffer), reads_only=True)
         return
     with _new_file(out) as file:
         try:
-            with_store(lambda store: write(store, file))
+            with_store(lambda store: write(store, file), reads_only=True)
         except BaseException:
             out.unlink(missing_ok=True)  # half of it would stand in the way of the next
             raise

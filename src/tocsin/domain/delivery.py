@@ -69,6 +69,7 @@ class Attempt:
         label: What may be told of the target: a platform, a host, a scheme; no secret.
         reason: A provider's word, or ours.
         provider_id: The provider's id of what it took.
+        retry_at: Of ``retry``: the target is not tried before; None: of any other, or an earlier release's.
     """
 
     notification_id: str
@@ -80,6 +81,7 @@ class Attempt:
     reason: str = ""
     provider_id: str | None = None
     at: int = 0
+    retry_at: int | None = None
 
     def json(self) -> dict[str, Any]:
         """Return the step as the trace tells it."""

@@ -49,7 +49,8 @@ def names_user(value: Any, user_id: UserId) -> bool:
         return any(names_user(one, user_id) for one in value)
     if not isinstance(value, dict):
         return bool(value == user_id)
-    if "actors" in value and any(is_user(one.get("id"), user_id) for one in value["actors"] if isinstance(one, dict)):
+    actors = value.get("actors")  # of a back end's own it may be anything
+    if isinstance(actors, list) and any(is_user(one.get("id"), user_id) for one in actors if isinstance(one, dict)):
         return True
     return any((_is_id(name) and is_user(one, user_id)) or names_user(one, user_id) for name, one in value.items())
 

@@ -11,6 +11,15 @@ def new_id() -> str:
     return str(uuid7())
 
 
+def id_after(earlier: str) -> str:
+    """Return a fresh id that sorts after an earlier one, which another clock, or one set back, may have dated ahead."""
+    fresh = new_id()
+    if fresh > earlier:
+        return fresh
+    next_instant = (UUID(earlier).int >> 80) + 1
+    return str(UUID(int=next_instant << 80 | UUID(fresh).int & (1 << 80) - 1))
+
+
 def derived_id(instant: int, *parts: str) -> str:
     """Return the UUIDv7 of an instant (milliseconds since 1970) that the same parts always have."""
     digest = sha256("\0".join(parts).encode()).digest()

@@ -3,11 +3,13 @@ The durable log of one user in one namespace.
 
 ``seq`` counts from 1 without gaps, in commit order. A cursor is
 ``(epoch, last_seq)``: the epoch names the life of the database, so that a
-cursor from before a restore is recognised.
+cursor from before a restore is recognised. So is one from before its user was
+erased: a new stream begins above those that the erased had, see ``ground_of``.
 """
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import orjson
 
@@ -19,6 +21,7 @@ MAX_REPLAY = 1_000
 SLICE_BYTES = 2_000_000
 KEPT_EVENTS = 1_000
 KEPT_S = 7 * 24 * 3600.0
+_GROUNDS = 4_096
 
 
 class StreamKey(NamedTuple):
@@ -26,6 +29,16 @@ class StreamKey(NamedTuple):
 
     user_id: UserId
     namespace: str
+
+
+def ground_of(key: StreamKey) -> StreamKey:
+    """
+    Return where it is kept above which seq a stream begins that was never written.
+
+    It is the highest that the streams of erased users had. Each place serves thousands of ids, so that it names
+    none; and no user has its id, which is not printable.
+    """
+    return StreamKey(UserId(f"\n{crc32(key.user_id.encode()) % _GROUNDS}"), key.namespace)
 
 
 class StreamEvent(NamedTuple):

@@ -15,10 +15,9 @@ from tocsin.application.chat import check_message
 from tocsin.application.drafts import draft_message
 from tocsin.domain import message as domain
 from tocsin.domain.errors import Invalid
-from tocsin.domain.identifier import new_id
 from tocsin.domain.stream import StreamKey
 from tocsin.domain.timestamp import from_datetime, now_ms
-from tocsin.domain.user_id import parse_user_id
+from tocsin.domain.user_id import UserId, parse_user_id
 from tocsin.models.columns import to_datetime, typed
 from tocsin.models.model import Model, Telling, take_over
 
@@ -100,14 +99,16 @@ class ChatMessage(Model):
         )
 
     def _streams(self) -> Sequence[StreamKey]:
-        users = (parse_user_id(self.from_user_id), parse_user_id(self.to_user_id))
-        return [StreamKey(user_id, chat.NAMESPACE) for user_id in users]
+        return [StreamKey(user_id, chat.NAMESPACE) for user_id in self._users()]
+
+    def _users(self) -> tuple[UserId, UserId]:
+        return parse_user_id(self.from_user_id), parse_user_id(self.to_user_id)
 
     def _created(self, transaction: Transaction) -> Sequence[Telling]:
         # It may have changed since.
         draft = draft_message(self.from_user_id, self.to_user_id, self.message, self.client_msg_id)
         check_message(replace(draft, attachments=self.attachments or (), ciphertext=self.ciphertext))
-        self.id = new_id()
+        self.id = chat.next_id(transaction, *self._users())
         self._claimable_until = transaction.now + domain.ADOPTED_MS
         message = self._entity()
         chat.touch(transaction, message.from_user_id, message.to_user_id, message.id)

@@ -30,7 +30,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from tocsin.application.validation import findings
+from tocsin.application.validation import findings, refuse_long_integers
 from tocsin.domain.errors import Invalid, KeyUnknown, PayloadTooBig, TocsinError
 from tocsin.domain.principal import Principal
 from tocsin.engine import TimerWheel
@@ -221,12 +221,12 @@ def _too_big() -> PayloadTooBig:
 
 def read_json(request: Incoming) -> Any:
     """
-    Return the body as JSON (RFC 8259): UTF-8, no NaN, no lone surrogate.
+    Return the body as JSON (RFC 8259): UTF-8, no NaN, no lone surrogate, no integer that could not be kept.
 
     Raises:
         UnsupportedMediaType: It is not declared as JSON, or is compressed.
         Malformed: It is not JSON.
-        Invalid: It is nested deeper than ``MAX_DEPTH``.
+        Invalid: It is nested deeper than ``MAX_DEPTH``, or an integer has more than 64 bits.
     """
     media_type = (request.header(b"content-type") or "").partition(";")[0].strip().lower()
     if media_type != "application/json":
@@ -241,6 +241,7 @@ def read_json(request: Incoming) -> Any:
     # What is read must also be written again, and orjson writes 254 levels; counting brackets is the cheap check.
     if content.count(b"{") + content.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
         raise Invalid(f"the body is nested deeper than {MAX_DEPTH} levels")
+    refuse_long_integers(content)
     return value
 
 

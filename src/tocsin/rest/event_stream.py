@@ -9,6 +9,7 @@ nothing twice, as a socket with a cursor.
 
 import asyncio
 import re
+import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -102,7 +103,8 @@ class EventStream(Response):
     The answer that goes on: all after a place, then what is committed, in order, until one side ends.
 
     It reads the log a part at a time and no further than its client takes: a slow one costs no memory. It ends
-    when the token does, five seconds late at most, when an operator cuts it, and when the server drains.
+    when the token does, five seconds late at most, when an operator cuts it, when the server drains, and when uvicorn
+    stops.
     """
 
     def __init__(self, app: Uses, key: StreamKey, reader: Principal, wanted: Following, after: int) -> None:
@@ -136,7 +138,7 @@ class EventStream(Response):
     async def _tell(self, send: Send, tail: Tail) -> None:
         await self._app.bus.heard([self._key.user_id])
         quiet = 0
-        while tail.is_open and self._is_allowed():
+        while tail.is_open and not _is_uvicorn_stopping() and self._is_allowed():
             # Before the look: what is committed after it rings again.
             tail.bell.clear()
             try:
@@ -181,6 +183,11 @@ def _message(place: Place, event: str, data: bytes) -> bytes:
 
 async def _say(send: Send, text: bytes) -> None:
     await send({"type": "http.response.body", "body": text, "more_body": True})
+
+
+def _is_uvicorn_stopping() -> bool:
+    # One that is not ours waits for every answer before it tells the lifespan that it stops: for this one, for ever.
+    return bool(getattr(getattr(signal.getsignal(signal.SIGTERM), "__self__", None), "should_exit", False))
 
 
 async def _left(receive: Receive) -> None:

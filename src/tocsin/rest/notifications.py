@@ -58,7 +58,7 @@ async def create_notification(app: App, publisher: Publisher, body: NewNotificat
     1,000 users, the job is committed, and they get theirs one after another: see `/api/jobs/{id}`.
     """
     if body.template is not None:
-        await app.templates.require(body.template)
+        await app.templates.require(body.template, once)
     drafts = body.drafts()
     deliver_at = body.deliver_at_ms
     if deliver_at is not None:  # also one that has passed: a retry gets the answer of the first time

@@ -5,6 +5,7 @@ Who is started, replaced and stopped when is decided by the supervisor, in ``cli
 """
 
 import asyncio
+import contextlib
 import json
 import socket
 import sys
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Self
 
 READY = b"ready\n"
+# How often a worker says that its event loop turns.
+BEAT_S = 5.0
+_BEAT = b"beat\n"
 
 
 class Seat:
@@ -63,7 +67,7 @@ class Seat:
 
     def follow(self, take: Callable[[str], None]) -> None:
         """
-        Tell the supervisor that requests are answered; from now on do what it says.
+        Tell the supervisor that requests are answered, and from now on that the loop turns; do what it says.
 
         Args:
             take: Gets each word: ``leave``, ``accept 2`` and ``release 2`` (a place that has no
@@ -71,7 +75,15 @@ class Seat:
         """
         self.line.setblocking(False)
         self.line.send(READY)
-        asyncio.get_running_loop().add_reader(self.line, self._read, take)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self.line, self._read, take)
+        loop.call_later(BEAT_S, self._beat, loop)
+
+    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        # A supervisor that is no more, or reads nothing: the worker's own end is told by ``_read``.
+        with contextlib.suppress(OSError):
+            self.line.send(_BEAT)
+        loop.call_later(BEAT_S, self._beat, loop)
 
     def close_listeners(self) -> None:
         """Hold the port open no longer than its own server does."""

@@ -20,6 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from tocsin.engine import SocketServer
+from tocsin.rest import systemd
 from tocsin.rest.seat import Seat
 from tocsin.rest.tls import Certificate
 
@@ -74,7 +75,7 @@ class HttpServer(uvicorn.Server):
         app: The ASGI application; its lifespan is not run.
         engine: Its protocols take the connections.
         drain: Awaited after the signal and before the listener closes.
-        on_ready: Called once requests are answered and signals are taken.
+        on_ready: Called once requests are answered and signals are taken, before systemd is told.
         state: What the application's lifespan, which has run already, hands to its requests.
         seat: Of one of several processes, which accepts from the seat's sockets; None: it is alone.
         certificate: What it serves TLS with; None: plain HTTP.
@@ -118,7 +119,7 @@ class HttpServer(uvicorn.Server):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve, then tell so."""
+        """Serve, then tell so: the caller, and the service manager or the supervisor."""
         self.lifespan.state.update(self._state)
         await super().startup(sockets)
         if self._seat is not None:
@@ -128,6 +129,8 @@ class HttpServer(uvicorn.Server):
         self._on_ready()
         if self._seat is not None:
             self._seat.follow(self._do)
+        elif threading.current_thread() is threading.main_thread():
+            systemd.ready()
 
     async def on_tick(self, counter: int) -> bool:
         """Tell whether to stop: also when the main thread has ended, after which Python gives threads no work."""

@@ -169,7 +169,7 @@ def send_push(
     Raises:
         Invalid: A field breaks a rule; the detail names it.
         PayloadTooBig: ``data`` exceeds its limit.
-        Overloaded: The database takes no work now; nothing was sent.
+        Overloaded: The database takes no work now, and nothing was sent; or there was no answer: it may have been.
         NotInitialized: This process knows no database.
         StartError: The file of FIREBASE_CREDENTIALS_PATH can't be used (in a process that serves no sockets).
     """

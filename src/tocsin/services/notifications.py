@@ -173,8 +173,8 @@ def notify_post_liked(
         TocsinError: See ``create_notification``.
     """
     liker = user_id_json(parse_user_id(liker_id, "liker_id"))
-    actor = {"id": liker, "name": None if liker_name is None else cut(storable(liker_name), MAX_ACTOR_NAME)}
-    key = f"post_liked:{post_id}"
+    actor = {"id": liker, "name": cut(storable(liker_name), MAX_ACTOR_NAME) if liker_name else None}
+    key = storable(f"post_liked:{post_id}")
     # Two long ids that begin alike are two posts.
     short = key if len(key) <= MAX_KEY else f"post_liked:{sha256(key.encode()).hexdigest()}"
     group = {"key": short, "actor": actor} if is_grouped else None

@@ -144,8 +144,8 @@ class LiveClient:
         def is_there() -> bool:
             nonlocal place
             for place, heard in enumerate(self.events):
-                is_meant = heard.event == event and namespace in {None, heard.namespace}
-                if is_meant and place not in self._taken and fields.items() <= dict(heard.data or {}).items():
+                is_meant = heard.event == event and namespace in {None, heard.namespace} and _holds(heard.data, fields)
+                if is_meant and place not in self._taken:
                     self._taken.add(place)
                     return True
             return False
@@ -229,3 +229,7 @@ class LiveClient:
                 return
             self._cursors[namespace] = {"epoch": data["epoch"], "last_seq": data["seq"]}
         self.events.append(Heard(namespace, event, data))
+
+
+def _holds(data: Any, fields: dict[str, Any]) -> bool:
+    return not fields or (isinstance(data, dict) and fields.items() <= data.items())

@@ -45,9 +45,10 @@ def tocsin_variables(
     monkeypatch.setitem(Settings.model_config, "env_file", None)
     folder = tmp_path_factory.mktemp("tocsin")
     usual = {"database_url": f"sqlite:///{folder / 'tocsin.db'}", "port": 0, "drain_s": 0.0, "jwt_secret": SECRET}
-    if "jwt_public_key" in tocsin_settings:
+    if {"jwt_public_key", "jwks_url"} & tocsin_settings.keys():
         del usual["jwt_secret"]
-    for field, value in (usual | tocsin_settings).items():
+    given = {field: value for field, value in (usual | tocsin_settings).items() if value is not None}
+    for field, value in given.items():
         monkeypatch.setenv(variable_of(field), _text(value))
     return monkeypatch
 
@@ -74,7 +75,7 @@ def tocsin_environment(
 
 @pytest.fixture
 def tocsin_app(tocsin_environment: dict[str, str]) -> Any:  # noqa: ARG001 made in it
-    """The application that the server serves: none. A fixture of your own of this name returns yours, made anew."""
+    """The application that the server serves: none. A fixture of your own of this name returns yours."""
     return None
 
 

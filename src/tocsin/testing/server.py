@@ -28,7 +28,8 @@ class LiveServer:
 
     Args:
         app: A Flask application that ``init_websocket`` was given, what ``service.asgi(…)`` returned, or any other
-            ASGI application; None: REST and sockets alone. Each server needs one that was made for it.
+            ASGI application; None: REST and sockets alone. A service runs once: what ``asgi`` returned is for one
+            server, the other kinds may be served again.
         settings: Settings by name. They beat the environment, and are not for an application that has its own.
 
     Attributes:
@@ -97,6 +98,7 @@ def _service_of(app: Any, settings: dict[str, Any]) -> tuple[Service, ASGIApp | 
     # Flask is not imported for it: whoever has no Flask gets here as well.
     socketio: SocketIO | None = getattr(app, "extensions", {}).get("tocsin")
     if socketio is not None:
+        socketio.renew()
         return socketio.service, WsgiHost(app, threads=socketio.settings.host_threads)
     if isinstance(app, Front):
         assert isinstance(app.service, Service)

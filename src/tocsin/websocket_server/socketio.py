@@ -126,6 +126,12 @@ class SocketIO:
                 self._service = service
             return self._service
 
+    def renew(self) -> None:
+        """Forget a service that has run, and its settings: the next look makes both anew, with the same handlers."""
+        with self._lock:
+            if self._service is not None and self._service.has_stopped:
+                self._settings = self._service = None
+
     def on(self, event: str, namespace: str = "/") -> Callable[[F], F]:
         """
         Take an event that clients emit: ``@socketio.on("publish_start", namespace="/sns")``.
@@ -227,12 +233,13 @@ class SocketIO:
                 ``use_debugger`` and ``use_evalex``, as werkzeug has them.
 
         Raises:
-            SystemExit: It can't start; the message is one line.
+            SystemExit: It can't start, which is told in one line; 2 where only another setting would help, else 1.
         """
         try:
             self._run(app, {"host": host, "port": port}, debug, use_reloader, options)
         except (bootstrap.StartError, SettingsError) as error:
-            sys.exit(f"tocsin: {error}")
+            print(f"tocsin: {error}", file=sys.stderr)  # noqa: T201
+            sys.exit(error.exit_status)
 
     def _run(
         self,
@@ -244,6 +251,7 @@ class SocketIO:
     ) -> None:
         if app is not None and app is not self.app:
             self.init_app(app)
+        self.renew()
         if self.app is None:
             raise SettingsError("run() needs the application: socketio.run(app)")
         if os.environ.get("FLASK_RUN_FROM_CLI") == "true":

@@ -130,6 +130,28 @@ async def test_what_is_refused_is_not_tried_again(store, push, sender, caplog):
     assert {"very-secret-token"} == await tokens(store)
 
 
+async def test_a_sender_that_fails_takes_nothing_from_another(store, sender, time, caplog):
+    """Whoever is told of a failure would send again what the other has sent; it is tried again by itself."""
+    await register(store, "phone")
+    broken = ScriptedSender()
+    send = broken.send
+    failures = [Overloaded("the keys can't be read now"), KeyError("words that nobody may see")]
+
+    async def fail(message, targets):
+        if failures:
+            raise failures.pop()
+        return await send(message, targets)
+
+    broken.send = fail
+    routes = [Route(one, store.list_devices, store.drop_device) for one in (broken, sender)]
+    push = Push(routes, sleep=time.sleep, clock=time, jitter=lambda _, most: most)
+
+    assert PushReport(sent=2) == await push.send("alice", MESSAGE)
+    assert (1, 1) == (len(sender.tries), len(broken.tries))
+    assert "KeyError" in caplog.text
+    assert "nobody may see" not in caplog.text
+
+
 async def test_what_is_busy_is_tried_again_with_growing_waits(store, push, sender, time):
     """At most four times, with the same tag: a try whose answer was lost is replaced on the device."""
     await register(store, "phone")

@@ -1,11 +1,14 @@
 """What was wrong with something from outside, in words."""
 
+import json
 from typing import Annotated
 
+import orjson
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tocsin.application.validation import findings
+from tocsin.application.validation import findings, refuse_long_integers
+from tocsin.domain.errors import Invalid
 
 
 class Item(BaseModel):
@@ -44,3 +47,17 @@ def test_each_field_is_named_once_with_what_it_must_be(given, expected):
         Order.model_validate(given)
 
     assert expected == findings(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[18446744073709551616]", '{"a": {"b": -9223372036854775809}}', "1" * 30])
+def test_an_integer_that_would_become_another_number_is_refused(text):
+    """A decoder that has 64 bits makes a float of it."""
+    assert str(orjson.loads(text)) != str(json.loads(text))
+    with pytest.raises(Invalid, match="send it as a string"):
+        refuse_long_integers(text.encode())
+
+
+@pytest.mark.parametrize("value", [2**64 - 1, -(2**63), "9" * 40, {"0" * 30: 1}, 1e300, [1234567890123456789.5]])
+def test_what_is_kept_passes(value):
+    """The longest integers of 64 bits, digits in texts and names, and floats."""
+    refuse_long_integers(json.dumps(value).encode())

@@ -297,6 +297,19 @@ async def test_a_question_that_has_no_turn_in_time_is_never_asked(bridge, core):
     assert [] == asked
 
 
+async def test_a_question_without_an_answer_is_one_of_the_refusals(bridge, core):
+    """What hosts catch and Celery tries again, not a bare TimeoutError; it may still be carried out."""
+    may_end = asyncio.Event()
+
+    async def hang(_: RecordingCore) -> None:
+        await may_end.wait()
+
+    with pytest.raises(Overloaded, match="may still be carried out"):
+        await asyncio.to_thread(bridge.ask, hang, 0.2)
+    may_end.set()
+    await bridge.close()
+
+
 async def test_wake_ups_reach_the_bus(bridge, core):
     """Streams that grew in somebody's own transaction are named to the bus."""
     await asyncio.to_thread(bridge.wake, [StreamKey(BOB, "/sns")])

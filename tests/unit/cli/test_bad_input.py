@@ -9,9 +9,10 @@ import typer
 
 from tocsin.bootstrap import StartError
 from tocsin.cli.demo import _secret, demo
-from tocsin.cli.send import _known_priority
+from tocsin.cli.send import _json_object, _known_priority
 from tocsin.cli.token import _seconds
 from tocsin.cli.users import export
+from tocsin.domain.errors import Invalid
 
 
 @pytest.mark.parametrize("ttl", ["0", "0s", "000d", "-1", "", " ", "1.5h", "forever"])
@@ -26,6 +27,13 @@ def test_a_priority_that_is_none_is_refused_with_those_that_are():
     assert "urgent" == _known_priority("urgent")
     with pytest.raises(typer.BadParameter, match=r"^must be low, normal, high or urgent$"):
         _known_priority("x")
+
+
+def test_an_integer_that_could_not_be_kept_is_refused():
+    """As over REST; a text of its digits is fine."""
+    assert {"n": "1" * 30} == _json_object('{"n": "%s"}' % ("1" * 30))
+    with pytest.raises(Invalid, match="send it as a string"):
+        _json_object('{"n": %s}' % ("1" * 30))
 
 
 def test_an_export_to_where_no_file_can_be_is_refused(tmp_path):

@@ -1,12 +1,15 @@
 """What the doctor makes of settings, secrets, the machine and a SQLite file; it changes nothing and tells no secret."""
 
 import sqlite3
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.certificates import self_signed
 from tocsin.adapters.sql.migrate import upgrade
+from tocsin.adapters.sql.sqlite import SqliteStore
 from tocsin.cli.doctor import clock, database, keys, machine, push, settings_look
 from tocsin.cli.doctor.command import examine
 from tocsin.settings import Settings
@@ -62,6 +65,16 @@ def test_settings_that_do_not_go_together_are_told(surroundings):
     assert "TOCSIN_WORKERS=4" in found[0].text
 
 
+def test_a_default_that_stands_in_is_no_problem(surroundings):
+    """Redis is named, if not well: who has done so is not told to do it."""
+    values = {"TOCSIN_WORKERS": "4", "TOCSIN_DATABASE_URL": "postgresql://db/x", "TOCSIN_REDIS_URL": "cache:6379"}
+    for name, value in values.items():
+        surroundings.setenv(name, value)
+    (found,) = examine()
+
+    assert found.text.startswith("TOCSIN_REDIS_URL must look like")
+
+
 @pytest.mark.parametrize(
     ("environment", "told"),
     [
@@ -78,6 +91,33 @@ def test_what_is_allowed_and_hardly_meant(surroundings, environment, told):
     found = [*settings_look.look(Settings(), environment)]
 
     assert [text for text in bad(found) if told in text]
+
+
+def test_a_misspelling_in_the_env_file_is_told(tmp_path):
+    """The host's own names there are none of ours."""
+    (tmp_path / ".env").write_text("FLASK_APP=shop\nTOCSIN_JWT_SECERT=x\nTOCSIN_PORT=8001\n")
+
+    assert ["TOCSIN_JWT_SECERT is no setting and changes nothing"] == bad(settings_look.look(Settings(), {}))
+
+
+def test_a_certificate_that_a_start_refuses_is_told(tmp_path):
+    """And one that it takes."""
+    well = [*settings_look.look(Settings(tls_certificate=self_signed(tmp_path)), {})]
+    ill = [*settings_look.look(Settings(tls_certificate=tmp_path / "none.pem"), {})]
+
+    assert [] == bad(well)
+    assert "ok" in levels(well, "tls")
+    assert ["problem"] == levels(ill, "tls")
+    assert any("TOCSIN_TLS_CERTIFICATE" in text for text in bad(ill))
+
+
+def test_traces_without_their_package_are_told(surroundings):
+    """The server would not start."""
+    settings = Settings(otlp_url="http://127.0.0.1:4318")
+    assert [] == bad(settings_look.look(settings, {}))
+    surroundings.setitem(sys.modules, "tocsin.adapters.otel", None)
+
+    assert any("TOCSIN_OTLP_URL" in text for text in bad(settings_look.look(settings, {})))
 
 
 def test_usual_settings_are_well():
@@ -124,6 +164,20 @@ def test_a_file_that_is_well(tmp_path):
     assert before == {one: one.read_bytes() for one in tmp_path.iterdir()}
 
 
+async def test_a_file_is_well_before_in_and_after_the_life_of_a_server(tmp_path):
+    """Also where nothing has been written since its start."""
+    path = tmp_path / "tocsin.db"
+    found = []
+    for _ in range(2):
+        store = SqliteStore(str(path))
+        await store.start()
+        found.append(of_file(path))
+        await store.stop()
+        found.append(of_file(path))
+
+    assert [] == [text for told in found for text in bad(told) if "MiB free" not in text]
+
+
 def test_a_file_that_is_in_use_is_left_alone(tmp_path):
     """What is in its journal is seen, and nothing is changed."""
     path = made(tmp_path)
@@ -150,6 +204,20 @@ def test_there_need_be_no_file_yet(tmp_path):
 def test_a_folder_that_is_missing_is_told(tmp_path):
     """Nobody makes it."""
     assert any("there is no folder" in text for text in bad(of_file(tmp_path / "none" / "tocsin.db")))
+
+
+def test_a_folder_of_somebody_else_is_told(tmp_path, as_nobody):
+    """The doctor was called by another user than the server's."""
+    folder = tmp_path / "private"
+    folder.mkdir()
+    settings = Settings(database_url=f"sqlite:///{made(folder)}")
+    folder.chmod(0)
+    with as_nobody():
+        found = [*database.look(settings)]
+    folder.chmod(0o700)
+
+    assert ["problem"] == levels(found)
+    assert "can't be seen by this user" in found[0].text
 
 
 def test_tables_of_another_release_are_told(tmp_path):

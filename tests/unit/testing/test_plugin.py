@@ -107,6 +107,65 @@ def test_an_asgi_application_is_served(pytester):
     passes(pytester, 1)
 
 
+def test_the_one_application_of_a_module_is_served_to_each_test(pytester):
+    """Each time with an empty database; what it emits may be any JSON. One with a service says that it ran already."""
+    pytester.makepyfile("""
+        import pytest
+        import tocsin
+        from flask import Flask
+        from tocsin.services.notifications import create_notification
+        from tocsin.testing.server import LiveServer
+        from tocsin.websocket_server import init_websocket
+
+        app = Flask(__name__)
+        app.config["SECRET_KEY"] = "a secret for tests, of more than thirty-two bytes"
+        socketio = init_websocket(app)
+
+        @app.post("/ship")
+        def ship():
+            for data in ([1, 2], "three"):
+                socketio.emit("tick", data)
+            return create_notification(7, "order", "Shipped", "")
+
+        @pytest.fixture
+        def tocsin_app():
+            return app
+
+        @pytest.mark.parametrize("round", [1, 2])
+        def test_shipped(round, tocsin_client):
+            mina = tocsin_client(7, namespaces=("/", "/notifications"))
+            assert mina.post("/ship").status == 200
+            assert [mina.wait_for("tick"), mina.wait_for("tick")] == [[1, 2], "three"]
+            assert mina.wait_for("notification")["title"] == "Shipped"
+            assert mina.get("/api/notifications/stats").json["total"] == 1
+
+        def test_a_service_twice(tocsin_environment):
+            front = tocsin.build().asgi()
+            with LiveServer(front):
+                pass
+            with pytest.raises(tocsin.StartError, match="starts once"), LiveServer(front):
+                pass
+    """)
+
+    passes(pytester, 3)
+
+
+def test_settings_take_the_place_of_the_usual_ones(pytester):
+    """An issuer's keys that of the secret; None leaves a setting as it is."""
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.fixture
+        def tocsin_settings():
+            return {"jwks_url": "http://127.0.0.1:9/keys", "jwt_issuer": "https://id.example.com", "redis_url": None}
+
+        def test_it_starts(tocsin_server):
+            assert tocsin_server.url
+    """)
+
+    passes(pytester, 1)
+
+
 def test_what_was_missed_is_heard(pytester):
     """A client that was away hears once, in order, what it missed."""
     pytester.makepyfile("""

@@ -165,5 +165,5 @@ function isForMany({ id, archived_at }: EventData): boolean {
 
 /** Whether an event brings a notification as a whole. */
 export function isWhole({ event, data }: Change): boolean {
-  return event === "notification" || (event === "notification_updated" && data.id !== undefined && "title" in data);
+  return event === "notification" || (event === "notification_updated" && data.id !== undefined && "timestamp" in data);
 }

@@ -103,6 +103,21 @@ describe("an inbox", { timeout: 60_000 }, () => {
     expect([state.unread, newer.unread, older.unread]).toEqual([9, 3, 3]);
   });
 
+  it("makes no card of the new words of one that is not loaded", () => {
+    const archived: ViewName = { tab: "archived", category: null };
+    const page = { notifications: [made("a")], next_cursor: "more", unread_count: 2, epoch: "e", seq: 5 };
+    const put = inbox.merge(inbox.merge(inbox.EMPTY, ALL, page), archived, {
+      ...page,
+      notifications: [],
+      next_cursor: null,
+    });
+    const words = { event: "notification_updated", data: { id: "b", title: "New words", seq: 6 } } as const;
+
+    const state = inbox.apply(put, words);
+
+    expect([inbox.isWhole(words), inbox.select(state, archived)]).toEqual([false, []]);
+  });
+
   it("takes a whole object that comes silently into the list where it belongs", () => {
     const page = {
       notifications: [made("a", { timestamp: "1" })],

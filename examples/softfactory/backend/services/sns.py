@@ -103,9 +103,13 @@ def _hand_to(platform: str) -> None:
 
 def like(user: User, post: Post) -> None:
     """Like a post once, and tell its author."""
-    if any(reaction.user_id == user.id and reaction.comment is None for reaction in post.reactions):
+    mine = db.select(Reaction.id).filter_by(user_id=user.id, post_id=post.id, comment=None)
+    # One statement: of two presses at once one finds the like of the other.
+    like_once = db.insert(Reaction).from_select(
+        ["user_id", "post_id"], db.select(db.literal(user.id), db.literal(post.id)).where(~mine.exists())
+    )
+    if db.session.execute(like_once).rowcount == 0:
         return
-    post.reactions.append(Reaction(user_id=user.id))
     db.session.commit()
     data = {"post_id": post.id, "user_id": user.id, "user_name": user.name, "likes": post.to_dict()["likes"]}
     broadcast_sns_event("post_liked", post.user_id, data)

@@ -12,7 +12,6 @@ import ipaddress
 import time
 import warnings
 from collections.abc import Sequence
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +27,8 @@ from google.auth.exceptions import GoogleAuthError, RefreshError
 from google.auth.transport.requests import Request
 
 from tocsin.adapters.fcm.messages import least_message, message_maker, retraction_maker
+from tocsin.adapters.retry_after import retry_after_s
+from tocsin.adapters.turns import Silent, Turns
 from tocsin.domain.push import Outcome, PushMessage
 
 GOOGLE = "https://fcm.googleapis.com"
@@ -63,17 +64,10 @@ class FcmClient:
     def __init__(self, key: dict[str, Any], url: str | None = None, *, timeout_s: float = 10.0) -> None:
         credential = credentials.Certificate(key)
         self._app = firebase_admin.initialize_app(credential, name=f"tocsin-{id(self)}")
-        self._http = _Http(credential.get_credential(), (url or GOOGLE).rstrip("/"), timeout_s)
         # There is no public way to give it a client of our own; the extra `fcm` pins the release.
         service: Any = messaging._get_messaging_service(self._app)  # noqa: SLF001
-        self._replaced = service._async_client  # noqa: SLF001
-        service._async_client = self._http  # noqa: SLF001
-
-    async def close(self) -> None:
-        """Close every connection."""
-        await self._replaced.aclose()
-        await self._http.close()
-        firebase_admin.delete_app(self._app)
+        http = _Http(credential.get_credential(), (url or GOOGLE).rstrip("/"), timeout_s)
+        service._async_client = http  # noqa: SLF001
 
     async def send(self, message: PushMessage, targets: Sequence[Address]) -> list[Outcome]:
         """Send to at most 500 targets and return what came of each; raises nothing for what Firebase says."""
@@ -118,16 +112,13 @@ class _Http:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=not is_loopback(url),
         )
-        self._places = asyncio.Semaphore(_CONNECTIONS)
-
-    async def close(self) -> None:
-        await self._session.close()
+        self._turns = Turns(_CONNECTIONS)
 
     async def request(self, method: str, url: str, *, headers: dict[str, str], json: Any) -> httpx.Response:
         url = self._url + url.removeprefix(GOOGLE)
         content = orjson.dumps(json)
         try:
-            async with asyncio.timeout(PATIENCE_S), self._places:
+            async with asyncio.timeout(PATIENCE_S), self._turns.take():
                 token = await self._access.token()
                 answer = await self._send(method, url, headers, content, token)
                 if answer.status_code == httpx.codes.UNAUTHORIZED and _APNS_REFUSED not in _codes(answer):
@@ -135,6 +126,8 @@ class _Http:
                     answer = await self._send(method, url, headers, content, token)
         except TimeoutError:
             raise _NoAnswer("timeout") from None
+        except Silent as silent:
+            raise _NoAnswer(str(silent)) from None
         except (aiohttp.ClientError, OSError) as error:
             raise _NoAnswer(type(error).__name__) from None
         if answer.is_success and "name" not in _body(answer):
@@ -168,6 +161,9 @@ class _Access:
 
     async def token(self, refused: str | None = None) -> str:
         """Return a token that is valid, another than the one that was refused."""
+        # While it fails one alone waits for the answer.
+        if self._failed is not None and self._turn.locked():
+            raise self._failed[1]
         async with self._turn:
             credential = self._credential
             if not credential.valid or credential.token == refused:
@@ -181,6 +177,7 @@ class _Access:
                     failure = _NoAnswer(NO_ACCESS if is_final else "no access token")
                     self._failed = (time.monotonic() + 1.0, failure)
                     raise failure from None
+                self._failed = None
             return str(credential.token)
 
 
@@ -213,7 +210,8 @@ def _outcome(response: messaging.SendResponse) -> Outcome:
     if isinstance(error, messaging.UnregisteredError) or (status == 404 and "NOT_FOUND" in codes):
         return Outcome("gone", "UNREGISTERED")
     if status in _TRANSIENT:
-        return Outcome("retry", codes[0] if codes else f"HTTP {status}", _retry_after(answer))
+        asked_s = retry_after_s(answer.headers.get("Retry-After"))
+        return Outcome("retry", codes[0] if codes else f"HTTP {status}", asked_s)
     return Outcome("refused", codes[0] if codes else f"HTTP {status}")
 
 
@@ -237,14 +235,3 @@ def _body(answer: httpx.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def _retry_after(answer: httpx.Response) -> float | None:
-    """Return the seconds of a ``Retry-After`` (RFC 9110, 10.2.3), in either of its forms."""
-    header = answer.headers.get("Retry-After", "").strip()
-    if header.isascii() and header.isdigit():
-        return float(header)
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None

@@ -4,7 +4,7 @@ Sends to devices through Firebase, by a worker process of its own.
 A push costs 0.4 ms of Python: in a thread of the serving process 1,000 a second
 hold the interpreter for half of the time, which its sockets wait for; this way
 they cost that process a thirtieth. The worker is started by the first push, and
-again by the next after it died.
+again by the next after it died; one that says nothing any more is killed.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import logging
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -140,6 +141,7 @@ class _Worker:
         self._ids = itertools.count()
         self._is_stopping = False
         self.is_dead = False
+        self._heard_at = time.monotonic()
         self._living = asyncio.create_task(self._live(reader), name="tocsin-fcm")
 
     @classmethod
@@ -170,13 +172,21 @@ class _Worker:
         except TypeError:  # such as data that is nested too deeply
             return [Outcome("refused", "not a message")] * len(targets)
         answer = self._waiting[number] = loop.create_future()
-        late = loop.call_later(ANSWER_S, _answer, answer, "no answer")
+        late = loop.call_later(ANSWER_S, self._be_late, answer)
         try:
             told = await answer
         finally:
             late.cancel()
             del self._waiting[number]
         return [Outcome("retry", told)] * len(targets) if isinstance(told, str) else [Outcome(*one) for one in told]
+
+    def _be_late(self, answer: "asyncio.Future[list[list[Any]] | str]") -> None:
+        _answer(answer, "no answer")
+        # It answers each by then, whatever Firebase does: one that says nothing at all is stuck.
+        if time.monotonic() - self._heard_at >= ANSWER_S and not self.is_dead:
+            self.is_dead = True
+            _log.error("push: the process that speaks to Firebase gives no answer, and is killed")
+            self._process.kill()
 
     async def stop(self) -> None:
         """End the process, by force if it does not go."""
@@ -189,6 +199,7 @@ class _Worker:
     async def _live(self, reader: asyncio.StreamReader) -> None:
         with self._end:
             while messages := await receive(reader):
+                self._heard_at = time.monotonic()
                 for message in messages:
                     if (answer := self._waiting.get(message["id"])) is not None:
                         _answer(answer, message["outcomes"])

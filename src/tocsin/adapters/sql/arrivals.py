@@ -152,9 +152,8 @@ class Arrivals:
         self._transaction.execute(SQL.set_content, {"id": card.id, **content, "data": prepared.data})
         self._transaction.execute(SQL.set_actors, {"id": card.id, "group_actors": orjson.dumps(renewed.group_actors)})
         deliveries.amend(self._transaction, renewed)
-        shown = renewed.json()
-        changed = {name: shown[name] for name in (*CONTENT, "group")}
-        tell(self._transaction, card.user_id, "notification_updated", {"id": card.id, **changed})
+        # As a whole: it is the answer that a sync caller gets.
+        tell(self._transaction, card.user_id, "notification_updated", renewed.json())
         return renewed
 
     def _join(self, draft: NotificationDraft, made: dict[str, Any], card: Notification | None) -> bool:

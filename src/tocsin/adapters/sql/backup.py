@@ -26,10 +26,13 @@ def back_up(source: Path, copy: Path) -> int:
         BackupFailed: There is no such source, there is something at the place of the copy, the disk is full, or
             the copy is found damaged.
     """
-    if not source.is_file():
-        raise BackupFailed(f"there is no database {source}")
-    if copy.exists():
-        raise BackupFailed(f"{copy} is there already")
+    try:
+        if not source.is_file():
+            raise BackupFailed(f"there is no database {source}")
+        if copy.exists():
+            raise BackupFailed(f"{copy} is there already")
+    except OSError as error:
+        raise BackupFailed(f"{error.filename} can't be seen: {error.strerror}") from error
     part = copy.with_name(f"{copy.name}.part")
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

@@ -15,7 +15,7 @@ from tocsin.adapters.sql.chat_statements import FIELDS, SQL
 from tocsin.adapters.sql.transaction import Foreseen, Look, Reader, Transaction
 from tocsin.domain.conversation import MAX_BLOCKED
 from tocsin.domain.errors import Conflict, Forbidden, KeyReused, NotFound
-from tocsin.domain.identifier import new_id
+from tocsin.domain.identifier import id_after, new_id
 from tocsin.domain.message import Message, MessageDraft
 from tocsin.domain.stream import StreamKey
 from tocsin.domain.timestamp import iso, iso_or_none
@@ -31,7 +31,7 @@ _LATEST = 1_000
 
 def foreseen(draft: MessageDraft) -> Foreseen:
     """Return what ``send`` will ask for."""
-    looks: list[Look] = []
+    looks: list[Look] = [(SQL.latest_between, _between(draft.from_user_id, draft.to_user_id))]
     if draft.client_msg_id is not None:
         looks.append((SQL.sent_message, _sent(draft)))
     if draft.is_by_user:
@@ -89,7 +89,7 @@ def _insert(transaction: Transaction, draft: MessageDraft) -> Message:
     keys = {event: StreamKey(user_id, NAMESPACE) for user_id, _, event in sides}
     seqs = {event: streams.take_seq(transaction, key) for event, key in keys.items()}
     message = Message(
-        id=new_id(),
+        id=next_id(transaction, draft.from_user_id, draft.to_user_id),
         from_user_id=draft.from_user_id,
         to_user_id=draft.to_user_id,
         message=draft.message,
@@ -109,8 +109,14 @@ def _insert(transaction: Transaction, draft: MessageDraft) -> Message:
     return message
 
 
+def next_id(transaction: Transaction, from_user_id: UserId, to_user_id: UserId) -> str:
+    """Return an id behind all of a conversation, whatever the clocks say; the counters of both are taken already."""
+    (latest,) = transaction.row(SQL.latest_between, _between(from_user_id, to_user_id))
+    return new_id() if latest is None else id_after(latest)
+
+
 def touch(transaction: Transaction, from_user_id: UserId, to_user_id: UserId, message_id: str) -> None:
-    """Let both users have a conversation whose latest message is this one, or a later one."""
+    """Let both users have a conversation whose latest message is this one."""
     transaction.execute_many(
         SQL.touch_conversation,
         [

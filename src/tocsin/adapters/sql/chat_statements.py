@@ -7,7 +7,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    case,
     func,
     insert,
     literal_column,
@@ -69,16 +68,10 @@ class ChatStatements:
         one = message.c.id == bindparam("id")
         self.message_claimable_until = compiled(select(message.c.claimable_until).where(one))
         self.adopt_message = compiled(update(message).values(client_msg_id=client_msg_id).where(one).returning(*FIELDS))
-        # One of another process may be older than the latest by its id.
         first = upsert(conversation).values({c.name: bindparam(c.name) for c in conversation.c})
-        newer = or_(
-            conversation.c.last_message_id.is_(None), conversation.c.last_message_id < first.excluded.last_message_id
-        )
-        latest = case((newer, first.excluded.last_message_id), else_=conversation.c.last_message_id)
         key = [conversation.c.user_id, conversation.c.peer_id]
-        self.touch_conversation = compiled(
-            first.on_conflict_do_update(index_elements=key, set_={"last_message_id": latest})
-        )
+        latest = {"last_message_id": first.excluded.last_message_id}
+        self.touch_conversation = compiled(first.on_conflict_do_update(index_elements=key, set_=latest))
 
     def _change(self) -> None:
         one = message.c.id == bindparam("id")
@@ -166,6 +159,7 @@ class ChatStatements:
         self.blocked_since = compiled(select(func.min(conversation.c.blocked_at)).where(both, is_blocked))
         as_it_is = {"blocked_at": conversation.c.blocked_at}
         self.touch_blocks = compiled(update(conversation).values(as_it_is).where(both, is_blocked))
+        self.latest_between = compiled(select(func.max(conversation.c.last_message_id)).where(both))
         its_own = and_(own, conversation.c.peer_id == bindparam("peer_id"))
         self.date_block = compiled(update(conversation).values(blocked_at=bindparam("blocked_at")).where(its_own))
         blocked = select(conversation.c.peer_id, conversation.c.blocked_at).where(own, is_blocked)

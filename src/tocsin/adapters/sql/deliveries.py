@@ -60,7 +60,7 @@ def end_all(transaction: Transaction, user_id: UserId, category: str | None, rea
 def amend(transaction: Transaction, changed: Notification) -> None:
     """Let what is still to be sent go by the category, the priority and the end that it has now."""
     values = {"category": changed.category, "priority": changed.priority, "expires_at": changed.expires_at}
-    transaction.execute(SQL.amend_delivery, {"id": changed.id, **values})
+    transaction.execute(SQL.amend_delivery, {"id": changed.id, "now": transaction.now, **values})
 
 
 def end_acked(transaction: Transaction, acked: Mapping[UserId, int]) -> None:
@@ -96,6 +96,7 @@ def prove(transaction: Transaction, subscription_id: str, notification_id: str |
         "outcome": "arrived",
         "reason": event,
         "provider_id": None,
+        "retry_at": None,
     }
     transaction.execute(SQL.insert_proof, values)
     if event != "shown" and (owner := transaction.row(SQL.owner_of_subscription, {"id": subscription_id})) is not None:

@@ -74,6 +74,11 @@ class DeliveryStatements:
         self.end_acked = compiled(end.where(delivery.c.seq <= bindparam("acked")))
         self.end_all = compiled(end)
         amended: dict[str, Any] = {name: bindparam(name) for name in ("category", "priority", "expires_at")}
+        other = or_(
+            delivery.c.priority != bindparam("priority"), delivery.c.category.is_distinct_from(bindparam("category"))
+        )
+        # What waits is planned anew where another ladder holds, or quiet hours do no more.
+        amended["due_at"] = case((and_(is_free, other, delivery.c.due_at > now), now), else_=delivery.c.due_at)
         amend: Executable = update(delivery).values(amended).where(delivery.c.notification_id == bindparam("id"))
         self.amend_delivery = compiled(amend)
         self.end_category = compiled(end.where(delivery.c.category == bindparam("category")))

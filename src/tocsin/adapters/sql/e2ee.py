@@ -29,7 +29,7 @@ from tocsin.domain.e2ee import (
     Sealed,
 )
 from tocsin.domain.errors import Conflict, NotFound
-from tocsin.domain.identifier import new_id
+from tocsin.domain.identifier import id_after, new_id
 from tocsin.domain.user_id import UserId
 
 
@@ -96,6 +96,11 @@ _LIST = compiled(
 )
 _DROP = tuple(compiled(delete(table).where(_its(table))) for table in (device, one_time_key, to_device))
 
+# It holds the device until its transaction ends: nothing comes later that sorts before what somebody has read.
+_HOLD = compiled(
+    update(device).values(last_item_id=device.c.last_item_id).where(_its(device)).returning(device.c.last_item_id)
+)
+_SET_LAST = compiled(update(device).values(last_item_id=bindparam("id")).where(_its(device)))
 _INSERT_SEALED = compiled(insert(to_device).values({column.name: bindparam(column.name) for column in to_device.c}))
 _DROP_OLD = compiled(delete(to_device).where(_its(to_device), to_device.c.created_at < bindparam("cutoff")))
 # Ids sort by their time: the oldest stand first, whatever inbox they lie in.
@@ -168,6 +173,8 @@ class SqlE2ee:
     async def put(self, from_user_id: UserId, kind: str, sealed: Sequence[Sealed], once: Once | None) -> int:
         """Lay what was sealed into inboxes."""
         contents = [(one.to, orjson.dumps(one.content)) for one in sealed]
+        # Devices are held in ascending order; of one, things stay in that of their sealing.
+        contents.sort(key=lambda content: (content[0].user_id, content[0].device_id))
 
         def put(transaction: Transaction) -> int:
             return sum(_put(transaction, from_user_id, kind, to, content) for to, content in contents)
@@ -225,7 +232,7 @@ def _upload(transaction: Transaction, upload: KeyUpload) -> KeyCounts:
     if upload.device_keys is not None:
         row = {**values, "device_name": upload.device_name, "device_keys": orjson.dumps(upload.device_keys)}
         if found is None:
-            unset = {"fallback_key_id": None, "fallback_key": None, "is_fallback_used": 0}
+            unset = {"fallback_key_id": None, "fallback_key": None, "is_fallback_used": 0, "last_item_id": None}
             transaction.execute(_INSERT_DEVICE, {**row, **unset, "created_at": transaction.now})
         else:
             transaction.execute(_UPDATE_DEVICE, row)
@@ -276,10 +283,13 @@ def _claim(transaction: Transaction, address: DeviceAddress) -> ClaimedKey | Non
 
 def _put(transaction: Transaction, from_user_id: UserId, kind: str, to: DeviceAddress, content: bytes) -> bool:
     values = _values(to)
-    if transaction.row(_FIND, values) is None:
+    held = transaction.row(_HOLD, values)
+    if held is None:
         return False
     transaction.execute(_DROP_OLD, {**values, "cutoff": transaction.now - KEPT_MS})
-    row = {"id": new_id(), **values, "from_user_id": from_user_id, "type": kind, "content": content}
+    item_id = new_id() if held[0] is None else id_after(held[0])
+    transaction.execute(_SET_LAST, {**values, "id": item_id})
+    row = {"id": item_id, **values, "from_user_id": from_user_id, "type": kind, "content": content}
     transaction.execute(_INSERT_SEALED, {**row, "created_at": transaction.now})
     # Of the same sender: nobody can push out what others have sent.
     transaction.execute(_DROP_SURPLUS, {**values, "from_user_id": from_user_id, "most": MAX_WAITING})

@@ -6,6 +6,7 @@ others that name the user are cut off at their head: whoever follows one is told
 nobody is named any more. What a back end has put into words, or into the ``data`` of others' notifications, stays.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, func, lite
 
 from tocsin.adapters.sql.contains import contains
 from tocsin.adapters.sql.dialects import compiled, upsert
-from tocsin.adapters.sql.pages import Pages
+from tocsin.adapters.sql.pages import PAGE, Pages
 from tocsin.adapters.sql.schema import (
     conversation,
     delivery_attempt,
@@ -33,14 +34,15 @@ from tocsin.adapters.sql.schema import (
     vapid_key,
     version,
 )
-from tocsin.adapters.sql.transaction import Transaction
+from tocsin.adapters.sql.transaction import Outcome, Transaction
 from tocsin.domain.erasure import Erasure, scrubbed, without_actor
+from tocsin.domain.user_id import UserId
 
 # What is nobody's. The row of an erasure goes with its end, one of a revocation when the tokens have expired.
 KEPT = frozenset({life, vapid_key, template, version, erasure, revocation})
 
 Row = dict[str, Any]
-Change = Callable[[Transaction, Erasure, Row], int]
+Change = Callable[[Transaction, Erasure, Row], Sequence[Outcome]]
 
 _user: ColumnElement[str] = bindparam("user_id", type_=message.c.from_user_id.type)
 
@@ -51,8 +53,8 @@ class Mention:
     Where a table may name a user.
 
     Attributes:
-        change: Takes the name out of one row, and returns how many rows were changed; with one whose name
-            is gone already it does nothing.
+        change: Takes the name out of one row, as it is in the transaction; with one whose name is gone already it
+            does nothing. What came of it is returned, and not waited for.
     """
 
     table: Table
@@ -63,8 +65,27 @@ class Mention:
 def values(wanted: Erasure) -> Row:
     """Return the parameters of every condition here."""
     # As it stands inside of JSON, quoted or not; the row that is found is looked at more closely.
-    part = orjson.dumps(wanted.user_id)[1:-1]
-    return {"user_id": wanted.user_id, "part": part, "inner_part": orjson.dumps(part.decode())[1:-1]}
+    part, inner_part = _in_json(wanted.user_id)
+    return {"user_id": wanted.user_id, "part": part, "inner_part": inner_part}
+
+
+def _in_json(user_id: UserId) -> tuple[bytes, bytes]:
+    part = orjson.dumps(user_id)[1:-1]
+    return part, orjson.dumps(part.decode())[1:-1]
+
+
+def may_name(user_id: UserId) -> Callable[[Row], bool]:
+    """Return what tells rows in whose JSON an id stands by itself from those that merely have its characters."""
+    either = b"|".join(map(re.escape, _in_json(user_id)))
+    by_itself = re.compile(rb'["\[:,](?:' + either + rb')["\\,}\].]')
+
+    def look(row: Row) -> bool:
+        encoded = [value for value in row.values() if isinstance(value, bytes)]
+        if not encoded or any(map(by_itself.search, encoded)):
+            return True
+        return any(isinstance(value, str) and value.rpartition("\n")[2] == user_id for value in row.values())
+
+    return look
 
 
 def _names(column: Any, part: str = "part") -> ColumnElement[bool]:
@@ -94,13 +115,13 @@ _EMPTY = compiled(
 _READDRESS = compiled(update(message).values(to_user_id=bindparam("alias")).where(_by_id(message), _is_recipient))
 
 
-def _change_message(transaction: Transaction, wanted: Erasure, row: Row) -> int:
+def _change_message(transaction: Transaction, wanted: Erasure, row: Row) -> Sequence[Outcome]:
     one = {"id": row["id"], "user_id": wanted.user_id, "alias": wanted.alias}
     if row["from_user_id"] != wanted.user_id:
-        return transaction.execute(_READDRESS, one).rowcount
+        return [transaction.execute(_READDRESS, one)]
     if row["to_user_id"] != wanted.user_id:
-        return transaction.execute(_EMPTY, {**one, "now": transaction.now}).rowcount
-    return transaction.execute(_DELETE_OWN, {"id": row["id"], "user_id": wanted.user_id}).rowcount
+        return [transaction.execute(_EMPTY, {**one, "now": transaction.now})]
+    return [transaction.execute(_DELETE_OWN, {"id": row["id"], "user_id": wanted.user_id})]
 
 
 _is_its = and_(conversation.c.user_id == bindparam("owner"), conversation.c.peer_id == _user)
@@ -114,11 +135,11 @@ _SAVE_CONVERSATION = compiled(
 )
 
 
-def _change_conversation(transaction: Transaction, wanted: Erasure, row: Row) -> int:
-    gone = transaction.execute(_DELETE_CONVERSATION, {"owner": row["user_id"], "user_id": wanted.user_id}).rowcount
-    if gone and row["last_message_id"] is not None:
+def _change_conversation(transaction: Transaction, wanted: Erasure, row: Row) -> Sequence[Outcome]:
+    gone = transaction.execute(_DELETE_CONVERSATION, {"owner": row["user_id"], "user_id": wanted.user_id})
+    if row["last_message_id"] is not None:
         transaction.execute(_SAVE_CONVERSATION, {**row, "peer_id": wanted.alias})
-    return gone
+    return [gone]
 
 
 # Cards of others
@@ -131,15 +152,15 @@ _SET_CLAIMED = compiled(
 )
 
 
-def _change_notification(transaction: Transaction, wanted: Erasure, row: Row) -> int:
-    changed = 0
+def _change_notification(transaction: Transaction, wanted: Erasure, row: Row) -> Sequence[Outcome]:
+    changed: list[Outcome] = []
     if row["claimed_by"] == wanted.user_id:
         one = {"id": row["id"], "user_id": wanted.user_id, "alias": wanted.alias}
-        changed = transaction.execute(_SET_CLAIMED, one).rowcount
+        changed = [transaction.execute(_SET_CLAIMED, one)]
     actors = [] if row["group_actors"] is None else orjson.loads(row["group_actors"])
     left = without_actor(actors, wanted.user_id)
     if len(left) < len(actors):
-        changed = transaction.execute(_SET_ACTORS, {"id": row["id"], "actors": orjson.dumps(left)}).rowcount
+        changed = [transaction.execute(_SET_ACTORS, {"id": row["id"], "actors": orjson.dumps(left)})]
     return changed
 
 
@@ -150,8 +171,8 @@ def _delete_by_key(table: Table) -> Change:
     names = [column.name for column in table.primary_key]
     statement = compiled(delete(table).where(*(table.c[name] == bindparam(name) for name in names)))
 
-    def change(transaction: Transaction, _: Erasure, row: Row) -> int:
-        return transaction.execute(statement, {name: row[name] for name in names}).rowcount
+    def change(transaction: Transaction, _: Erasure, row: Row) -> Sequence[Outcome]:
+        return [transaction.execute(statement, {name: row[name] for name in names})]
 
     return change
 
@@ -164,11 +185,11 @@ def _rewrite(table: Table, columns: Sequence[str]) -> Change:
     its = and_(*(table.c[name] == bindparam(f"key_{name}") for name in names))
     statement = compiled(update(table).values({name: bindparam(name) for name in columns}).where(its))
 
-    def change(transaction: Transaction, wanted: Erasure, row: Row) -> int:
+    def change(transaction: Transaction, wanted: Erasure, row: Row) -> Sequence[Outcome]:
         new = {name: _without(row[name], wanted) for name in columns}
         if all(new[name] == row[name] for name in columns):
-            return 0
-        return transaction.execute(statement, {**new, **{f"key_{name}": row[name] for name in names}}).rowcount
+            return []
+        return [transaction.execute(statement, {**new, **{f"key_{name}": row[name] for name in names}})]
 
     return change
 
@@ -190,7 +211,7 @@ _REWRITE_JOB = compiled(
 )
 
 
-def _change_job(transaction: Transaction, wanted: Erasure, row: Row) -> int:
+def _change_job(transaction: Transaction, wanted: Erasure, row: Row) -> Sequence[Outcome]:
     users = None if row["user_ids"] is None else orjson.loads(row["user_ids"])
     left = None if users is None else [one for one in users if one != wanted.user_id]
     new = {
@@ -200,15 +221,15 @@ def _change_job(transaction: Transaction, wanted: Erasure, row: Row) -> int:
         "last_user_id": "" if row["last_user_id"] == wanted.user_id and row["state"] == "done" else row["last_user_id"],
     }
     if all(new[name] == row[name] for name in new):
-        return 0
-    return transaction.execute(_REWRITE_JOB, {**new, "id": row["id"]}).rowcount
+        return []
+    return [transaction.execute(_REWRITE_JOB, {**new, "id": row["id"]})]
 
 
 _delete_key = _delete_by_key(idempotency_key)
 _rewrite_key = _rewrite(idempotency_key, ["result"])
 
 
-def _change_key(transaction: Transaction, wanted: Erasure, row: Row) -> int:
+def _change_key(transaction: Transaction, wanted: Erasure, row: Row) -> Sequence[Outcome]:
     # A back end's key stays, or its retry would reach the others of a list twice.
     is_own = row["owner"].endswith("\n" + wanted.user_id)
     return (_delete_key if is_own else _rewrite_key)(transaction, wanted, row)
@@ -218,13 +239,13 @@ _delete_scheduled = _delete_by_key(scheduled)
 _rewrite_scheduled = _rewrite(scheduled, ["draft"])
 
 
-def _change_scheduled(transaction: Transaction, wanted: Erasure, row: Row) -> int:
+def _change_scheduled(transaction: Transaction, wanted: Erasure, row: Row) -> Sequence[Outcome]:
     is_own = row["user_id"] == wanted.user_id
     return (_delete_scheduled if is_own else _rewrite_scheduled)(transaction, wanted, row)
 
 
-def _mention(table: Table, condition: ColumnElement[bool], change: Change, *columns: str) -> Mention:
-    return Mention(table, Pages(table, condition, columns), change)
+def _mention(table: Table, condition: ColumnElement[bool], change: Change, *columns: str, page: int = PAGE) -> Mention:
+    return Mention(table, Pages(table, condition, columns, page), change)
 
 
 _owner, _result = idempotency_key.c.owner, idempotency_key.c.result
@@ -249,7 +270,8 @@ MENTIONS = (
         _change_job,
         *("draft", "user_ids", "last_user_id", "state"),
     ),
-    _mention(idempotency_key, _is_in_key, _change_key, "result"),
+    # What came of a write to a thousand is big.
+    _mention(idempotency_key, _is_in_key, _change_key, "result", page=1_000),
     _mention(delivery_attempt, delivery_attempt.c.user_id == _user, _delete_by_key(delivery_attempt)),
     _mention(e2ee_to_device, e2ee_to_device.c.from_user_id == _user, _delete_by_key(e2ee_to_device)),
 )

@@ -27,7 +27,9 @@ from tocsin.adapters.sql.schema import (
     topic_subscription,
     web_push_subscription,
 )
+from tocsin.adapters.sql.statements import SQL
 from tocsin.adapters.sql.transaction import Transaction
+from tocsin.domain.stream import StreamKey, ground_of
 from tocsin.domain.user_id import UserId
 
 _ZERO: ColumnElement[int] = literal_column("0")
@@ -72,6 +74,7 @@ _DELETE_NOTIFICATION = compiled(delete(notification).where(notification.c.id == 
 _DELETE_ATTEMPTS = compiled(delete(delivery_attempt).where(delivery_attempt.c.notification_id == bindparam("id")))
 _mine = stream.c.user_id == bindparam("user_id")
 _CLOSE_STREAMS = compiled(update(stream).values(pruned=stream.c.seq).where(_mine))
+_HEADS = compiled(select(stream.c.namespace, stream.c.seq, stream.c.unread).where(_mine))
 _DELETE_STREAMS = compiled(delete(stream).where(_mine))
 
 
@@ -96,5 +99,10 @@ def turn(transaction: Transaction, user_id: UserId, most: int) -> tuple[int, boo
         left -= transaction.execute(statement, {**mine, "limit": left}).rowcount if left else 0
     if not left:
         return most, False
+    for namespace, seq, unread in transaction.rows(_HEADS, mine):
+        # Above the head, so that who has seen it is told as well, should the user come back.
+        place = ground_of(StreamKey(user_id, namespace))
+        nothing = None if unread is None else 0
+        transaction.execute(SQL.raise_ground, {**place._asdict(), "ground": seq + 1, "unread": nothing})
     streams = transaction.execute(_DELETE_STREAMS, mine).rowcount
     return most - left + streams, True

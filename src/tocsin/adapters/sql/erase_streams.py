@@ -1,10 +1,13 @@
 """Streams of others that name an erased user, cut off at their head: whoever follows one fetches the state anew."""
 
+from collections.abc import Callable
+
 import orjson
 from sqlalchemy import ColumnElement, and_, bindparam, delete, literal_column, select, tuple_, update
 
 from tocsin.adapters.sql.contains import contains
 from tocsin.adapters.sql.dialects import compiled
+from tocsin.adapters.sql.erase_mentions import Row, may_name
 from tocsin.adapters.sql.pages import Page, Pages
 from tocsin.adapters.sql.schema import stream, stream_event
 from tocsin.adapters.sql.transaction import Transaction
@@ -22,6 +25,7 @@ PAGES = Pages(
         contains(stream_event.c.payload, bindparam("part", type_=stream_event.c.payload.type)),
     ),
     ["payload"],
+    page=2_000,  # each may have 64 KB
 )
 _its = and_(stream.c.user_id == bindparam("user_id"), stream.c.namespace == bindparam("namespace"))
 # One seq is skipped and nobody misses it, for all up to it is pruned: so who has seen the head is told, too.
@@ -39,14 +43,15 @@ _pruned = (
 _DELETE_PRUNED = compiled(delete(stream_event).where(tuple_(*_key).in_(_pruned)))
 
 
-def named_in(page: Page, user_id: UserId) -> list[StreamKey]:
-    """Return the streams of a page whose events name a user, in ascending order."""
-    found = {
-        StreamKey(UserId(row["user_id"]), row["namespace"])
-        for row in page.rows
-        if names_user(orjson.loads(row["payload"]), user_id)
-    }
-    return sorted(found)
+def names(user_id: UserId) -> Callable[[Row], bool]:
+    """Return what tells events that name a user from those that merely have the characters of its id."""
+    may = may_name(user_id)
+    return lambda row: may(row) and names_user(orjson.loads(row["payload"]), user_id)
+
+
+def streams_of(page: Page) -> list[StreamKey]:
+    """Return the streams of a page's events, in ascending order."""
+    return sorted({StreamKey(UserId(row["user_id"]), row["namespace"]) for row in page.rows})
 
 
 def cut(transaction: Transaction, key: StreamKey) -> int:

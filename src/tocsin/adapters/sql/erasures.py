@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, literal_column, select,
 
 from tocsin.adapters.sql import erase_own, erase_streams
 from tocsin.adapters.sql.dialects import compiled, upsert
-from tocsin.adapters.sql.erase_mentions import MENTIONS, Mention, values
+from tocsin.adapters.sql.erase_mentions import MENTIONS, Mention, Row, may_name, values
 from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.pages import Page, Pages
 from tocsin.adapters.sql.schema import erasure as table
@@ -21,6 +21,7 @@ from tocsin.domain.user_id import UserId
 
 # Rows of one transaction: what others write waits no longer than for these.
 TURN = 500
+_TURN_BYTES = 500_000
 _HOLD_MS = 30_000
 _MOST_JOBS: ColumnElement[int] = literal_column("1000")
 _ZERO: ColumnElement[int] = literal_column("0")
@@ -109,32 +110,34 @@ class SqlErasures:
 
     async def _erase_mentions(self, wanted: Erasure, mention: Mention) -> None:
         async def change(page: Page) -> None:
-            for rows in _parts(page.rows):
+            for rows in _turns(page.rows):
                 await self._store.write(partial(_change, wanted=wanted, mention=mention, rows=rows))
 
-        await self._look_through(wanted, mention.pages, change)
+        await self._look_through(wanted, mention.pages, may_name(wanted.user_id), change)
 
     async def _cut_streams(self, wanted: Erasure, on_cut: OnCut) -> None:
         cut: set[StreamKey] = set()
 
         async def end(page: Page) -> None:
-            for keys in _parts([key for key in erase_streams.named_in(page, wanted.user_id) if key not in cut]):
+            for keys in _parts([key for key in erase_streams.streams_of(page) if key not in cut]):
                 await self._store.write(partial(_cut, wanted=wanted, keys=keys))
                 cut.update(keys)
                 for key in keys:
                     await self._delete_pruned(key)
                 on_cut(keys)
 
-        await self._look_through(wanted, erase_streams.PAGES, end)
+        await self._look_through(wanted, erase_streams.PAGES, erase_streams.names(wanted.user_id), end)
 
     async def _delete_pruned(self, key: StreamKey) -> None:
         while await self._store.write(lambda transaction: erase_streams.delete_pruned(transaction, key, TURN)):
             pass
 
-    async def _look_through(self, wanted: Erasure, pages: Pages, take: Callable[[Page], Any]) -> None:
+    async def _look_through(
+        self, wanted: Erasure, pages: Pages, is_meant: Callable[[Row], bool], take: Callable[[Page], Any]
+    ) -> None:
         asked, after = values(wanted), pages.start
         while True:
-            page = await self._store.read(partial(pages.read, after=after, values=asked))
+            page = await self._store.read(partial(pages.read, after=after, values=asked, is_meant=is_meant))
             await take(page)
             if page.end is None:
                 return
@@ -153,12 +156,30 @@ def _go_on(transaction: Transaction, wanted: Erasure, rows: int) -> int:
     return rows
 
 
-def _change(transaction: Transaction, wanted: Erasure, mention: Mention, rows: Sequence[dict[str, Any]]) -> int:
-    return _go_on(transaction, wanted, sum(mention.change(transaction, wanted, row) for row in rows))
+def _change(transaction: Transaction, wanted: Erasure, mention: Mention, rows: Sequence[Row]) -> int:
+    # Anew: others have changed them since, as a job that runs has moved on.
+    found = mention.pages.again(transaction, rows)
+    # Waited for together, not one by one.
+    outcomes = [one for row in found for one in mention.change(transaction, wanted, row)]
+    return _go_on(transaction, wanted, sum(one.rowcount for one in outcomes))
 
 
 def _cut(transaction: Transaction, wanted: Erasure, keys: Sequence[StreamKey]) -> int:
     return _go_on(transaction, wanted, sum(erase_streams.cut(transaction, key) for key in keys))
+
+
+def _turns(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Return what is changed in one transaction each: to rewrite long JSON takes its time, too."""
+    taken: list[Row] = []
+    size = 0
+    for row in rows:
+        size += sum(len(value) for value in row.values() if isinstance(value, bytes))
+        taken.append(row)
+        if len(taken) >= TURN or size >= _TURN_BYTES:
+            yield taken
+            taken, size = [], 0
+    if taken:
+        yield taken
 
 
 def _parts(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Integer, LargeBinary, Select, Table, and_, bindparam, literal_column, select
 
+from tocsin.adapters.sql.chat_statements import SQL as CHAT
 from tocsin.adapters.sql.dialects import compiled
 from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.pages import Pages
@@ -148,10 +149,22 @@ class SqlExport:
             yield kind, ()
             for values in each:
                 async for rows in walk.parts(self._store, values):
-                    yield kind, rows
+                    is_sent = walk is _MESSAGES and values["from_user_id"] == user_id
+                    yield kind, await self._as_its_sender_sees(rows, values) if is_sent else rows
         for kind, pages in _PAGES.items():
             async for rows in self._look_through(pages, mine):
                 yield kind, rows
+
+    async def _as_its_sender_sees(self, rows: list[Row], sides: Row) -> list[Row]:
+        # Asked for behind the rows: a receipt of after a block that began meanwhile is in none of them.
+        pair = {"user_id": sides["from_user_id"], "peer_id": sides["to_user_id"]}
+        (since,) = await self._store.read(lambda reader: reader.execute(CHAT.blocked_since, pair).fetchone())
+        if since is None:
+            return rows
+        return [
+            row | {name: None for name in ("read_at", "delivered_at") if row[name] is not None and row[name] > since}
+            for row in rows
+        ]
 
     async def _look_through(self, pages: Pages, values: Row) -> AsyncIterator[list[Row]]:
         after: tuple[Any, ...] | None = pages.start

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, CursorResult
 
 from tocsin.adapters.sql.dialects import for_host
 from tocsin.adapters.sql.statements import BESIDE, SQL
-from tocsin.adapters.sql.transaction import Foreseen, Outcome, Values
+from tocsin.adapters.sql.transaction import Foreseen, Outcome, Values, first_seq
 from tocsin.domain.stream import StreamEvent, StreamKey
 
 
@@ -57,7 +57,7 @@ class HostTransaction:
     def count(self, key: StreamKey, unread: int | None) -> tuple[int, int | None]:
         """Raise a stream's counter."""
         seq, total = self.row(SQL.next_seq, (*key, unread))
-        return seq, total
+        return seq if seq > 1 else first_seq(self, key), total
 
     def foresee(self, foreseen: Foreseen) -> None:
         """Lock what is to be counted, which a file is already, as a whole."""

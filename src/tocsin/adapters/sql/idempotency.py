@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import orjson
 
 from tocsin.adapters.sql.statements import SQL
-from tocsin.adapters.sql.transaction import Foreseen, Transaction
+from tocsin.adapters.sql.transaction import Foreseen, Reader, Transaction
 from tocsin.application.once import Once
 from tocsin.domain.errors import KeyReused
 
@@ -46,6 +46,12 @@ def perform_once(
     saved_now = {**name, "fingerprint": once.fingerprint, "result": encoded, "created_at": transaction.now}
     transaction.execute_many(SQL.save_key, [saved_now])
     return result
+
+
+def was_done(reader: Reader, once: Once, now: int) -> bool:
+    """Return whether the same was done under the key before, so that ``perform_once`` gives its result."""
+    saved = reader.execute(SQL.find_key, _name(once)).fetchone()
+    return saved is not None and saved[2] > now - KEPT_MS and bytes(saved[0]) == once.fingerprint
 
 
 def with_key(foreseen: Foreseen, once: Once) -> Foreseen:

@@ -11,6 +11,7 @@ which alone change them then.
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, bindparam, create_engine, event, inspect, select, text
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, inspect, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool
 
@@ -66,6 +67,12 @@ def upgrade(path: str, revision: str = "head") -> str:
         URL.create("sqlite", database=path), poolclass=NullPool, connect_args={"timeout": _LOCK_TIMEOUT_S}
     )
     event.listen(engine, "connect", _leave_transactions_to_us)
+    if revision == "head":
+        # Without the lock, for which a look would wait as long as somebody writes.
+        with engine.connect() as connection, suppress(SchemaOfHost):
+            connection.exec_driver_sql("BEGIN")
+            if revision_of(connection, path) == latest():
+                return latest()
     event.listen(engine, "begin", _lock)
     with engine.begin() as connection:
         _follow_rename(connection)
@@ -83,15 +90,44 @@ def upgrade_postgres(url: str, revision: str = "head") -> str:
         SchemaError: As ``upgrade`` does.
         SQLAlchemyError: The database can't be reached, or the user may not make tables.
     """
-    engine = create_engine(
-        make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool, connect_args={"client_encoding": "UTF8"}
-    )
-    with engine.begin() as connection:
+    with _postgres_engine(url).begin() as connection:
         connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_S}s'"))
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
         if _upgrade(connection, make_url(url).render_as_string(), revision):
             _sort_by_bytes(connection)
     return latest()
+
+
+def check(path: str) -> None:
+    """
+    Look whether the tables of a SQLite file are those of this release; nothing is changed or made.
+
+    Raises:
+        SchemaError: They are not.
+        SQLAlchemyError: There is no such file, or it can't be read.
+    """
+    source = f"{Path(path).absolute().as_uri()}?mode=ro"
+    _check(create_engine("sqlite://", creator=lambda: sqlite3.connect(source, uri=True), poolclass=NullPool), path)
+
+
+def check_postgres(url: str) -> None:
+    """Do so with a database of PostgreSQL."""
+    _check(_postgres_engine(url), make_url(url).render_as_string())
+
+
+def _check(engine: Engine, where: str) -> None:
+    with engine.connect() as connection:
+        revision = revision_of(connection, where)
+    if revision is None:
+        raise SchemaError(f"{where} has no tables of tocsin yet")
+    if revision != latest():
+        raise SchemaError(f"the tables in {where} are at {revision}, this release works with {latest()}")
+
+
+def _postgres_engine(url: str) -> Engine:
+    return create_engine(
+        make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool, connect_args={"client_encoding": "UTF8"}
+    )
 
 
 def revision_of(connection: Connection, where: str) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
-from tocsin.adapters.sql.migrate import upgrade_postgres
+from tocsin.adapters.sql.migrate import check_postgres, upgrade_postgres
 from tocsin.adapters.sql.postgres_connection import refusal, server_of
 from tocsin.adapters.sql.postgres_reader import PostgresReader, heads
 from tocsin.adapters.sql.postgres_writing import PostgresWriting
@@ -40,6 +40,9 @@ class PostgresStore(SqlStore):
     def __init__(self, url: str, *, clock: Callable[[], int] = now_ms, lang: Lang = "en") -> None:
         super().__init__(clock=clock, lang=lang)
         self._url = server_of(url)
+
+    def _check(self) -> None:
+        check_postgres(self._url)
 
     def _open_writer(self) -> Writing:
         try:

@@ -14,7 +14,7 @@ from tocsin.adapters.sql.dialects import for_postgres, tables_of
 from tocsin.adapters.sql.postgres_many import ManyLooks, ManyRows, columns, insertion, look
 from tocsin.adapters.sql.statements import SQL
 from tocsin.adapters.sql.transaction import Foreseen, Look, Values
-from tocsin.domain.stream import StreamKey
+from tocsin.domain.stream import StreamKey, ground_of
 
 _STREAM = "tocsin_stream"
 # It changes no counter, and a seq that is given out only now nobody has acked.
@@ -28,11 +28,17 @@ _COUNTERS = (
     "SELECT user_id, namespace, seq, unread FROM tocsin_stream WHERE (user_id, namespace) IN"
     " (SELECT * FROM unnest(%s::text[], %s::text[])) ORDER BY user_id, namespace FOR UPDATE"
 )
+_GROUNDS = (
+    "SELECT user_id, namespace, seq FROM tocsin_stream WHERE (user_id, namespace) IN"
+    " (SELECT * FROM unnest(%s::text[], %s::text[]))"
+)
 _COUNTED = (
     "INSERT INTO tocsin_stream (user_id, namespace, seq, pruned, acked, unread)"
-    " SELECT user_id, namespace, seq, 0, 0, unread FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[])"
-    " AS counted (user_id, namespace, seq, unread)"
-    " ON CONFLICT (user_id, namespace) DO UPDATE SET seq = excluded.seq, unread = excluded.unread"
+    " SELECT user_id, namespace, seq, ground, 0, unread"
+    " FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])"
+    " AS counted (user_id, namespace, ground, seq, unread)"
+    " ON CONFLICT (user_id, namespace) DO UPDATE SET seq = excluded.seq, unread = excluded.unread,"
+    " pruned = greatest(tocsin_stream.pruned, excluded.pruned)"
 )
 
 
@@ -105,6 +111,8 @@ class Counters:
         self._send = send
         self._known: dict[StreamKey, tuple[int, int | None] | None] = {}
         self._raised: set[StreamKey] = set()
+        # Of streams that nobody has written yet; see ``ground_of``.
+        self._grounds: dict[StreamKey, int] = {}
 
     def ask(self, keys: Iterable[StreamKey]) -> Callable[[], None]:
         """Ask for what is not known yet, and lock it; return what waits for the answer."""
@@ -118,19 +126,27 @@ class Counters:
             self._known |= {
                 StreamKey(user_id, space): (seq, unread) for user_id, space, seq, unread in answer.fetchall()
             }
+            self._ask_grounds([key for key in wanted if not (self._known[key] or (0,))[0]])
 
         return take
+
+    def _ask_grounds(self, unwritten: Iterable[StreamKey]) -> None:
+        places = {key: ground_of(key) for key in unwritten}
+        if places:
+            answer = self._send(_GROUNDS, columns(_KEY_TYPES, sorted({*places.values()})))
+            found = {StreamKey(user_id, space): seq for user_id, space, seq in answer.fetchall()}
+            self._grounds |= {key: found[place] for key, place in places.items() if place in found}
 
     def count(self, key: StreamKey, unread: int | None) -> tuple[int, int | None]:
         """Return the next seq, and how many are unread as of it."""
         if key not in self._known:
             self.ask([key])()
-        before = self._known[key]
+        before, ground = self._known[key], self._grounds.get(key, 0)
         if before is None:
-            after = (1, unread)
+            after = (ground + 1, unread)
         else:
             seq, total = before
-            after = (seq + 1, None if total is None or unread is None else total + unread)
+            after = ((seq or ground) + 1, None if total is None or unread is None else total + unread)
         self._known[key] = after
         self._raised.add(key)
         return after
@@ -138,14 +154,15 @@ class Counters:
     def write(self) -> None:
         """Write what was raised, in ascending order; what is in the table then may be changed by others."""
         if self._raised:
-            rows = [(*key, *(self._known[key] or ())) for key in sorted(self._raised)]
-            self._send(_COUNTED, columns((*_KEY_TYPES, "BIGINT", "BIGINT"), rows))
+            rows = [(*key, self._grounds.get(key, 0), *(self._known[key] or ())) for key in sorted(self._raised)]
+            self._send(_COUNTED, columns((*_KEY_TYPES, "BIGINT", "BIGINT", "BIGINT"), rows))
         self.forget()
 
     def forget(self) -> None:
         """Know nothing any more."""
         self._known.clear()
         self._raised.clear()
+        self._grounds.clear()
 
 
 class Looks:

@@ -9,14 +9,14 @@ from psycopg.pq import TransactionStatus
 from tocsin.adapters.sql.dialects import for_postgres, pair
 from tocsin.adapters.sql.postgres_connection import Patience, connect, cut
 from tocsin.adapters.sql.transaction import Found, Reader, Values
-from tocsin.domain.stream import Head, StreamKey
+from tocsin.domain.stream import Head, StreamKey, ground_of
 
 # What ``connection.snapshot`` says, and ``heads`` below.
 pair("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 pair("ROLLBACK", "ROLLBACK")
 _HEADS = pair(
     "heads",
-    "SELECT coalesce(seq, 0), coalesce(pruned, 0), coalesce(acked, 0), unread"
+    "SELECT coalesce(seq, 0), coalesce(pruned, 0), coalesce(acked, 0), unread, seq IS NULL"
     " FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS asked (user_id, namespace, place)"
     " LEFT JOIN tocsin_stream USING (user_id, namespace) ORDER BY place",
 )
@@ -71,5 +71,13 @@ class PostgresReader:
 
 def heads(connection: Reader, keys: Sequence[StreamKey]) -> list[Head]:
     """Return the heads of one instant, in the order asked."""
+    found = _heads(connection, keys)
+    unwritten = [place for place, (_, is_unwritten) in enumerate(found) if is_unwritten]
+    grounds = _heads(connection, [ground_of(keys[place]) for place in unwritten]) if unwritten else []
+    of_unwritten = dict(zip(unwritten, grounds, strict=True))
+    return [of_unwritten.get(place, one)[0] for place, one in enumerate(found)]
+
+
+def _heads(connection: Reader, keys: Sequence[StreamKey]) -> list[tuple[Head, bool]]:
     users, namespaces = [key.user_id for key in keys], [key.namespace for key in keys]
-    return [Head(*row) for row in connection.execute(_HEADS, (users, namespaces))]
+    return [(Head(*row[:-1]), row[-1]) for row in connection.execute(_HEADS, (users, namespaces))]

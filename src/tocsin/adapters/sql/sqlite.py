@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tocsin.adapters.sql.connection import open_reader, open_writer, refusal
 from tocsin.adapters.sql.forked import refuse_inherited
-from tocsin.adapters.sql.migrate import upgrade
+from tocsin.adapters.sql.migrate import check, upgrade
 from tocsin.adapters.sql.readers import OpenReader
 from tocsin.adapters.sql.statements import SQL
 from tocsin.adapters.sql.store import SqlStore
@@ -34,6 +34,9 @@ class SqliteStore(SqlStore):
     def __init__(self, path: str, *, clock: Callable[[], int] = now_ms, lang: Lang = "en") -> None:
         super().__init__(clock=clock, lang=lang)
         self._path = path
+
+    def _check(self) -> None:
+        check(self._path)
 
     def _open_writer(self) -> Writing:
         # Readers open it later, wherever the process works by then.

@@ -98,6 +98,18 @@ class Statements:
             index_elements=[stream.c.user_id, stream.c.namespace], set_={"seq": stream.c.seq}
         )
         self.lock_stream = compiled_row(locked, (*StreamKey._fields, "unread"))
+        ground: ColumnElement[int] = bindparam("ground", type_=stream.c.seq.type)
+        self.begin_above = compiled(update(stream).values(seq=ground + _ONE, pruned=ground).where(_of_stream(stream)))
+        highest = upsert(stream).values(
+            **{name: bindparam(name) for name in (*StreamKey._fields, "unread")}, seq=ground, pruned=ground, acked=_ZERO
+        )
+        self.raise_ground = compiled(
+            highest.on_conflict_do_update(
+                index_elements=[stream.c.user_id, stream.c.namespace],
+                set_={name: highest.excluded[name] for name in ("seq", "pruned")},
+                where=stream.c.seq < highest.excluded.seq,
+            )
+        )
         self.insert_event = compiled_row(_inserted(stream_event), StreamEvent._fields)
         self.head = compiled(select(*(stream.c[name] for name in Head._fields)).where(_of_stream(stream)))
         self.event_at = compiled(

@@ -117,6 +117,20 @@ class SqlStore(SqlInbox):
             await self.stop()
             raise
 
+    async def start_reading(self) -> None:
+        """
+        Open a database that is up to date, for reads alone: nothing is written, nobody's lock is waited for.
+
+        Raises:
+            SchemaError: It is of another release.
+        """
+        await asyncio.to_thread(self._check)
+        self._readers = Readers(self._open_reader, self._refusal)
+
+    @abstractmethod
+    def _check(self) -> None:
+        """Look whether the tables are there and of this release."""
+
     @abstractmethod
     def _open_writer(self) -> Writing:
         """Bring the schema up to date and open the connection that writes."""
@@ -138,11 +152,12 @@ class SqlStore(SqlInbox):
 
     async def stop(self) -> None:
         """Commit what was accepted, answer what was asked, close; nothing before the start."""
-        if self._writing is None:
-            return
-        await self._writer.stop()
-        await self._readers.stop()
-        await asyncio.to_thread(self._writing.close)
+        if self._writing is not None:
+            await self._writer.stop()
+        if isinstance(self._readers, Readers):
+            await self._readers.stop()
+        if self._writing is not None:
+            await asyncio.to_thread(self._writing.close)
 
     async def ping(self) -> None:
         """Commit a transaction that writes a page and changes nothing."""

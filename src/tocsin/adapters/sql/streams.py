@@ -11,7 +11,7 @@ from tocsin.adapters.sql.connection import snapshot
 from tocsin.adapters.sql.statements import SQL
 from tocsin.adapters.sql.transaction import Foreseen, Reader, Transaction
 from tocsin.domain.identifier import new_id
-from tocsin.domain.stream import KEPT_EVENTS, KEPT_S, SLICE_BYTES, Head, Slice, StreamEvent, StreamKey
+from tocsin.domain.stream import KEPT_EVENTS, KEPT_S, SLICE_BYTES, Head, Slice, StreamEvent, StreamKey, ground_of
 from tocsin.domain.user_id import UserId
 
 _NEVER_WRITTEN = Head(0, 0, 0)
@@ -95,8 +95,11 @@ def heads(connection: Reader, keys: Sequence[StreamKey]) -> list[Head]:
 
 
 def head(connection: Reader, key: StreamKey) -> Head:
-    """Return one head; all zeros when the stream was never written."""
-    return _head(connection.execute(SQL.head, key._asdict()).fetchone())
+    """Return one head; of a stream that was never written where it begins, mostly all zeros."""
+    row = connection.execute(SQL.head, key._asdict()).fetchone()
+    if row is None:
+        row = connection.execute(SQL.head, ground_of(key)._asdict()).fetchone()
+    return _head(row)
 
 
 def _head(row: Sequence[int] | None) -> Head:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from tocsin.adapters.sql.statements import SQL
-from tocsin.domain.stream import StreamEvent, StreamKey
+from tocsin.domain.stream import StreamEvent, StreamKey, ground_of
 
 Values = Mapping[str, Any] | Sequence[Any]
 Look = tuple[str, Mapping[str, Any]]
@@ -95,6 +95,15 @@ class Transaction(Protocol):
         """Hear what will be asked for."""
 
 
+def first_seq(transaction: Transaction, key: StreamKey) -> int:
+    """Return the seq of the first event of a stream, whose counter says 1; see ``ground_of``."""
+    ground = transaction.row(SQL.head, ground_of(key)._asdict())
+    if ground is None:
+        return 1
+    transaction.execute(SQL.begin_above, {**key._asdict(), "ground": ground[0]})
+    return int(ground[0]) + 1
+
+
 class WriterTransaction:
     """A ``Transaction`` on the writer's own connection, in its thread."""
 
@@ -126,7 +135,7 @@ class WriterTransaction:
     def count(self, key: StreamKey, unread: int | None) -> tuple[int, int | None]:
         """Raise a stream's counter."""
         seq, total = self._connection.execute(SQL.next_seq, (*key, unread)).fetchone()
-        return seq, total
+        return seq if seq > 1 else first_seq(self, key), total
 
     def foresee(self, foreseen: Foreseen) -> None:
         """Pass it over: a file is not far."""

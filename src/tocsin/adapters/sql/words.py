@@ -7,12 +7,15 @@ from typing import Any
 from sqlalchemy import bindparam, delete, select
 
 from tocsin.adapters.sql.dialects import compiled, upsert
+from tocsin.adapters.sql.idempotency import was_done
 from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.schema import template as table
 from tocsin.adapters.sql.transaction import Reader, Transaction
+from tocsin.application.once import Once
 from tocsin.application.texts import LANGUAGES, Lang, text_of
 from tocsin.domain.errors import NotFound
 from tocsin.domain.template import Template, render
+from tocsin.domain.timestamp import now_ms
 
 _KNOWN = "templates"
 
@@ -67,6 +70,15 @@ class SqlTemplates:
             return [_from_row(row) for row in reader.execute(query, values)]
 
         return await self._store.read(read)
+
+    async def can_be_used(self, name: str, once: Once | None) -> bool:
+        """Return whether there are words, or what wants them was done before."""
+
+        def look(reader: Reader) -> bool:
+            is_there = reader.execute(_OF_NAME, {"name": name}).fetchone() is not None
+            return is_there or (once is not None and was_done(reader, once, now_ms()))
+
+        return await self._store.read(look)
 
     async def save(self, templates: builtins.list[Template]) -> None:
         """Replace all languages of a name."""

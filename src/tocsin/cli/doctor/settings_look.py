@@ -1,11 +1,15 @@
 """The settings: each bad one is a line, and the rest is looked at with the defaults of those."""
 
+import importlib
 import ipaddress
 import os
 from collections.abc import Mapping
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices
 
+from tocsin.bootstrap import StartError
+from tocsin.bootstrap.listening import open_certificate
 from tocsin.cli.doctor.finding import Finding, Findings, ok, problem, warning
 from tocsin.settings import ANY_ORIGIN, Settings, SettingsError
 
@@ -24,6 +28,8 @@ def read() -> tuple[Settings | None, list[Finding]]:
         try:
             return Settings(**given), found
         except SettingsError as error:
+            if given and not error.fields:
+                break  # what does not go together may be the defaults that stand in
             found += [problem(AREA, line, "correct it: the server does not start so") for line in error.lines]
             usual = {name: Settings.model_fields[name].get_default() for name in error.fields}
             if not usual.keys() - given.keys():
@@ -34,12 +40,14 @@ def read() -> tuple[Settings | None, list[Finding]]:
 
 def look(settings: Settings, environment: Mapping[str, str] = os.environ) -> Findings:
     """Look for what is allowed and hardly meant."""
-    yield from _misspelt(environment)
+    yield from _misspelt({**dotenv_values(".env"), **environment})
     yield from _origins(settings)
     yield from _proxies(settings)
+    yield from _certificate(settings)
+    yield from _traces(settings)
 
 
-def _misspelt(environment: Mapping[str, str]) -> Findings:
+def _misspelt(environment: Mapping[str, str | None]) -> Findings:
     known = {f"TOCSIN_{name.upper()}" for name in Settings.model_fields} | _OTHERS
     for field in Settings.model_fields.values():
         if isinstance(field.validation_alias, AliasChoices):
@@ -75,3 +83,20 @@ def _proxies(settings: Settings) -> Findings:
                 "TOCSIN_TRUSTED_PROXIES: the addresses of your proxies alone",
             )
     yield ok("proxies", f"believed: {', '.join(settings.trusted_proxies) or 'none'}")
+
+
+def _certificate(settings: Settings) -> Findings:
+    try:
+        if open_certificate(settings) is not None:
+            yield ok("tls", "TOCSIN_TLS_CERTIFICATE can be served with its key")
+    except StartError as error:
+        yield problem("tls", str(error), "correct it: the server does not start so")
+
+
+def _traces(settings: Settings) -> Findings:
+    if settings.otlp_url is None:
+        return
+    try:
+        importlib.import_module("tocsin.adapters.otel")
+    except ImportError:
+        yield problem("traces", "TOCSIN_OTLP_URL is set, its package is missing", "pip install 'tocsin[otel]'")

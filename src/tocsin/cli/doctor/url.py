@@ -34,7 +34,9 @@ def look(url: str, token: str | None = None, idle_s: float = 0.0) -> Findings:
     try:
         answer = site.ask("GET", "/healthz")
     except NO_ANSWER as error:
-        yield problem("url", f"{site.url} does not answer: {first_line(error)}", "start the server, or correct --url")
+        is_plain = getattr(error, "reason", "") == "WRONG_VERSION_NUMBER"
+        advice = "no TLS is there: begin --url with http://" if is_plain else "start the server, or correct --url"
+        yield problem("url", f"{site.url} does not answer: {first_line(error)}", advice)
         return
     yield from _health(site, answer)
     if answer.status != 200:
@@ -56,6 +58,8 @@ def _certificate(site: Site) -> Findings:
     try:
         ends = site.certificate_ends()
     except ssl.SSLError as error:
+        if error.reason == "WRONG_VERSION_NUMBER":
+            return  # the next request tells
         reason = getattr(error, "verify_message", "") or first_line(error)
         yield problem(
             "tls", f"browsers refuse the certificate: {reason}", "get one that holds for this name, with its chain"
@@ -71,6 +75,9 @@ def _certificate(site: Site) -> Findings:
 
 
 def _health(site: Site, answer: Answer) -> Findings:
+    if (elsewhere := answer.headers.get("location")) is not None:
+        yield problem("url", f"{site.url} leads to {elsewhere}", "let --url name the address that browsers end at")
+        return
     if answer.status != 200:
         yield problem(
             "url",
@@ -118,6 +125,12 @@ def _headers(site: Site) -> Findings:
     else:
         yield problem(
             "url", f"GET /js/websocket.js answers {script.status}", "let the proxy pass it, or build the bundles"
+        )
+    if not site.is_local and site.ask("GET", "/metrics").status == 200:
+        yield warning(
+            "proxy",
+            "everybody may read /metrics",
+            "TOCSIN_METRICS=token, or let the proxy set X-Forwarded-For: then it counts as its client does",
         )
     if not _takes_big(site):
         yield warning("proxy", f"a body of {_BIG:,} bytes is refused", "client_max_body_size 1m or more, in nginx")

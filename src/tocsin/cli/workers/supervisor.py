@@ -1,5 +1,5 @@
 """
-Starts the workers, starts another for one that dies, replaces them one by one, stops them.
+Starts the workers, starts another for one that dies or hangs, replaces them one by one, stops them.
 
 Serves nothing itself and opens no database. What a worker is told is in
 ``rest/seat.py``; the port's sockets stay open here, so that what connects while
@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tocsin.bootstrap import cant_listen
-from tocsin.cli import systemd
 from tocsin.cli.workers.worker import LEAVE_S, Worker, reason
 from tocsin.domain.jitter import jitter
+from tocsin.rest import systemd
 from tocsin.rest.seat import bind_together
 from tocsin.rest.serve import url_of
 from tocsin.settings import Settings
@@ -87,7 +87,7 @@ class _Supervisor:
         await asyncio.gather(*(self._fill(place) for place in range(1, len(self._listeners))))
         if not self._stopping.is_set():
             on_ready(url_of(self._listeners[0]))
-            systemd.notify("READY=1")
+            systemd.ready()
             self._spawn(self._roll_when_asked())
         await self._stopping.wait()
         return await self._stopped()
@@ -117,7 +117,11 @@ class _Supervisor:
         return worker
 
     async def _watch(self, worker: Worker) -> None:
-        status = await worker.ended()
+        hanging = asyncio.get_running_loop().create_task(worker.end_if_it_hangs())
+        try:
+            status = await worker.ended()
+        finally:
+            hanging.cancel()
         self._living.discard(worker)
         if worker.is_leaving or self._stopping.is_set():
             return

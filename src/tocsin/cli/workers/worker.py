@@ -9,13 +9,16 @@ import sys
 from pathlib import Path
 from typing import Self
 
-from tocsin.rest.seat import READY, Seat
+from tocsin.rest.seat import BEAT_S, READY, Seat
 
 _log = logging.getLogger(__name__)
 
 READY_S = 60.0
 # delivery.md gives a server 30 s to leave.
 LEAVE_S = 30.0
+# A minute: no turn of a loop that is only busy takes that long.
+SILENT_BEATS = 12
+_LAST_WORDS_S = 5.0
 
 
 class Worker:
@@ -43,11 +46,15 @@ class Worker:
         ours.setblocking(False)
         with theirs:
             seat = Seat(number, place, listeners, folder, theirs)
+            command = sys.orig_argv[1:]
+            # Behind a `--` it would be an argument.
+            end = command.index("--") if "--" in command else len(command)
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *sys.orig_argv[1:],
+                *command[:end],
                 "--seat",
                 str(seat),
+                *command[end:],
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=seat.descriptors,
                 # Ctrl-C is for the supervisor, which tells the workers.
@@ -74,6 +81,27 @@ class Worker:
         await self.kill()
         return False
 
+    async def end_if_it_hangs(self) -> None:
+        """End it when its event loop has not turned for a minute; it says where it was (``faulthandler``)."""
+        silent = 0
+        while silent < SILENT_BEATS:
+            await asyncio.sleep(BEAT_S)
+            # Counted, not timed: after a pause of the whole machine nobody has had the time to speak yet.
+            silent = 0 if self.is_leaving or self._has_spoken() else silent + 1
+        _log.error("%s hangs: its event loop has not turned for %d s; it is ended", self, SILENT_BEATS * BEAT_S)
+        self._signal(signal.SIGABRT)
+        await asyncio.sleep(_LAST_WORDS_S)
+        self._signal(signal.SIGKILL)
+
+    def _has_spoken(self) -> bool:
+        with contextlib.suppress(OSError):
+            return bool(self._line.recv(4_096))
+        return False
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
     def tell(self, word: str) -> None:
         """Say something that ``Seat.follow`` knows; nothing is said to one that has ended."""
         with contextlib.suppress(OSError):
@@ -87,14 +115,12 @@ class Worker:
     def stop(self) -> None:
         """Drain, or, when it drains already, stop at once."""
         self.is_leaving = True
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
+        self._signal(signal.SIGTERM)
 
     async def kill(self) -> None:
         """End it, if it has not ended."""
         self.is_leaving = True
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        self._signal(signal.SIGKILL)
         await self.ended()
 
     async def ended(self) -> int:

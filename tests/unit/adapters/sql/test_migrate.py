@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
+from tocsin.adapters.sql.connection import open_writer
 from tocsin.adapters.sql.migrate import SchemaOfHost, SchemaTooNew, latest, upgrade
 from tocsin.adapters.sql.schema import metadata
 from tocsin.adapters.sql.sqlite import SqliteStore
@@ -47,6 +49,18 @@ def test_upgrading_twice_changes_nothing(tmp_path):
     path = str(tmp_path / "t.db")
 
     assert latest() == upgrade(path) == upgrade(path)
+
+
+def test_a_look_waits_for_no_writer(tmp_path, monkeypatch):
+    """Where there is nothing to do, whoever holds the lock need not be waited for."""
+    monkeypatch.setattr("tocsin.adapters.sql.migrate._LOCK_TIMEOUT_S", 0.1)
+    path = str(tmp_path / "t.db")
+    open_writer(path).close()
+    upgrade(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+
+        assert latest() == upgrade(path)
 
 
 async def test_stores_that_start_at_once_upgrade_once(tmp_path):
@@ -158,7 +172,11 @@ def test_a_step_keeps_what_is_stored(tmp_path):
         path, 'INSERT INTO tocsin_preference VALUES (\'7\', \'{"muted": {"promo": ["fcm"]}, "quiet_hours": null}\', 5)'
     )
 
+    tried = ("a-1", "n-1", "7", 5, "fcm", "d-1", "web", "retry", "UNAVAILABLE")
+    execute(path, f"INSERT INTO tocsin_delivery_attempt VALUES ({str(tried)[1:-1]}, NULL)")
+
     assert latest() == upgrade(path)
+    assert [(*tried, None, None)] == rows(path, "tocsin_delivery_attempt")
     ((_, said, _),) = rows(path, "tocsin_preference")
     assert {"categories": {"promo": {"fcm": False}}, "quiet_hours": None} == json.loads(said)
     upgrade(whole := str(tmp_path / "whole.db"))

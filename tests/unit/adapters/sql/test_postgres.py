@@ -46,6 +46,17 @@ def test_an_earlier_release_is_brought_up(url):
     assert migrate.latest() == migrate.upgrade_postgres(url)
 
 
+def test_an_earlier_release_keeps_what_was_tried(url):
+    """What its pushes have come to is still told, and nobody is waited for."""
+    migrate.upgrade_postgres(url, "0009")
+    values = "'a-1', 'n-1', '7', 5, 'fcm', 'd-1', 'web', 'retry', 'UNAVAILABLE', NULL"
+    with psycopg.connect(url) as connection:
+        connection.execute(f"INSERT INTO tocsin_delivery_attempt VALUES ({values})")
+    migrate.upgrade_postgres(url)
+
+    assert [("retry", None)] == rows(url, "SELECT outcome, retry_at FROM tocsin_delivery_attempt")
+
+
 def test_text_is_ordered_by_its_bytes(url):
     """Whatever language the database sorts by: pages and counters go by the order that Python knows."""
     upgrade_schema(url)

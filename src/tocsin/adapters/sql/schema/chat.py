@@ -89,6 +89,8 @@ e2ee_device = Table(
     Column("fallback_key", LargeBinary),
     Column("is_fallback_used", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    # Of what was laid into its inbox last; what comes next sorts behind it.
+    Column("last_item_id", Text),
 )
 
 # One that was claimed stays, marked: uploaded once more, it must not go out twice.

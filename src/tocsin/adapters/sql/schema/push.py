@@ -96,6 +96,8 @@ delivery_attempt = Table(
     Column("outcome", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("provider_id", Text),
+    # Its target is not tried again before.
+    Column("retry_at", BigInteger),
 )
 Index("ix_tocsin_delivery_attempt_notification_id_at", delivery_attempt.c.notification_id, delivery_attempt.c.at)
 Index("ix_tocsin_delivery_attempt_at", delivery_attempt.c.at)

@@ -1,13 +1,28 @@
 """
-What systemd is told by a service of ``Type=notify-reload`` (sd_notify(3)).
+What systemd is told by a service of ``Type=notify`` (sd_notify(3), sd_watchdog_enabled(3)).
 
 Without ``NOTIFY_SOCKET``, which systemd sets, nothing is told.
 """
 
+import asyncio
 import contextlib
 import os
 import socket
 import time
+
+
+def ready() -> None:
+    """Tell that requests are answered, and from now on that the running loop turns, where ``WatchdogSec`` is set."""
+    notify("READY=1")
+    limit_us = os.environ.get("WATCHDOG_USEC", "")
+    # Workers inherit the variables; their supervisor is meant.
+    if limit_us.isdigit() and os.environ.get("WATCHDOG_PID", "") in ("", str(os.getpid())):
+        _beat(asyncio.get_running_loop(), int(limit_us) / 3e6)
+
+
+def _beat(loop: asyncio.AbstractEventLoop, every_s: float) -> None:
+    notify("WATCHDOG=1")
+    loop.call_later(every_s, _beat, loop, every_s)
 
 
 def notify(state: str) -> None:

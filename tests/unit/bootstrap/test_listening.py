@@ -1,0 +1,15 @@
+"""Where a server that is alone listens, and what it says where it can't."""
+
+import pytest
+
+from tocsin.bootstrap import StartError
+from tocsin.bootstrap.listening import open_listener
+from tocsin.settings import Settings
+
+
+def test_several_workers_are_asked_for_where_they_are_looked_for():
+    """A number of workers in a keyword or ``app.config`` reaches no supervisor, and the line says where it would."""
+    settings = Settings(_env_file=None, workers=2, database_url="postgresql://a/b", redis_url="redis://a")
+
+    with pytest.raises(StartError, match=r"TOCSIN_WORKERS in the environment or \.env"):
+        open_listener(settings)
