@@ -86,6 +86,8 @@ if (!process.argv.includes("--static")) await makePackage();
 
 async function makeBundle({ entry, out, budget, target = "es2020", sourcemap = true, format = "iife", encryption }) {
   const outfile = join(STATIC, out);
+  // esbuild's own wrapper would bring 600 bytes that nothing calls along with the import.
+  const [before, after] = encryption === undefined ? ["", ""] : ['\n"use strict";(()=>{', "})();"];
   const { metafile } = await build({
     absWorkingDir: WEB,
     entryPoints: [entry],
@@ -94,10 +96,11 @@ async function makeBundle({ entry, out, budget, target = "es2020", sourcemap = t
     minify: true,
     sourcemap,
     metafile: true,
-    format,
+    format: encryption === undefined ? format : "esm",
     platform: "browser",
     target,
-    banner: { js: banner(out), css: banner(out) },
+    banner: { js: `${banner(out)}${before}`, css: banner(out) },
+    footer: { js: after },
     plugins: [TIGHT, ...(encryption === undefined ? [] : [importedFrom(encryption)])],
     logLevel: "warning",
   });

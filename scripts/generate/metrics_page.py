@@ -36,7 +36,7 @@ ENGINE_REASONS = (
 )
 BUS_REASONS = (
     *("wrong_signature", "unsigned", "signed", "malformed", "too_big", "other_version", "other_database"),
-    *("not_json", "queue_full", "failed"),
+    *("not_json", "too_big_to_send", "queue_full", "failed"),
 )
 DOORS = (
     ("engine", "requests for a session, and sessions that broke a rule of the wire", ENGINE_REASONS),

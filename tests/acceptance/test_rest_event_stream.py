@@ -191,6 +191,54 @@ async def test_it_ends_with_its_token(shared_server, user):
         assert 200 == again.response.status_code
 
 
+async def test_an_operator_sees_a_reader_and_cuts_it(start_server, user):
+    """Among the connections, by user and page; cut it ends cleanly, and nobody else's does. The metrics count it."""
+    server = start_server(trusted_proxies="127.0.0.1")
+    operator = server.bearer("ops", "admin")
+
+    def sessions(**query: str | int) -> dict:
+        return server.http.get("/api/admin/sessions", headers=operator, params=query).json()
+
+    async with (
+        following(server.url, server.mint(user, ttl_s=600)) as reader,
+        following(server.url, server.mint(f"{user} too")) as other,
+    ):
+        page = sessions(find=user, limit=1)
+        told = [*page["sessions"], *sessions(find=user, cursor=page["next_cursor"])["sessions"]]
+        alone = server.http.get("/api/admin/user", headers=operator, params={"user_id": user}).json()
+        metrics = server.http.get("/metrics").text
+        (figures,) = server.http.get("/api/admin/overview", headers=operator).json()["nodes"]
+        path = f"/api/admin/sessions/{told[0]['id']}"
+        cut = server.http.delete(path, headers=operator, params={"user_id": user})
+        assert await reader.next() is None
+        await eventually(lambda: len(server.service.tails) == 1)
+        left = sessions(find=user)["sessions"]
+        await notify(server.url, server.mint("shop", "publish"), f"{user} too", "1")
+        assert "1" == (await other.next()).title
+
+    assert [user, f"{user} too"] == [one["user_id"] for one in told]
+    assert ("sse", ["/notifications"]) == (told[0]["transport"], [*told[0]["sockets"]])
+    assert alone["sessions"] == told[:1]
+    assert told[0]["since"] < told[0]["expires_at"] < told[1]["expires_at"]
+    assert (204, told[1:]) == (cut.status_code, left)
+    assert 404 == server.http.delete(path, headers=operator, params={"user_id": user}).status_code
+    assert 'tocsin_readers{namespace="/notifications"} 2' in metrics
+    assert 2 == figures["gauges"]["readers"]
+
+
+async def test_an_operator_sees_where_a_reader_is(start_server, user):
+    """Behind a proxy that is trusted, its client."""
+    server = start_server(trusted_proxies="127.0.0.1")
+    headers = server.bearer(user) | {"Accept": "text/event-stream", "X-Forwarded-For": "203.0.113.7"}
+    async with (
+        httpx.AsyncClient(trust_env=False, timeout=WAIT_S) as http,
+        http.stream("GET", f"{server.url}{PATH}", headers=headers),
+    ):
+        found = server.http.get("/api/admin/sessions", headers=server.bearer("ops", "admin")).json()
+
+    assert ["203.0.113.7"] == [one["address"] for one in found["sessions"]]
+
+
 async def test_one_too_many_is_refused_and_one_that_ends_makes_room(start_server, user):
     """As many as sockets; others' don't count."""
     server = start_server(limit_user_connections=2)

@@ -328,4 +328,42 @@ describe("encryption in <tocsin-chat>", () => {
         [],
       );
   });
+
+  it("has a way out where the keys in a browser can't be opened, which asks before it gives the device up", async () => {
+    const locked = await ChatBrowser.open(demo, users);
+    const devices = () =>
+      locked.page.evaluate(async (id) => {
+        const headers = { Authorization: `Bearer ${await window.ws.getToken()}`, "Content-Type": "application/json" };
+        const body = JSON.stringify({ user_ids: [id] });
+        const found = await (await fetch("/api/e2ee/keys/query", { method: "POST", headers, body })).json();
+        return found.users[0].devices.map((each) => each.device_id);
+      }, locked.user.id);
+    const before = await devices();
+    const lost = await locked.page.evaluate(async () => {
+      const { enableEncryption } = await import("/js/e2ee.js");
+      const encryption = await enableEncryption(window.ws, { passphrase: "of another page" });
+      await encryption.close();
+      return encryption.deviceId;
+    });
+
+    await locked.notice.getByText("Turn encryption on").click();
+    await settles(() => locked.status.textContent(), "The keys in this browser can't be opened.");
+    await locked.warning.getByRole("button", { name: "Reset this device" }).focus();
+    await locked.page.keyboard.press("Enter");
+    await settles(() => locked.warning.getByText("everybody you write to is told").count(), 1);
+    // It is the safe one that has the focus.
+    await locked.page.keyboard.press("Enter");
+    await settles(() => locked.warning.getByText("Reload the page first").count(), 1);
+    assert.ok((await devices()).includes(lost));
+    await locked.warning.getByRole("button", { name: "Reset this device" }).click();
+    await locked.warning.getByRole("button", { name: "Reset", exact: true }).click();
+
+    await settles(() => locked.lock.textContent(), "🔒 Encrypted");
+    await locked.isReady();
+    await settles(() => locked.status.textContent(), "");
+    const after = await devices();
+    assert.ok(!after.includes(lost));
+    assert.equal(after.length, before.length + 1);
+    await locked.close();
+  });
 });

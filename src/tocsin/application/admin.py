@@ -74,10 +74,14 @@ class Admin:
             limit: 1 to 200.
         """
         answers = await self._nodes.ask("sessions", {"find": find, "after": list(after), "limit": limit + 1})
-        rows = [{**row, "node": name} for name, told in answers.items() for row in _session_rows(told)]
-        rows.sort(key=lambda row: (str(row["user_id"]), row["id"]))
-        shown = rows[:limit]
-        last = (str(shown[-1]["user_id"]), shown[-1]["id"]) if len(rows) > limit else None
+        told = {name: _session_rows(answer) for name, answer in answers.items()}
+        found = [{**row, "node": name} for name, rows in told.items() for row in rows]
+        found.sort(key=_place)
+        # Beyond where a node's answer was full it may have what comes before another's: that is for the next page.
+        full = [_place(rows[-1]) for name, rows in told.items() if rows and _is_full(answers[name])]
+        known = [row for row in found if _place(row) <= min(full)] if full else found
+        shown = known[:limit]
+        last = _place(shown[-1]) if full or len(known) > limit else None
         return SessionPage([_told(row) for row in shown], last)
 
     async def cut(self, user_id: UserId, session_id: str) -> None:
@@ -95,7 +99,7 @@ class Admin:
         """Return what is known of one user: presence, sessions, devices, inbox, streams and their last events."""
         keys = [StreamKey(user_id, namespace) for namespace in NAMESPACES]
         sessions, heads, stats, seen = await asyncio.gather(
-            self._nodes.ask("sessions_of", {"user_id": user_id}),
+            self.sessions_of(user_id),
             self._store.heads(keys),
             self._notifications.stats(user_id),
             self._presence.seen([user_id]),
@@ -117,11 +121,17 @@ class Admin:
             "devices": [device.json() for device in devices],
             "browsers": [{**browser.json(), "host": browser.host} for browser in browsers],
             "topics": topics,
-            "sessions": [
-                _told({**row, "node": name}) for name, told in sessions.items() for row in _session_rows(told)
-            ],
+            **sessions,
             "epoch": self._store.epoch,
             "streams": streams,
+        }
+
+    async def sessions_of(self, user_id: UserId) -> dict[str, Any]:
+        """Return the first sessions of a user on every node, and whether there are more."""
+        answers = await self._nodes.ask("sessions_of", {"user_id": user_id})
+        return {
+            "sessions": [_told({**row, "node": name}) for name, told in answers.items() for row in _session_rows(told)],
+            "has_more_sessions": any(map(_is_full, answers.values())),
         }
 
     async def _stream(self, key: StreamKey, head: Head) -> dict[str, Any]:
@@ -163,6 +173,15 @@ def _session_rows(told: Any) -> list[dict[str, Any]]:
     """Return the sessions that a node told; what is none is passed over."""
     rows = told if isinstance(told, list) else []
     return [row for row in rows[:MAX_ANSWER] if _is_session(row)]
+
+
+def _is_full(told: Any) -> bool:
+    """Return whether a node had more to tell."""
+    return isinstance(told, list) and (told[-1:] == [None] or len(told) >= MAX_ANSWER)
+
+
+def _place(row: Mapping[str, Any]) -> tuple[str, str]:
+    return str(row["user_id"]), row["id"]
 
 
 def _is_session(row: Any) -> bool:

@@ -6,7 +6,7 @@ from tocsin.application.admin import MAX_ANSWER, Admin
 from tocsin.application.journey_sessions import Witnessed
 from tocsin.application.journey_store import JourneyStore
 from tocsin.application.journeys import Journeys
-from tocsin.application.nodes import Given, Nodes
+from tocsin.application.nodes import Given, Nodes, fitted
 from tocsin.application.witness import Witness, is_testimony
 from tocsin.domain.errors import Invalid
 from tocsin.domain.ladder import Ladders
@@ -71,16 +71,16 @@ class Insight:
                     return sockets.witnessed(notification_id, UserId(user_id), seq)
             raise _not_asked_so()
 
-        def sessions(given: Given) -> list[dict[str, Any]]:
+        def sessions(given: Given) -> list[dict[str, Any] | None]:
             match given:
                 case {"find": str(find), "after": [str(user_id), str(session_id)], "limit": int(limit)}:
-                    return sockets.sessions.page(find, (user_id, session_id), max(0, min(limit, MAX_ANSWER)))
+                    return fitted(sockets.sessions.page(find, (user_id, session_id), max(0, min(limit, MAX_ANSWER))))
             raise _not_asked_so()
 
-        def sessions_of(given: Given) -> list[dict[str, Any]]:
+        def sessions_of(given: Given) -> list[dict[str, Any] | None]:
             match given:
                 case {"user_id": str(user_id)}:
-                    return sockets.sessions.of(UserId(user_id))[:MAX_ANSWER]
+                    return fitted(sockets.sessions.of(UserId(user_id))[:MAX_ANSWER])
             raise _not_asked_so()
 
         def cut(given: Given) -> bool:

@@ -12,10 +12,12 @@ import inspect
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any, NamedTuple
+
+import orjson
 
 from tocsin.application.ports import Bus
 from tocsin.domain.errors import TocsinError
@@ -28,10 +30,12 @@ FIRST_S = 0.3
 KNOWN_S = 30.0
 MAX_NAME = 128
 MAX_KNOWN = 1_000
+# The bus takes no more.
+MAX_ANSWER_BYTES = 100_000
 
 Given = Mapping[str, Any]
 Answerer = Callable[[Given], Any | Awaitable[Any]]
-"""Gets what the question gives, trusts none of it, and returns JSON of at most 100 KB."""
+"""Gets what the question gives, trusts none of it, and returns JSON of at most ``MAX_ANSWER_BYTES``."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +60,16 @@ class _Known:
     name: str
     heard_at: float
     is_silent: bool = False
+
+
+def fitted(rows: Sequence[Any]) -> list[Any]:
+    """Return the first rows, at least one, that fit into an answer; a None after them says that there are more."""
+    size = 0
+    for place, row in enumerate(rows):
+        size += len(orjson.dumps(row)) + 1
+        if place and size > MAX_ANSWER_BYTES:
+            return [*rows[:place], None]
+    return list(rows)
 
 
 class Nodes:

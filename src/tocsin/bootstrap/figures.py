@@ -11,6 +11,7 @@ from tocsin.realtime import Realtime
 _GAUGES = {
     "users": "tocsin_users",
     "connections": "tocsin_connections",
+    "readers": "tocsin_readers",
     "sockets": "tocsin_sockets",
     "stalled": "tocsin_stalled_connections",
     "queued_bytes": "tocsin_queued_bytes",

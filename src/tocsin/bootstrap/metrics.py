@@ -18,6 +18,7 @@ def open_metrics(service: "Service", committed: Counter[str]) -> Metrics:
         Sources(
             engine=service.engine,
             realtime=service.realtime,
+            tails=service.tails,
             requests=service.rest.requests,
             commits=store.commits,
             committed=committed,

@@ -89,6 +89,7 @@ def _of_realtime(sources: Sources) -> Readings:
     realtime = sources.realtime
     stats, lags = realtime.stats, realtime.lags()
     return {
+        "tocsin_readers": _by(sources.tails.count()),
         "tocsin_users": _one(stats["users"]),
         "tocsin_replays_total": _one(stats["replays"]),
         "tocsin_repairs_total": _one(stats["repairs"]),

@@ -10,6 +10,7 @@ from tocsin.application.ports import Bus
 from tocsin.application.push import Route
 from tocsin.application.relay import Relay
 from tocsin.application.retention import Retention
+from tocsin.application.tails import Tails
 from tocsin.engine import SocketServer
 from tocsin.realtime import Realtime
 from tocsin.rest.requests import Requests
@@ -28,6 +29,7 @@ class Sources:
 
     engine: SocketServer
     realtime: Realtime
+    tails: Tails
     requests: Requests
     commits: CommitMeters
     committed: Counter[str]

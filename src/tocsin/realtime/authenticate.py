@@ -22,6 +22,11 @@ USER_CONNECTIONS = 20
 _END_OF_TIME = 253_402_300_799.0
 
 
+def shown_end(principal: Principal) -> float:
+    """Return when a token ends, in seconds since 1970, as far as it can be told."""
+    return min(principal.expires_at, _END_OF_TIME)
+
+
 class Identity:
     """
     The user of one connection and the end of the token; waits on the timer wheel.
@@ -47,7 +52,7 @@ class Identity:
     def prolong(self, principal: Principal) -> float:
         """Take over the token's end and return the seconds until the first notice."""
         self.principal = principal
-        self.expires_at = min(principal.expires_at, _END_OF_TIME)
+        self.expires_at = shown_end(principal)
         # Measured off the wall clock once: setting the clock must not disconnect anybody.
         left = self.expires_at - time.time()
         self._ends_at = time.monotonic() + left

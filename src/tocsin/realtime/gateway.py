@@ -33,6 +33,7 @@ from tocsin.application.witness import Witness
 from tocsin.domain.errors import KeyUnknown, TocsinError
 from tocsin.domain.events import HOST_TAKES, NAMESPACES, check_host_event, check_namespace
 from tocsin.domain.rate import Rate
+from tocsin.domain.revocation import Revocation
 from tocsin.domain.stream import StreamEvent, StreamKey
 from tocsin.domain.timestamp import now_ms
 from tocsin.domain.user_id import UserId
@@ -129,16 +130,16 @@ class Realtime:
         self._authenticator = Authenticator(
             revocations, self._wheel, user_connections=user_connections, on_came=self._on_came, on_left=self._on_left
         )
+        self._tails = Tails(bus) if tails is None else tails
         self._revocations = revocations
-        revocations.on_revoked = self._authenticator.cut
-        self.sessions = Sessions(self._authenticator)
+        revocations.on_revoked = self._on_revoked
+        self.sessions = Sessions(self._authenticator, self._tails)
         self._live = LiveStreams(engine, store, sweep_s=sweep_s, tracing=tracing)
         self._witness = witness = Witness() if witness is None else witness
         self.reach, self.acks = Histogram(), Histogram()
         self._nodes = Nodes(bus, is_shared=False) if nodes is None else nodes
         self._nodes.others = presence.count_nodes
         self._resumer = Resumer(self._live, store, bus.heard, witness)
-        self._tails = Tails(bus) if tails is None else tails
         self._bus = bus
         bus.subscribe(self._on_events, self._on_ephemeral, self._on_wake, self._on_gap)
         for namespace in NAMESPACES:
@@ -332,8 +333,7 @@ class Realtime:
 
     def _on_events(self, events: Sequence[StreamEvent]) -> None:
         self._live.on_events(events)
-        if self._tails.waiting:
-            self._tails.on_events(events)
+        self._tails.on_events(events)
         # Of the last one of a commit: a clock a commit costs nothing, one an event would.
         self.reach.observe(max(0, now_ms() - events[-1].created_at) / 1_000)
         self._presence.on_events(events)
@@ -355,6 +355,10 @@ class Realtime:
             any(one.on_ephemeral(namespace, payload) for one in others) or self._revocations.on_ephemeral(namespace)
         ):
             self._live.on_ephemeral(user_id, namespace, event, payload)
+
+    def _on_revoked(self, revocations: Sequence[Revocation]) -> None:
+        self._authenticator.cut(revocations)
+        self._tails.end(self._revocations.is_revoked)
 
     def _on_came(self, user_id: UserId) -> None:
         # First, so that what is read of a user is read when others' events arrive.

@@ -69,12 +69,12 @@ class OverviewView(BaseModel):
 
 
 class SessionView(BaseModel):
-    """One connection; its id is for operators alone, and takes nobody over."""
+    """One connection, or one reader of server-sent events; its id is for operators alone, and takes nobody over."""
 
     id: str
     node: str
     user_id: int | str
-    transport: Literal["websocket", "polling"]
+    transport: Literal["websocket", "polling", "sse"]
     address: str | None
     since: str
     expires_at: str
@@ -136,6 +136,7 @@ class UserView(BaseModel):
     browsers: list[BrowserView]
     topics: list[str]
     sessions: list[SessionView]
+    has_more_sessions: bool
     epoch: str
     streams: list[StreamStateView]
 

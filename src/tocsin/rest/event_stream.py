@@ -20,9 +20,10 @@ from fastapi import Depends
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from tocsin.application.tails import Tails
+from tocsin.application.tails import Tail
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.jitter import jitter
+from tocsin.domain.principal import Principal
 from tocsin.domain.stream import StreamEvent, StreamKey, resync_reason
 from tocsin.rest.callers import uses
 from tocsin.rest.endpoint import Incoming
@@ -54,10 +55,12 @@ class Following(NamedTuple):
 
     Attributes:
         last: The id of the last event that it has; None: it says none.
+        address: Where it comes from.
         is_allowed: Whether its token counts still.
     """
 
     last: Place | None
+    address: str
     is_allowed: Callable[[], bool]
 
 
@@ -83,7 +86,7 @@ def following(request: Incoming) -> Following | None:
             return False
         return True
 
-    return Following(last, is_allowed)
+    return Following(last, uses(request).limits.client(request.scope), is_allowed)
 
 
 def _place(last: str | None) -> Place | None:
@@ -100,25 +103,27 @@ class EventStream(Response):
     The answer that goes on: all after a place, then what is committed, in order, until one side ends.
 
     It reads the log a part at a time and no further than its client takes: a slow one costs no memory. It ends
-    when the token does, five seconds late at most, when the server drains, and when uvicorn stops.
+    when the token does, five seconds late at most, when an operator cuts it, when the server drains, and when uvicorn
+    stops.
     """
 
-    def __init__(self, app: Uses, key: StreamKey, wanted: Following, after: int) -> None:
+    def __init__(self, app: Uses, key: StreamKey, reader: Principal, wanted: Following, after: int) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"}, media_type=MEDIA)
         del self.headers["content-length"]
         self._app = app
         self._key = key
+        self._reader = reader
+        self._address = wanted.address
         self._place = Place(None, after) if wanted.last is None else wanted.last
         self._is_allowed = wanted.is_allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until one side ends."""
-        tails: Tails = self._app.tails
-        with tails.follow(self._key) as bell:
+        with self._app.tails.follow(self._key, self._reader, self._address) as tail:
             scope[BEGAN_AT] = time.perf_counter()
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await _say(send, f"retry: {RETRY_MS}\n\n".encode())
-            both = asyncio.create_task(self._tell(send, tails, bell)), asyncio.create_task(_left(receive))
+            both = asyncio.create_task(self._tell(send, tail)), asyncio.create_task(_left(receive))
             try:
                 await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -130,12 +135,12 @@ class EventStream(Response):
         if outcomes[0] is None:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _tell(self, send: Send, tails: Tails, bell: asyncio.Event) -> None:
+    async def _tell(self, send: Send, tail: Tail) -> None:
         await self._app.bus.heard([self._key.user_id])
         quiet = 0
-        while tails.is_open and not _is_uvicorn_stopping() and self._is_allowed():
+        while tail.is_open and not _is_uvicorn_stopping() and self._is_allowed():
             # Before the look: what is committed after it rings again.
-            bell.clear()
+            tail.bell.clear()
             try:
                 text = await self._more()
             except TocsinError:
@@ -149,7 +154,7 @@ class EventStream(Response):
                 await _say(send, b":\n\n")
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S * jitter(0.75, 1.0)):
-                    await bell.wait()
+                    await tail.bell.wait()
 
     async def _more(self) -> bytes:
         """Return what follows the place, and move it; nothing at the end of the log."""

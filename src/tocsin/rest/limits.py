@@ -113,13 +113,21 @@ class RequestLimits:
             return self._user.headers(principal.user_id)
         return [] if address is None else self._address.headers(address)
 
+    def client(self, scope: Scope) -> str:
+        """Return the address that a request comes from, behind trusted proxies; empty on a Unix socket."""
+        peer = _peer(scope)
+        forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        return self._proxies.client(peer, b",".join(forwarded).decode("latin-1")) if forwarded else peer
+
     def _address_of(self, scope: Scope) -> UserId | None:
         """Return whom a request counts for; None: a proxy or the operator, on a trusted address."""
-        client = scope["client"]
-        peer = client[0] if client else ""
-        forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
-        host = self._proxies.client(peer, b",".join(forwarded).decode("latin-1")) if forwarded else peer
+        peer, host = _peer(scope), self.client(scope)
         return None if host == peer and self._proxies.trusts(peer) else UserId(network_of(host))
+
+
+def _peer(scope: Scope) -> str:
+    client = scope["client"]
+    return str(client[0]) if client else ""
 
 
 class Exceeded(RateLimited):

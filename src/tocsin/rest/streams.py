@@ -56,7 +56,7 @@ async def read_stream(
     key = StreamKey(caller.user_id, name)
     if following is not None:
         app.tails.check(caller.user_id)
-        return EventStream(app, key, following, query.after)
+        return EventStream(app, key, caller, following, query.after)
     found = await app.streams.read(key, query.after, query.limit)
     epoch = app.store.epoch
     return json_response(

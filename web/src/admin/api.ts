@@ -61,6 +61,7 @@ export interface User {
   browsers: { id: string; host: string; created_at: string }[];
   topics: string[];
   sessions: Session[];
+  has_more_sessions: boolean;
   epoch: string;
   streams: StreamState[];
 }

@@ -22,7 +22,9 @@ function digits(value: number): string {
 }
 
 const DAY = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric" });
-const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit" } as const;
+const TIME = new Intl.DateTimeFormat(undefined, CLOCK);
+const EXACT = new Intl.DateTimeFormat(undefined, { ...CLOCK, fractionalSecondDigits: 3 });
 
 /** The day, in the operator's language and zone. */
 export const day = (instant: string): string => DAY.format(new Date(instant));
@@ -31,7 +33,7 @@ export const day = (instant: string): string => DAY.format(new Date(instant));
 export const time = (instant: string): string => TIME.format(new Date(instant));
 
 /** The time of day with milliseconds: steps of one instant are told apart. */
-export const exact = (instant: string): string => `${time(instant)}.${instant.slice(20, 23)}`;
+export const exact = (instant: string): string => EXACT.format(new Date(instant));
 
 /** A sentence of the server with its instants in the operator's zone. */
 export const local = (text: string): string =>

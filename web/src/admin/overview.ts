@@ -48,7 +48,11 @@ function plots(history: History, only: string | undefined): TemplateResult[] {
     plot(
       "Connections",
       "",
-      [gauge("WebSocket", "connections websocket"), gauge("polling", "connections polling")],
+      [
+        gauge("WebSocket", "connections websocket"),
+        gauge("polling", "connections polling"),
+        gauge("server-sent events", "readers"),
+      ],
       "open now",
     ),
     plot(

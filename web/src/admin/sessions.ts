@@ -2,11 +2,13 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import { call, query, type Session } from "./api.js";
-import { ago, day, exact, short } from "./format.js";
+import { ago, day, exact, short, time } from "./format.js";
 import { attempt, look, type Page, userLink, type View } from "./view.js";
 
 const PATH = "/api/admin/sessions";
 const LIMIT = "50";
+const NOBODY = "Nobody is connected.";
+const TRANSPORTS: Record<string, string> = { sse: "server-sent events" };
 
 interface SessionPage {
   sessions: Session[];
@@ -43,7 +45,16 @@ export class SessionsView implements View {
         <button class="button" @click=${this.look}>Look again</button>
       </div>
       <section class="card wide">
-        ${page_ === undefined ? html`<p class="empty">Looking…</p>` : sessionTable(page_.sessions, this.cut, true)}
+        ${
+          page_ === undefined
+            ? html`<p class="empty">Looking…</p>`
+            : sessionTable(
+                page_.sessions,
+                this.cut,
+                true,
+                this.find === "" ? NOBODY : "Nobody with such a user id is connected.",
+              )
+        }
         <div class="bar end">
           <button class="button" ?disabled=${pages.length < 2} @click=${this.back}>Before</button>
           <button class="button" ?disabled=${!page_?.next_cursor} @click=${this.next}>Next</button>
@@ -82,13 +93,14 @@ export async function cut(page: Page, session: Session, look: () => Promise<void
   page.say(`The session of ${session.user_id} was cut. Its client comes back by itself.`);
 }
 
-/** The table of some sessions. */
+/** The table of some sessions; `nobody` is said where there are none. */
 export function sessionTable(
   sessions: readonly Session[],
   onCut: (session: Session) => void,
   withUser: boolean,
+  nobody = "This user is not connected.",
 ): TemplateResult {
-  if (sessions.length === 0) return html`<p class="empty">Nobody is connected.</p>`;
+  if (sessions.length === 0) return html`<p class="empty">${nobody}</p>`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Sessions">
     <table class="sessions">
       <thead>
@@ -110,10 +122,10 @@ export function sessionTable(
             html`<tr>
               ${withUser ? html`<td><a href=${userLink(session.user_id)}>${session.user_id}</a></td>` : nothing}
               <td>${Object.keys(session.sockets).join(" ") || "–"}</td>
-              <td>${session.transport}</td>
+              <td>${TRANSPORTS[session.transport] ?? session.transport}</td>
               <td>${session.address ?? "–"}</td>
               <td title=${`${day(session.since)} ${exact(session.since)}`}>${ago(session.since)}</td>
-              <td>${day(session.expires_at)} ${exact(session.expires_at).slice(0, -4)}</td>
+              <td>${day(session.expires_at)} ${time(session.expires_at)}</td>
               <td class="number">${short(session.queued_bytes, "B")}</td>
               <td>${session.node}</td>
               <td>

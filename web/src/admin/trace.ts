@@ -56,7 +56,7 @@ export class TraceView implements View {
         (one) =>
           html`<li>
             <a href=${traceLink(one.id, this.user)} ?aria-current=${one.id === this.id}
-              ><b>${one.title}</b><span class="hint">${one.type}</span></a
+              ><b dir="auto">${one.title}</b><span class="hint">${one.type}</span></a
             >
             <time datetime=${one.created_at}>${day(one.created_at)} ${time(one.created_at)}</time>
             <span class="tag">${one.state}</span>
@@ -96,7 +96,7 @@ function way(trace: Trace): TemplateResult {
   const about = [trace.type, trace.category, trace.priority, trace.state].filter((one) => one !== null);
   return html`<article class="card way" aria-labelledby="way-title">
     <header>
-      <h3 id="way-title">${trace.title ?? trace.notification_id}</h3>
+      <h3 id="way-title" dir="auto">${trace.title ?? trace.notification_id}</h3>
       <p class="hint">
         to <a href=${userLink(trace.user_id)}>${trace.user_id}</a> · ${about.join(" · ")}
         ${trace.created_at === null ? nothing : html` · ${day(trace.created_at)} ${exact(trace.created_at)}`}

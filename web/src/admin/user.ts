@@ -46,10 +46,10 @@ export class UserView implements View {
     return html`
       <section class="card wide">
         <div class="bar">
-          <h2>${user.user_id}</h2>
+          <h2 dir="auto">${user.user_id}</h2>
           <span class=${`tag ${user.is_online ? "good" : ""}`}>${user.is_online ? "online" : `offline${lastSeen}`}</span>
           <span class="hint"
-            >${inbox.unread} unread of ${inbox.total}${categories.map(([name, count]) => html` · ${name} ${count}`)}</span
+            >${inbox.unread} unread of ${inbox.total}${categories.map(([name, count]) => html` · <bdi>${name}</bdi> ${count}`)}</span
           >
         </div>
         <form class="bar" @submit=${this.send}>
@@ -58,7 +58,8 @@ export class UserView implements View {
           <button class="button" ?disabled=${this.isSending}>Send a test notification</button>
         </form>
       </section>
-      <section class="card wide"><h2>Sessions</h2>${sessionTable(user.sessions, this.cut, false)}</section>
+      <section class="card wide"><h2>Sessions</h2>${sessionTable(user.sessions, this.cut, false)}
+        ${user.has_more_sessions ? html`<p class="hint">There are more: the page <a href="#/sessions">Sessions</a> lists all.</p>` : nothing}</section>
       <section class="card wide"><h2>Devices</h2>${devices(user)}</section>
       <div class="streams">${user.streams.map((stream) => streamCard(stream, user.user_id))}</div>
     `;

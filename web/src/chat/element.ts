@@ -6,6 +6,7 @@
  * needs no `unsafe-inline`.
  */
 
+import { Patience } from "../client/patience.js";
 import { TocsinError } from "../client/problem.js";
 import { fetchIsBlocked, fetchMessages, fetchPresence, isStill, ownerOf, setBlocked } from "./api.js";
 import { takeEarly } from "./early.js";
@@ -29,6 +30,7 @@ export class TocsinChat extends Base {
 
   private readonly frame = new Frame(this.attachShadow({ mode: "open" }));
   private readonly rows = new Rows();
+  private readonly patience = new Patience();
   private own: ChatClient | undefined;
   private uploads: Upload | null = null;
   private sealing: Sealing | null = null;
@@ -55,7 +57,7 @@ export class TocsinChat extends Base {
     frame.input.addEventListener("input", () => this.client?.setTyping(this.peer, frame.input.value !== ""));
     frame.input.addEventListener("blur", () => this.client?.setTyping(this.peer, false));
     frame.input.addEventListener("keydown", (event) => this.onKey(event));
-    frame.cancel.addEventListener("click", () => this.stopEditing());
+    frame.cancel.addEventListener("click", () => this.edit(null));
     frame.block.addEventListener("click", () => void this.toggleBlock());
     frame.lock.addEventListener("click", () => this.sealing?.press());
     frame.encrypt.addEventListener("click", () => void this.sealing?.turnOn());
@@ -98,24 +100,23 @@ export class TocsinChat extends Base {
     this.problem = null;
     this.frame.input.value = "";
     if (client !== undefined && this.getAttribute("with")) {
-      for (const event of chat.EVENTS)
-        this.unbind.push(
-          client.on("chat", event, (data) =>
-            this.update(chat.apply(this.state, event, data as chat.Payload, this.peer)),
-          ),
-        );
-      this.unbind.push(
-        client.on("*", "resync", ({ namespace }) => void (namespace === "chat" && this.reload())),
-        client.on("*", "state", () => this.onState()),
-        client.on("*", "sync", ({ namespace }) => void (namespace === "chat" && this.look())),
-      );
       const tellRead = () => this.tellRead();
-      document.addEventListener("visibilitychange", tellRead);
-      this.unbind.push(() => document.removeEventListener("visibilitychange", tellRead));
       const words = () => ({ name: this.getAttribute("name") ?? String(this.peer), lang: this.language });
       const sealing = new Sealing(client, this.peer, words, () => this.render());
       this.sealing = sealing;
-      this.unbind.push(() => sealing.end());
+      document.addEventListener("visibilitychange", tellRead);
+      this.unbind = [
+        ...chat.EVENTS.map((event) =>
+          client.on("chat", event, (data) =>
+            this.update(chat.apply(this.state, event, data as chat.Payload, this.peer)),
+          ),
+        ),
+        client.on("*", "resync", ({ namespace }) => void (namespace === "chat" && this.reload())),
+        client.on("*", "state", () => this.onState()),
+        client.on("*", "sync", ({ namespace }) => void (namespace === "chat" && this.look())),
+        () => document.removeEventListener("visibilitychange", tellRead),
+        () => sealing.end(),
+      ];
       this.ready = new Promise((resolve) => {
         this.isReady = resolve;
       });
@@ -130,6 +131,7 @@ export class TocsinChat extends Base {
     for (const unbind of this.unbind) unbind();
     this.unbind = [];
     this.session += 1;
+    this.patience.end();
     this.isLoading = false;
     this.sealing = null;
     this.frame.encryption.replaceChildren();
@@ -207,6 +209,7 @@ export class TocsinChat extends Base {
       ]);
       if (session !== this.session) return;
       this.isLoaded = true;
+      this.patience.end();
       this.problem = null;
       // Events have gone on meanwhile: only what they don't tell is taken from the answers.
       const more = isFirst || before !== undefined ? { hasBefore: page.has_before } : {};
@@ -215,6 +218,7 @@ export class TocsinChat extends Base {
     } catch (error) {
       if (session !== this.session) return;
       this.tell(peer, error instanceof TocsinError && error.code !== "unauthenticated" ? "unreachable" : "signIn");
+      this.patience.wait(error, () => void (this.isLoaded ? this.loadOlder() : this.load()));
     } finally {
       if (session === this.session) this.isLoading = false;
     }
@@ -233,7 +237,7 @@ export class TocsinChat extends Base {
     // Enter ends what an input method composes; it sends nothing then.
     if (event.isComposing) return;
     if (event.key === "Enter" && !event.shiftKey) this.submit(event);
-    else if (event.key === "Escape" && this.editing !== null) this.stopEditing();
+    else if (event.key === "Escape" && this.editing !== null) this.edit(null);
   }
 
   private submit(event: Event): void {
@@ -254,11 +258,19 @@ export class TocsinChat extends Base {
     this.client?.setTyping(this.peer, false);
     if (editing === null) void this.write(text);
     else {
-      this.stopEditing();
-      if (editing.ciphertext === undefined) void this.ask("edit_message", { message_id: editing.id, message: text });
-      // The unchanged message holds what it was made of.
-      else void this.sealing?.edit(editing, text).catch(() => {});
+      this.edit(null);
+      void this.change(editing, text);
     }
+  }
+
+  private async change(message: Message, text: string): Promise<void> {
+    const { sealing, session } = this;
+    const isDone = await (message.ciphertext === undefined
+      ? this.ask("edit_message", { message_id: message.id, message: text })
+      : // The unchanged message holds what it was made of; why it failed is told by the lock.
+        this.attempt(null, async () => sealing?.edit(message, text)));
+    // What was written is not lost.
+    if (!isDone && session === this.session && this.frame.input.value === "") this.edit(message, text);
   }
 
   /** Others have encrypted here, and nobody has said how this browser goes on: nothing is sent in clear by itself. */
@@ -292,43 +304,43 @@ export class TocsinChat extends Base {
   private async sendFile(): Promise<void> {
     const { peer, client, sealing, ready, owner } = this;
     const [file] = this.frame.picker.files ?? [];
-    if (file === undefined || this.uploads === null) return;
+    const { uploads } = this;
+    if (file === undefined || uploads === null) return;
     this.frame.picker.value = "";
-    try {
-      const attachments = [await this.uploads(file)];
+    await this.attempt("notAttached", async () => {
+      const attachments = [await uploads(file)];
       const client_msg_id = crypto.getRandomValues(new Uint32Array(4)).join("-");
       await ready;
       if (!(await isStill(client, owner))) return;
       if (sealing?.isOn) await sealing.send(client_msg_id, "", attachments);
       else if (this.mustChoose) throw new Error("to be asked");
       else await client?.emitWithAck("chat", "send_message", { to_user_id: peer, client_msg_id, attachments });
-      this.tell(peer, null);
-    } catch {
-      this.tell(peer, "notAttached");
-    }
+    });
   }
 
   private async toggleBlock(): Promise<void> {
     const { peer } = this;
     const isBlocked = !this.state.isBlocked;
-    try {
-      const token = await this.client?.getToken();
-      if (token) await setBlocked({ origin: this.client?.origin, token }, peer, isBlocked);
-      if (peer !== this.peer) return;
-      this.problem = null;
-      this.update({ ...this.state, isBlocked });
-    } catch {
-      this.tell(peer, "unreachable");
-    }
+    await this.attempt("notDone", async () => {
+      const token = (await this.client?.getToken()) ?? "";
+      await setBlocked({ origin: this.client?.origin, token }, peer, isBlocked);
+      if (peer === this.peer) this.update({ ...this.state, isBlocked });
+    });
   }
 
-  private async ask(event: string, data: object): Promise<void> {
+  private ask(event: string, data: object): Promise<boolean> {
+    return this.attempt("notDone", async () => this.client?.emitWithAck("chat", event, data));
+  }
+
+  private async attempt(problem: typeof this.problem, work: () => Promise<unknown>): Promise<boolean> {
     const { peer } = this;
     try {
-      await this.client?.emitWithAck("chat", event, data);
+      await work();
       this.tell(peer, null);
+      return true;
     } catch {
-      this.tell(peer, "unreachable");
+      this.tell(peer, problem);
+      return false;
     }
   }
 
@@ -339,16 +351,10 @@ export class TocsinChat extends Base {
     this.render();
   }
 
-  private startEditing(message: Message): void {
+  /** Begin to change a message, or end it. */
+  private edit(message: Message | null, text = message?.message ?? ""): void {
     this.editing = message;
-    this.frame.input.value = message.message;
-    this.frame.input.focus();
-    this.render();
-  }
-
-  private stopEditing(): void {
-    this.editing = null;
-    this.frame.input.value = "";
+    this.frame.input.value = text;
     this.frame.input.focus();
     this.render();
   }
@@ -379,13 +385,8 @@ export class TocsinChat extends Base {
     this.frame.status.textContent = tellStatus(state, problem, texts, name);
     const { isLoaded, uploads, editing } = this;
     this.frame.show(state, { texts, lang, name, isLoaded, isEditing: editing !== null, takesFiles: uploads !== null });
-    this.renderList(texts);
-  }
-
-  private renderList(texts: Texts): void {
-    const { state, language: lang, peer } = this;
     const actions = {
-      edit: (one: Message) => this.startEditing(one),
+      edit: (one: Message) => this.edit(one),
       takeBack: (one: Message) => void this.ask("delete_message", { message_id: one.id }),
       again: async (one: Pending) => {
         // Somebody else may have signed in, and this is about to go.
@@ -394,6 +395,6 @@ export class TocsinChat extends Base {
         void this.write(one.text);
       },
     };
-    drawList(this.frame, this.rows, state, this.sealing, { peer, texts, lang, actions });
+    drawList(this.frame, this.rows, state, this.sealing, { peer: this.peer, texts, lang, actions });
   }
 }

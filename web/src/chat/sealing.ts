@@ -26,6 +26,8 @@ export interface Words {
 export class Sealing {
   /** Why it does not work, in words; empty while it does, or is not wanted. */
   problem = "";
+  /** What somebody can do about it, if there is something. */
+  remedy: HTMLElement | null = null;
   private choice: Choice = null;
   private own = "";
   private module: Module | null = null;
@@ -106,6 +108,7 @@ export class Sealing {
     this.choice = this.chat === null ? "off" : "read";
     saveChoice(this.own, String(this.peer), this.choice);
     this.problem = "";
+    this.remedy = null;
     if (this.panel !== null) this.panel.isOpen = false;
     this.onChange();
   }
@@ -192,11 +195,11 @@ export class Sealing {
 
   private async make(): Promise<SealedChat> {
     this.problem = "";
+    this.remedy = null;
     this.onChange();
     this.module = await load();
-    const { origin } = this.client;
     return await this.module.openSealedChat(this.client, this.peer, {
-      ...(origin === undefined ? {} : { url: origin }),
+      ...this.server,
       ...this.words(),
       onChange: () => this.changed(),
       onTurnOff: () => this.turnOff(),
@@ -207,6 +210,11 @@ export class Sealing {
     });
   }
 
+  private get server(): { url?: string } {
+    const { origin } = this.client;
+    return origin === undefined ? {} : { url: origin };
+  }
+
   private changed(): void {
     if (this.chat?.problem) this.explain(null);
     this.onChange();
@@ -214,6 +222,9 @@ export class Sealing {
 
   private explain(error: unknown): void {
     const code = this.chat?.problem ?? (error as { code?: string } | null)?.code ?? "";
+    const onDone = () => void this.turnOn();
+    this.remedy =
+      this.module?.remedyFor(code, this.client, { ...this.server, lang: this.words().lang, onDone }) ?? null;
     // What blocks or rules of the chat refuse, the chat has words for.
     const { lang } = this.words();
     this.problem = code === "forbidden" ? "" : (this.module?.explainFailure(code, lang) ?? textsOf(lang).notLoaded);
@@ -231,9 +242,10 @@ export function drawLock(frame: Frame, sealing: Sealing, texts: Texts, mustChoos
   else lock.removeAttribute("aria-expanded");
   const isStuck = isOn && !isOpening && panel === null;
   notice.hidden = !mustChoose && !isStuck;
-  encryption.hidden = !isOn || panel === null;
+  const shown = sealing.remedy ?? (isOn ? (panel?.element ?? null) : null);
+  encryption.hidden = shown === null;
   encryption.classList.toggle("open", isOn && panel?.isOpen === true);
-  if (panel !== null && panel.element.parentNode !== encryption) encryption.replaceChildren(panel.element);
+  if (shown !== null && shown.parentNode !== encryption) encryption.replaceChildren(shown);
   sealing.speak();
   if (sealing.problem !== "") return sealing.problem;
   return isOn && isOpening ? texts.opening : "";

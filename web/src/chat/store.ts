@@ -1,5 +1,6 @@
 /** One conversation of a client for a page of one's own: its state, kept by events, and what may be done in it. */
 
+import { Patience } from "../client/patience.js";
 import type { TocsinError } from "../client/problem.js";
 import { fetchIsBlocked, fetchMessages, fetchPresence, isStill, ownerOf, type Server, setBlocked } from "./api.js";
 import type { ChatClient } from "./host.js";
@@ -19,6 +20,7 @@ export const NOTHING_SAID: ConversationSnapshot = { conversation: chat.EMPTY, is
 export class ConversationStore {
   private current = NOTHING_SAID;
   private readonly listeners = new Set<() => void>();
+  private readonly patience = new Patience();
   private unbind: (() => void)[] = [];
   private isFetching = false;
   private isEarly = false;
@@ -42,6 +44,8 @@ export class ConversationStore {
     return () => {
       this.listeners.delete(listener);
       if (this.listeners.size > 0) return;
+      this.session += 1;
+      this.patience.end();
       for (const unbind of this.unbind) unbind();
       this.unbind = [];
     };
@@ -124,6 +128,7 @@ export class ConversationStore {
 
   private begin(conversation: chat.Conversation): void {
     this.session += 1;
+    this.patience.end();
     this.isFetching = false;
     this.current = { ...NOTHING_SAID, conversation };
     void this.fetch();
@@ -159,13 +164,16 @@ export class ConversationStore {
         isFirst ? fetchIsBlocked(server, this.peer) : null,
       ]);
       if (session !== this.session) return;
+      this.patience.end();
       this.current = { ...this.current, isLoaded: true };
       const { conversation } = this.current;
       const hasBefore = isFirst || before !== undefined ? page.has_before : conversation.hasBefore;
       const merged = chat.merge(conversation, page.messages);
       this.change({ ...merged, hasBefore, isBlocked: isBlocked ?? conversation.isBlocked }, null);
     } catch (error) {
-      if (session === this.session) this.change(this.current.conversation, error);
+      if (session !== this.session) return;
+      this.patience.wait(error, () => void (this.current.isLoaded ? this.loadOlder() : this.fetch()));
+      this.change(this.current.conversation, error);
     } finally {
       if (session === this.session) this.isFetching = false;
     }

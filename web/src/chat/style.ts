@@ -13,7 +13,7 @@ export const STYLE = `
     --bad: light-dark(#a3203a, #ff9aae); }
 }
 [part="head"] { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .75rem; padding: .25rem .25rem .5rem; }
-[part="name"] { font-weight: 650; }
+[part="name"] { font-weight: 650; overflow-wrap: anywhere; }
 [part="lock"] { margin-inline-start: auto; }
 [part="lock"], [part="block"] { padding: 0; border: 0; background: none; color: var(--muted); font: inherit; font-size: .8125em;
   text-decoration: underline; cursor: pointer; }
@@ -25,8 +25,8 @@ export const STYLE = `
 [part="messages"]:focus-visible { outline: 2px solid var(--tocsin-chat-accent, var(--accent)); outline-offset: -2px; }
 .top { margin-top: auto; }
 [part~="message"] { align-self: flex-start; max-width: min(85%, 34rem); padding: .375rem .75rem; border: 1px solid var(--edge);
-  border-radius: 1rem 1rem 1rem .25rem; background: var(--ground); }
-[part~="own"] { align-self: flex-end; border-color: transparent; border-radius: 1rem 1rem .25rem; background: var(--tocsin-chat-own, var(--own)); }
+  border-radius: 1rem; border-end-start-radius: .25rem; background: var(--ground); }
+[part~="own"] { align-self: flex-end; border-color: transparent; border-radius: 1rem; border-end-end-radius: .25rem; background: var(--tocsin-chat-own, var(--own)); }
 .text { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .gone .text, .empty { color: var(--muted); }
 .empty { margin: auto; text-align: center; }
@@ -48,6 +48,7 @@ export const STYLE = `
 form { display: flex; gap: .5rem; align-items: flex-end; }
 textarea { flex: 1; min-width: 0; min-height: 2.75rem; max-height: 9rem; box-sizing: border-box; padding: .625rem .75rem; font: inherit; resize: none;
   field-sizing: content; color: inherit; border: 1px solid var(--edge); border-radius: var(--tocsin-chat-radius, .75rem); background: var(--ground); }
+textarea::placeholder { white-space: nowrap; }
 form button { min-height: 2.75rem; padding: .5rem 1rem; font: inherit; font-weight: 600; cursor: pointer; border: 1px solid transparent;
   border-radius: var(--tocsin-chat-radius, .75rem); color: var(--tocsin-chat-on-accent, var(--on-accent)); background: var(--tocsin-chat-accent, var(--accent)); }
 form button.plain { color: inherit; border-color: var(--edge); background: none; }

@@ -45,6 +45,7 @@ export interface Texts {
   readonly blocked: string;
   readonly refused: string;
   readonly unreachable: string;
+  readonly notDone: string;
   readonly signIn: string;
 }
 
@@ -90,7 +91,8 @@ const ENGLISH: Texts = {
   notAttached: "The file could not be sent.",
   blocked: "You have blocked this person.",
   refused: "This person takes no messages from you.",
-  unreachable: "The messages can't be loaded now. They come with the next connection.",
+  unreachable: "The messages can't be loaded now. They come as soon as they can.",
+  notDone: "That did not work. Try again.",
   signIn: "Sign in first.",
 };
 
@@ -136,7 +138,8 @@ const KOREAN: Texts = {
   notAttached: "파일을 보내지 못했습니다.",
   blocked: "차단한 사용자입니다.",
   refused: "이 사용자에게는 메시지를 보낼 수 없습니다.",
-  unreachable: "지금은 메시지를 불러올 수 없습니다. 다시 연결되면 표시됩니다.",
+  unreachable: "지금은 메시지를 불러올 수 없습니다. 곧 다시 시도합니다.",
+  notDone: "처리하지 못했습니다. 다시 시도해 주세요.",
   signIn: "먼저 로그인해 주세요.",
 };
 

@@ -71,6 +71,44 @@ export async function enableEncryption(client: ChatClient, options: EncryptionOp
   }
 }
 
+/**
+ * Give this device up where its keys can't be opened: they are deleted, and the next `enableEncryption` makes a new one.
+ *
+ * What only this device could read is lost. Whose keys it has met stays known. Rejects with `unauthenticated`, `in_use`
+ * or what the server says; then nothing was deleted.
+ */
+export async function resetDevice(
+  client: Pick<ChatClient, "getToken">,
+  { url = location.origin }: Pick<EncryptionOptions, "url"> = {},
+): Promise<void> {
+  const token = await client.getToken();
+  const user = token === null ? null : findSubject(token);
+  if (user === null) throw failure("unauthenticated", "Nobody is signed in");
+  const release = await holdOnly(user);
+  try {
+    const vault = await Vault.open(user);
+    try {
+      const device = await vault.deviceId();
+      if (device === undefined) return;
+      await removeDevice(new KeyServer(url.replace(/\/$/, ""), user, () => client.getToken()), device);
+      // Others know the old id with its keys.
+      await vault.saveDeviceId(newDeviceId());
+      await eraseKeys(user, device);
+    } finally {
+      vault.close();
+    }
+  } finally {
+    release();
+  }
+}
+
+/** Somebody else may have removed it: its keys go all the same. */
+async function removeDevice(server: KeyServer, device: string): Promise<void> {
+  await server.remove(device).catch((error: unknown) => {
+    if (!(error instanceof TocsinError && error.code === "not_found")) throw error;
+  });
+}
+
 async function openDevice(user: string, server: KeyServer, options: EncryptionOptions) {
   const { deviceName, passphrase, wasm = findWasm() } = options;
   const vault = await Vault.open(user);
@@ -177,10 +215,7 @@ export class Encryption {
 
   /** Remove this device, and all keys and what only they can read from this browser: before signing out for good. */
   async forget(): Promise<void> {
-    await this.server.remove(this.deviceId).catch((error: unknown) => {
-      // Somebody else has removed it: its keys go all the same.
-      if (!(error instanceof TocsinError && error.code === "not_found")) throw error;
-    });
+    await removeDevice(this.server, this.deviceId);
     await this.end(null);
     await eraseAll(this.machine.user);
   }

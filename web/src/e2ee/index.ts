@@ -8,10 +8,12 @@ export {
   type EncryptionEvents,
   type EncryptionOptions,
   enableEncryption,
+  resetDevice,
 } from "./encryption.js";
 export type { DeviceIdentity } from "./machine.js";
 export type { Panel } from "./panel.js";
 export type { ConversationMessage, SealedAttachment } from "./reading.js";
+export { remedyFor } from "./reset.js";
 export { openSealedChat, type SealedChat, type SealedChatOptions } from "./sealed_chat.js";
 export { sharedEncryption } from "./shared.js";
 export { explain, explainFailure, type Reason } from "./texts.js";

@@ -22,7 +22,7 @@ option { color: var(--ink); background: var(--raised); }
 article { position: relative; outline: none; }
 .day { padding: 1rem 1.25rem .375rem; font-size: .75rem; font-weight: 600; color: var(--soft); }
 .card { position: relative; display: flex; gap: .75rem; padding: .75rem 1.25rem; cursor: pointer; }
-.card::after { content: ""; position: absolute; inset: auto 1.25rem 0 4.25rem; border-bottom: 1px solid var(--line); }
+.card::after { content: ""; position: absolute; bottom: 0; inset-inline: 4.25rem 1.25rem; border-bottom: 1px solid var(--line); }
 .card:hover { background: var(--sunken); }
 article:focus-visible .card { box-shadow: inset 0 0 0 2px var(--accent); border-radius: .5rem; }
 .body { flex: 1; min-width: 0; }
@@ -39,6 +39,7 @@ time { flex: none; font-size: .75rem; color: var(--soft); font-variant-numeric: 
 .foot { display: flex; flex-wrap: wrap; gap: .375rem; margin-top: .375rem; }
 .chip, .claim, .unfold { display: inline-flex; align-items: center; gap: .25rem; max-width: 12rem; padding: .0625rem .5rem; border-radius: .375rem; font-size: .75rem;
   line-height: 1.25rem; color: var(--soft); background: var(--sunken); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.chip { display: inline-block; }
 .card:hover .chip { background: var(--line); }
 .taken { color: var(--good); }
 .claim, .unfold { font-weight: 600; color: var(--accent); background: var(--wash); }

@@ -33,6 +33,6 @@ label > * { width: 100%; color: var(--ink); }
 .status { min-height: 1.5rem; margin-top: .5rem; font-weight: 400; font-size: .8125rem; color: var(--soft); }
 .empty { display: grid; justify-items: center; gap: .75rem; padding: 2rem; }
 @container (max-width: 34rem) { .word { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); } table { table-layout: fixed; }
-  thead th:first-child { width: 28%; } thead th:last-child { width: 25%; } td select { padding: 0 .125rem; } td [role="switch"] { width: 1.875rem; } td [role="switch"]:checked::after { inset-inline-start: .8125rem; } }
+  thead th:first-child { width: 28%; } tbody th { padding-inline: 0; font-size: .8125rem; } thead th:last-child { width: 25%; } td select { padding: 0 .125rem; } td [role="switch"] { width: 1.875rem; } td [role="switch"]:checked::after { inset-inline-start: .8125rem; } }
 @media (forced-colors: active) { [role="switch"] { appearance: auto; } [role="switch"]::after { content: none; } }
 `;

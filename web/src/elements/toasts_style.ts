@@ -9,7 +9,7 @@ export const STYLE = `
 .body { flex: 1; min-width: 0; }
 .title { font-weight: 650; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 a { color: inherit; text-decoration: none; }
-a::after { content: ""; position: absolute; inset: 0; border-radius: inherit; }
+a::after { content: ""; position: absolute; inset: 0; border-radius: var(--radius); }
 a:focus-visible { outline: none; }
 a:focus-visible::after { outline: 2px solid var(--accent); }
 .toast:hover a { text-decoration: underline; text-underline-offset: .15em; }

@@ -23,6 +23,11 @@ export interface Call {
   readonly once?: string;
 }
 
+/** What is done to all notifications, or to those of a category. */
+export function inBulk(path: string, category: string | null): Call {
+  return { method: "POST", path: `notifications/${path}`, body: category === null ? {} : { category } };
+}
+
 /** Resolves with the answer's JSON; rejects with a TocsinError: the server's problem, or `unreachable`. */
 export async function request(origin: string, token: string, { method, path, body, once }: Call): Promise<unknown> {
   const response = await fetch(`${origin}/api/${path}`, {

@@ -8,11 +8,12 @@
 import type { WebSocketClient } from "../client/client.js";
 import type { Cursor } from "../client/cursor.js";
 import { newIdentifier } from "../client/identifier.js";
+import { Patience } from "../client/patience.js";
 import { failure, TocsinError } from "../client/problem.js";
 import { findSubject } from "../client/token.js";
 import { isUnread, type Notification, type UserId } from "./notification.js";
 import { Overlays } from "./optimism.js";
-import { type Call, Refused, request } from "./rest.js";
+import { type Call, inBulk, Refused, request } from "./rest.js";
 import {
   apply,
   type Change,
@@ -69,7 +70,9 @@ export class InboxStore {
   private readonly listeners = new Set<() => void>();
   private readonly arrivals = new Set<(arrival: Arrival) => void>();
   private readonly loading = new Set<string>();
-  private readonly failed = new Set<string>();
+  private readonly failed = new Map<string, ViewName>();
+  private readonly patience = new Patience();
+  private readonly loadFailed = () => [...this.failed.values()].map((name) => this.load(name));
   /** Events since the first page that is on its way was asked for. */
   private recent: Change[] = [];
   private readonly learning = new Map<string, number>();
@@ -122,8 +125,11 @@ export class InboxStore {
       const page = (await this.call({ method: "GET", path: `notifications?${queryOf(name, limit, cursor)}` })) as Page;
       if (session !== this.session) return;
       this.take(name, page);
-    } catch {
-      if (session === this.session) this.failed.add(key);
+      if (this.failed.size === 0) this.patience.end();
+    } catch (error) {
+      if (session !== this.session) return;
+      this.failed.set(key, name);
+      this.patience.wait(error, this.loadFailed);
     }
     if (session !== this.session) return;
     this.loading.delete(key);
@@ -248,6 +254,7 @@ export class InboxStore {
     for (const unbind of this.unbind) unbind();
     this.unbind = [];
     this.session += 1;
+    this.patience.end();
     this.loading.clear();
     this.recent = [];
     // Whoever follows it next may be somebody else, with another log.
@@ -265,10 +272,9 @@ export class InboxStore {
       this.problem = null;
       this.failed.clear();
       this.reload();
-    } else if (this.isStale || this.failed.size > 0) {
-      const keys = [...this.failed];
-      this.failed.clear();
-      if (this.isStale || keys.includes(keyOf(ALL))) void this.load(ALL);
+    } else {
+      this.loadFailed();
+      if (this.isStale) void this.load(ALL);
     }
     this.changed();
   }
@@ -365,7 +371,7 @@ export class InboxStore {
   private changed(): void {
     const { problem, owner } = this;
     const inbox = this.overlays.over(this.base);
-    this.current = { inbox, loading: new Set(this.loading), failed: new Set(this.failed), problem, owner };
+    this.current = { inbox, loading: new Set(this.loading), failed: new Set(this.failed.keys()), problem, owner };
     for (const listener of [...this.listeners]) listener();
   }
 }
@@ -385,10 +391,6 @@ function update(data: EventData): Change {
 
 function ownerOf(token: string): string {
   return findSubject(token) ?? token;
-}
-
-function inBulk(path: string, category: string | null): Call {
-  return { method: "POST", path: `notifications/${path}`, body: category === null ? {} : { category } };
 }
 
 function now(): string {

@@ -103,6 +103,39 @@ describe("<tocsin-chat>", () => {
     expect(asked).toEqual(["https://chat.example/api/chat/messages", "https://chat.example/api/chat/blocks"]);
   });
 
+  it("loads again by itself what could not be loaded, and says so meanwhile", async () => {
+    vi.useFakeTimers();
+    vi.stubGlobal("fetch", async () => Response.json({ code: "overloaded", retryable: true }, { status: 503 }));
+    element.setAttribute("with", "9");
+    await vi.advanceTimersByTimeAsync(0);
+    const told = inside("[part=status]")[0]?.textContent;
+    vi.stubGlobal("fetch", async (address: string) =>
+      Response.json(address.includes("/blocks") ? { user_ids: [] } : page("b")),
+    );
+    await vi.advanceTimersByTimeAsync(5_000);
+    vi.useRealTimers();
+
+    expect(told).toContain("can't be loaded now");
+    expect([texts(), inside("[part=status]")[0]?.textContent]).toEqual([["b"], ""]);
+  });
+
+  it("gives a change that was refused back to who wrote it, and says that it did not work", async () => {
+    answers = () => ({ messages: [{ ...message("a"), to_user_id: 9, from_user_id: 7 }], has_before: false });
+    element.setAttribute("with", "9");
+    await settle();
+    const { client } = element as unknown as { client: { emitWithAck: unknown } };
+    client.emitWithAck = async () => {
+      throw failure("rate_limited", "too many events", true);
+    };
+    inside<HTMLElement>("button")
+      .find((one) => one.textContent === "Edit")
+      ?.click();
+    await write("b");
+
+    expect(inside<HTMLTextAreaElement>("textarea")[0]?.value).toBe("b");
+    expect(inside("[part=status]")[0]?.textContent).toBe("That did not work. Try again.");
+  });
+
   it("begins anew for somebody else, who sends nothing of what the one before wrote", async () => {
     let refuse = (_error: unknown) => {};
     deliver = () => new Promise((_, fail) => (refuse = fail));

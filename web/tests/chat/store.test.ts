@@ -67,6 +67,26 @@ describe("the store of a conversation", () => {
   const settle = () => vi.advanceTimersByTimeAsync(0);
   const page = (...ids: string[]) => ({ messages: ids.map(message), has_before: true });
 
+  it("loads again by itself what could not be loaded, no sooner than the server says", async () => {
+    const busy = { code: "rate_limited", retryable: true, retry_after_s: 7 };
+    vi.stubGlobal("fetch", async () => Response.json(busy, { status: 429 }));
+    const end = stage.store.subscribe(() => {});
+    await settle();
+    const { isLoaded, problem } = stage.store.snapshot;
+    let asked = 0;
+    vi.stubGlobal("fetch", async (address: string) => {
+      asked += 1;
+      return Response.json(address.includes("/blocks") ? { user_ids: [] } : page("a"));
+    });
+    await vi.advanceTimersByTimeAsync(6_900);
+    const early = asked;
+    await vi.advanceTimersByTimeAsync(7_200);
+
+    expect([isLoaded, problem?.code, early]).toEqual([false, "rate_limited", 0]);
+    expect([stage.shown, stage.store.snapshot.problem, asked]).toEqual([["a"], null, 2]);
+    end();
+  });
+
   it("asks the client's server, not the page's", async () => {
     stage.store.subscribe(() => {});
     await settle();

@@ -106,6 +106,26 @@ describe("the store of an inbox", () => {
     expect(stage.shown).toEqual(["b"]);
   });
 
+  it("loads again by itself what could not be loaded, until it can be or nobody looks", async () => {
+    const busy = () => new Response('{"code": "overloaded", "retryable": true}', { status: 503 });
+    stage.answers = busy;
+    const end = stage.store.subscribe(() => {});
+    await settle();
+    await stage.store.load({ tab: "unread", category: null });
+    const failed = stage.store.snapshot.failed.size;
+    stage.answers = () => page(1, made("a"));
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect([failed, stage.store.snapshot.failed.size, stage.store.snapshot.inbox.unread]).toEqual([2, 0, 1]);
+
+    stage.answers = busy;
+    stage.listeners.dispatch("*", "resync", { namespace: "notifications" });
+    await settle();
+    end();
+    const { length } = stage.calls;
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(stage.calls.length).toBe(length);
+  });
+
   it("loads anew where events are missing, and where the log is another one", async () => {
     const fresh = [page(1, made("a")), page(4, made("b")), { ...page(1, made("c")), epoch: "f" }];
     stage.answers = () => fresh.shift();

@@ -19,7 +19,7 @@ import orjson
 from tocsin.adapters.bus_local import LocalBus
 from tocsin.adapters.bus_redis.channels import EVERYBODY, channel_of, shard_channel
 from tocsin.adapters.bus_redis.complaints import REASONS, Complaints
-from tocsin.adapters.bus_redis.envelope import Envelopes, Ephemeral, Item, Refused
+from tocsin.adapters.bus_redis.envelope import MAX_PAYLOAD_BYTES, Envelopes, Ephemeral, Item, Refused
 from tocsin.adapters.bus_redis.link import RedisLink
 from tocsin.adapters.bus_redis.outbox import Waiting
 from tocsin.adapters.bus_redis.places import open_places
@@ -141,6 +141,9 @@ class RedisBus:
         except TypeError:
             self._complaints.count("not_json")
         else:
+            if len(encoded) > MAX_PAYLOAD_BYTES:
+                self._complaints.count("too_big_to_send")
+                return
             self._enqueue([Ephemeral(user_id, namespace, event, encoded)])
 
     def wake(self, keys: Sequence[StreamKey]) -> None:

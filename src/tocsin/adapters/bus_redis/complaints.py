@@ -8,6 +8,7 @@ COMPLAIN_S = 60.0
 
 _TEXTS = {
     "not_json": "events are not JSON and stay on this node",
+    "too_big_to_send": "events or answers are bigger than Redis is given and stay on this node",
     "unsigned": "messages from Redis dropped: not signed, is TOCSIN_BUS_KEY set on every node?",
     "signed": "messages from Redis dropped: signed with a key that this node does not have, set TOCSIN_BUS_KEY alike",
     "wrong_signature": "messages from Redis dropped: wrongly signed, is TOCSIN_BUS_KEY the same on every node?",
