@@ -17,6 +17,14 @@ from tocsin.settings import Settings
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(autouse=True)
+def taken():
+    """Let servers begin with the signal as a terminal gives it, though these tests may run under nohup themselves."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 async def test_it_drains_as_on_any_other_signal(tmp_path):
     """Clients are sent away with a word, and the end is no failure: whoever watches over it starts it again."""
     token = issue_token(Settings(_env_file=None, jwt_secret=SECRET), "7", ttl_s=600)
