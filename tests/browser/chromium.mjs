@@ -22,8 +22,17 @@ const FONTS = [
   "@expo-google-fonts/nanum-gothic/700Bold/NanumGothic_700Bold.ttf",
 ];
 
-/** Start Chromium; the caller closes it. */
+/** Start Chromium, once more if it crashes while it starts; the caller closes it. */
 export async function launch() {
+  try {
+    return await start();
+  } catch (error) {
+    if (!String(error).includes("signal=SIGSEGV")) throw error;
+    return await start();
+  }
+}
+
+async function start() {
   const fonts = await prepare("fonts", makeFonts);
   return await chromium.launch({
     executablePath: process.env.CHROMIUM_PATH || join(await prepare("chromium", unpackChromium), "chromium"),
