@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { settles, useDemo, visit } from "./demo.mjs";
+import { live, settles, useDemo, visit } from "./demo.mjs";
 
 describe("a page with the browser client", () => {
   const demo = useDemo({ before, after });
@@ -15,6 +15,7 @@ describe("a page with the browser client", () => {
       localStorage.setItem("test_publish_token", publish_token);
     });
     await visitor.page.reload();
+    await live(visitor.page);
   });
   after(() => visitor.close());
 
