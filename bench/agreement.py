@@ -57,6 +57,12 @@ def pairs(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Pair]:
                 yield Pair(what, True, _ratios(before, references[0]), _ratios(figure["rounds"], references[1]))
 
 
+def nearest(folder: Path, run: dict[str, Any]) -> Any:
+    """Return the published run on the same processor, or the one of the table."""
+    table, *others = (json.loads(path.read_text()) for path in (folder / "bench.json", *folder.glob("bench-*.json")))
+    return next((old for old in (table, *others) if old["machine"]["cpu"] == run["machine"]["cpu"]), table)
+
+
 def sentence(old: dict[str, Any], new: dict[str, Any]) -> str:
     """Return how many figures agree, and which ratios do not; empty where the plans differ in more than the rounds."""
     if old["plan"] | {"rounds": 0} != new["plan"] | {"rounds": 0}:
@@ -66,7 +72,8 @@ def sentence(old: dict[str, Any], new: dict[str, Any]) -> str:
     figures = [pair for pair in both if not pair.is_ratio]
     odd = "; ".join(str(pair) for pair in ratios if not pair.agrees)
     return (
-        f"Beside the run of {old['date']}: of {len(ratios)} ratios to Node the ranges over the rounds meet in "
+        f"Beside the run of {old['date']} on {old['machine']['cpu']}: "
+        f"of {len(ratios)} ratios to Node the ranges over the rounds meet in "
         f"{sum(pair.agrees for pair in ratios)}, of {len(figures)} figures themselves in "
         f"{sum(pair.agrees for pair in figures)}." + (f" Ratios apart: {odd}." if odd else "")
     )

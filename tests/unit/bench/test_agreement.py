@@ -2,13 +2,13 @@
 
 import json
 
-from bench.agreement import pairs, sentence
+from bench.agreement import nearest, pairs, sentence
 from bench.report import Results, as_json
 from bench.rounds import Measured, Plan
 from bench.servers import PEERS
 
 
-def run(date, plan=None, **rounds):
+def run(date, plan=None, cpu="Z80", **rounds):
     """Return a run as JSON: broadcasts a second of each round, by peer."""
     results = Results(plan or Plan(rounds=2))
     for peer in PEERS:
@@ -16,7 +16,7 @@ def run(date, plan=None, **rounds):
             measured = Measured()
             measured.values["broadcast"] = float(rate)
             results.add(peer, measured)
-    return json.loads(as_json(results)) | {"date": date}
+    return json.loads(as_json(results)) | {"date": date, "machine": {"cpu": cpu}}
 
 
 def test_a_slower_machine_has_other_figures_and_the_same_ratios():
@@ -25,7 +25,7 @@ def test_a_slower_machine_has_other_figures_and_the_same_ratios():
     new = run("2026-01-02", node=[50, 60], engine=[150, 183])
 
     assert (
-        "Beside the run of 2026-01-01: of 1 ratios to Node the ranges over the rounds meet in 1, "
+        "Beside the run of 2026-01-01 on Z80: of 1 ratios to Node the ranges over the rounds meet in 1, "
         "of 2 figures themselves in 0." == sentence(old, new)
     )
 
@@ -67,3 +67,12 @@ def test_more_rounds_of_the_same_are_the_same_plan():
     more = run("2026-01-02", Plan(rounds=3), node=[100, 110, 120])
 
     assert sentence(run("2026-01-01", node=[100, 120]), more).endswith("of 1 figures themselves in 1.")
+
+
+def test_what_was_published_of_the_same_processor_is_nearest(tmp_path):
+    """Ratios move with the processor, so one that is known is compared with itself; any other with the table."""
+    table, other = run("2026-01-01", cpu="Z80"), run("2026-01-02", cpu="6502")
+    (tmp_path / "bench.json").write_text(json.dumps(table))
+    (tmp_path / "bench-6502.json").write_text(json.dumps(other))
+
+    assert [other, table, table] == [nearest(tmp_path, run("2026-01-03", cpu=cpu)) for cpu in ("6502", "Z80", "68000")]
