@@ -207,7 +207,7 @@ class Soak:
             warm_up_s,
             counts,
             acked=posted.total,
-            wanted=arguments.rate * arguments.minutes * 60,
+            rates=(posted.total / posted.seconds, arguments.rate),
             complaints=complaints,
             failures=failures,
         )

@@ -9,6 +9,8 @@ from bench.soak.tally import Counts
 TOLERANCE = 0.05
 # Of objects: young ones come and go by thousands between two collections.
 OBJECTS_TOLERANCE = 0.1
+# Of the rate asked for: a server that does not keep up catches up later, and the same posts take longer.
+RATE_SHARE = 0.98
 _FEWEST = 4
 
 Sample = Mapping[str, Any]
@@ -61,7 +63,7 @@ def judge(
     counts: Counts,
     *,
     acked: int,
-    wanted: float,
+    rates: tuple[float, float],
     complaints: Sequence[str],
     failures: Mapping[str, int],
 ) -> list[Judged]:
@@ -73,7 +75,7 @@ def judge(
         warm_up_s: Seconds that do not count.
         counts: The four counts.
         acked: Posts acknowledged.
-        wanted: Posts that the rate asks for.
+        rates: Posts a second: acknowledged, and asked for.
         complaints: Lines of the log that should not be there.
         failures: What clients, readers and back ends could not do, by name.
     """
@@ -88,7 +90,7 @@ def judge(
             f"{acked:,} acknowledged: lost {counts.lost}, shown twice {counts.twice}, "
             f"out of order {counts.misordered}, phantom {counts.phantom}",
         ),
-        Judged(acked >= 0.99 * wanted, f"{acked / wanted:.1%} of the posts that the rate asks for"),
+        Judged(rates[0] >= RATE_SHARE * rates[1], f"{rates[0]:,.0f} posts a second of {rates[1]:,.0f} asked for"),
         Judged(not complaints, f"{len(complaints)} errors in the log"),
         Judged(not failed, f"failures: {failed or 'none'}"),
     ]

@@ -29,6 +29,7 @@ class Posted:
         total: Posts acknowledged.
         failures: Posts that were not, by status or kind of error.
         answers: How long the acknowledgements took.
+        seconds: How long it took to post them all; more than was meant where the server could not keep up.
     """
 
     sent: Counter[int] = field(default_factory=Counter)
@@ -36,6 +37,7 @@ class Posted:
     total: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     answers: Histogram = field(default_factory=Histogram)
+    seconds: float = 0.0
 
 
 class Posting:
@@ -64,6 +66,7 @@ class Posting:
         async with asyncio.TaskGroup() as group:
             for _ in range(CONNECTIONS):
                 group.create_task(self._post_all(until))
+        self.posted.seconds = time.monotonic() - self._begun
 
     async def _post_all(self, until: float) -> None:
         http = Http(Route([self._address], 0))

@@ -111,7 +111,7 @@ def sample(second, rss=100_000):
 def test_the_warm_up_does_not_count():
     """What a server takes at first it may take."""
     samples = [sample(second, rss=100_000 if second > 20 else second * 1_000) for second in range(60)]
-    sentences = judge(samples, 21.0, Counts(), acked=100, wanted=100, complaints=[], failures={"reads": 0})
+    sentences = judge(samples, 21.0, Counts(), acked=100, rates=(99, 100), complaints=[], failures={"reads": 0})
 
     assert 39 == len(warm(samples, 21.0))
     assert all(sentence.is_good for sentence in sentences)
@@ -121,7 +121,7 @@ def test_the_warm_up_does_not_count():
     "changes",
     [
         {"counts": Counts(lost=1)},
-        {"acked": 98},
+        {"rates": (97.0, 100.0)},
         {"acked": 0},
         {"complaints": ["Traceback"]},
         {"failures": {"reads": 1}},
@@ -129,7 +129,7 @@ def test_the_warm_up_does_not_count():
 )
 def test_whatever_is_not_as_it_has_to_be_is_said(changes):
     """One sentence each, which is not good."""
-    given = {"counts": Counts(), "acked": 100, "wanted": 100, "complaints": [], "failures": {}} | changes
+    given = {"counts": Counts(), "acked": 100, "rates": (99.0, 100.0), "complaints": [], "failures": {}} | changes
     sentences = judge([sample(second) for second in range(9)], 0.0, given.pop("counts"), **given)
 
     assert 1 <= sum(not sentence.is_good for sentence in sentences) <= 2
