@@ -25,7 +25,10 @@ ALIVE_S = 5.0
 LEASE_S = 15.0
 ASK_S = (0.05, 0.25, 1.0, 3.0)
 GATHER_S = 0.02
-MAX_USERS = 500
+# The longest ids take 515 bytes each, and the bus carries 128 KiB.
+MAX_USERS = 250
+# What nodes of an earlier release tell at once.
+MOST_HEARD = 500
 # A node that stops says so: its clients have this long to come back elsewhere.
 LEAVING_S = 4.0
 
@@ -210,7 +213,7 @@ class OtherNodes:
                 pass
             case _:
                 return
-        if self._is_stopped or name == self._name or len(told) > MAX_USERS:
+        if self._is_stopped or name == self._name or len(told) > MOST_HEARD:
             return
         try:
             users = {parse_user_id(one) for one in told}

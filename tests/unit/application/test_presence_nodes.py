@@ -8,23 +8,25 @@ import pytest
 
 from tests.acceptance.wire_socket import eventually
 from tocsin.adapters.bus_local import LocalBus
+from tocsin.adapters.bus_redis.envelope import MAX_PAYLOAD_BYTES
 from tocsin.application import presence_nodes as module
 from tocsin.application.presence_nodes import NAMESPACE, OtherNodes
 from tocsin.domain.timestamp import now_ms
 
 
 class Network:
-    """Carries what each node tells to all others, but for the kinds that a test loses."""
+    """Carries what each node tells to all others, but for the kinds that a test loses and what is too big for Redis."""
 
     def __init__(self):
         self.nodes = []
         self.lost = set()
 
     def carry(self, sender, payload):
-        if not {payload["kind"], "all"} & self.lost:
+        told = orjson.dumps(payload)
+        if not {payload["kind"], "all"} & self.lost and len(told) <= MAX_PAYLOAD_BYTES:
             for node in self.nodes:
                 if node is not sender:
-                    node.others.on_told(orjson.loads(orjson.dumps(payload)))
+                    node.others.on_told(orjson.loads(told))
 
 
 class Node:
@@ -112,6 +114,16 @@ async def test_nobody_is_gone_because_an_answer_was_lost(network, nodes):
     network.lost.clear()
 
     await eventually(lambda: two.knows("b", "c"))
+
+
+async def test_many_with_the_longest_ids_are_told_of(nodes):
+    """Of 128 characters of four bytes; in as many messages as the bus needs."""
+    users = [f"{number:03}".ljust(128, "\U0001f514") for number in range(600)]
+    one, two = nodes
+    for user in users:
+        one.came(user)
+
+    await eventually(lambda: two.knows(*users))
 
 
 def test_a_digest_has_no_order_and_tells_sets_apart():
