@@ -89,6 +89,8 @@ class Relay:
         self._held: dict[tuple[str, int], Delivery] = {}
         self._unrecorded: list[Settlement] = []
         self._recorder: asyncio.Task[None] | None = None
+        # The database takes nothing now. What is held may be nobody's when it does again, and must be recorded first.
+        self._is_away = False
         self._tasks: list[asyncio.Task[None]] = []
         self.attempts: Counter[tuple[str, str]] = Counter()
         self.late_s = 0.0
@@ -140,8 +142,9 @@ class Relay:
             if self._held:
                 try:
                     await self._store.renew(list(self._held.values()), HOLD_MS)
+                    self._is_away = False
                 except TocsinError:
-                    pass  # at worst another sends the same under the same tag
+                    self._is_away = True  # at worst another process sends the same under the same tag
                 except Exception:  # noqa: BLE001 logged: it must not end all renewals to come
                     _log.exception("leases of pushes under way could not be renewed")
 
@@ -157,6 +160,8 @@ class Relay:
         while len(self._held) > MAX_UNDER_WAY - CLAIM:
             self._room.clear()
             await self._room.wait()
+        if self._is_away and self._held:
+            return 0
         due_at = await self._store.next_due()
         now = self._clock()
         self.late_s = 0.0 if due_at is None else max(0, now - due_at) / 1_000
@@ -222,6 +227,7 @@ class Relay:
             try:
                 await self._store.settle(batch)
             except TocsinError as error:
+                self._is_away = True
                 _log.warning("a push was sent and waits to be recorded: %s", error)
                 await asyncio.sleep(LOOK_S)
             except Exception as error:  # noqa: BLE001 logged; one that can't be recorded spoils no other
@@ -232,6 +238,7 @@ class Relay:
                     await self._settle([settlement])
                 return
             else:
+                self._is_away = False
                 return
 
     def _let_go(self, held: Delivery) -> None:

@@ -135,6 +135,25 @@ async def test_what_is_sent_and_can_not_be_recorded_is_not_sent_again(
     assert ["sent"] == [one.outcome for one in (await SqlJourneys(store).record(made)).attempts]
 
 
+async def test_what_is_recorded_after_its_lease_is_not_sent_again(
+    *, store, open_relay, sender, deliveries, clock, monkeypatch
+):
+    """A database that was away for longer is told first what was sent, and asked then what is due."""
+    monkeypatch.setattr(module, "LOOK_S", 0.0)
+    made = await create(store)
+    deliveries.refusals = 1_000_000
+    relay = open_relay()
+    await relay.work_once()
+    await eventually(lambda: deliveries.refusals < 1_000_000)
+    clock.now += module.HOLD_MS
+    assert 0 == await relay.work_once()
+    deliveries.refusals = 0
+    await relay.idle()
+    await work(relay)
+
+    assert [(made, "t-1")] == sender.sent
+
+
 async def test_what_is_read_while_it_is_sent_is_taken_back(store, open_relay, sender):
     """The end is seen by whoever holds it, when it lets go."""
     sender.gate = asyncio.Event()
