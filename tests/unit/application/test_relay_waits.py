@@ -199,3 +199,18 @@ async def test_what_an_earlier_release_left_is_tried(*, store, open_relay, sende
     await work(relay)
 
     assert [0.0, 2.5] == sender.asked_at("busy")
+
+
+async def test_who_signs_out_and_in_is_not_sent_to_again(*, store, open_relay, sender, pass_time):
+    """It is the same phone: it has been sent to, and what it shows is taken back."""
+    made = await create(store)
+    relay = open_relay()
+    await pass_time(relay, 5)
+    await store.unregister_device("7", "busy", "token")
+    await store.register_device(DeviceDraft(user_id="7", token="busy", platform="android"), 20)
+    await pass_time(relay, 15)
+    assert [0.0] == sender.asked_at("busy")
+
+    await store.mark_notification_read("7", made)
+    await work(relay)
+    assert [15.0] == sender.asked_at("back busy")

@@ -9,7 +9,7 @@ from tocsin.adapters.sql.statements import SQL
 from tocsin.adapters.sql.transaction import Reader, Transaction
 from tocsin.domain.device import MAX_TOPICS, Device, DeviceDraft, DeviceKind
 from tocsin.domain.errors import Conflict, NotFound
-from tocsin.domain.identifier import new_id
+from tocsin.domain.identifier import derived_id
 from tocsin.domain.user_id import UserId
 
 _COLUMNS = tuple(table.c.keys())
@@ -25,7 +25,8 @@ def register(transaction: Transaction, draft: DeviceDraft, most: int) -> Device:
         # A new row: its id, its name and its age are the former user's.
         transaction.execute(SQL.delete_device, {"id": found.id})
     device = Device(
-        id=new_id(),
+        # Whoever signs out and in comes back as the same: it has been pushed to.
+        id=derived_id(0, draft.user_id, draft.kind, draft.token),
         user_id=draft.user_id,
         kind=draft.kind,
         token=draft.token,

@@ -8,7 +8,7 @@ from tocsin.adapters.sql.schema import web_push_subscription as table
 from tocsin.adapters.sql.statements import SQL
 from tocsin.adapters.sql.transaction import Reader, Transaction
 from tocsin.domain.errors import NotFound
-from tocsin.domain.identifier import new_id
+from tocsin.domain.identifier import derived_id
 from tocsin.domain.user_id import UserId
 from tocsin.domain.web_push import PushKeys, WebPushDraft, WebPushSubscription
 
@@ -26,7 +26,8 @@ def save(transaction: Transaction, draft: WebPushDraft, most: int) -> WebPushSub
         # A new row: receipts for pushes to the former user are not this user's.
         transaction.execute(SQL.delete_web_push, {"id": found.id})
     subscription = WebPushSubscription(
-        id=new_id(),
+        # Whoever signs out and in comes back as the same: it has been pushed to.
+        id=derived_id(0, draft.user_id, draft.endpoint),
         user_id=draft.user_id,
         endpoint=draft.endpoint,
         p256dh=draft.p256dh,
