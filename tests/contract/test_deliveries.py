@@ -166,7 +166,7 @@ async def test_what_was_let_go_of_is_not_renewed(deliveries, store, draft, clock
 
 
 async def test_new_preferences_let_what_waits_be_planned_anew(deliveries, store, opened, draft, clock):
-    """The end of quiet hours, or of a mute, was what it waited for; what is held is its holder's."""
+    """The end of quiet hours, or of a mute, was what it waited for; what is held is so when it is let go of."""
     await store.create_notifications([draft(), draft()])
     waits, held = await deliveries.claim(2, HOLD_MS)
     await deliveries.settle([settlement(waits, due_at=clock.now + 100 * HOLD_MS)])
@@ -174,7 +174,8 @@ async def test_new_preferences_let_what_waits_be_planned_anew(deliveries, store,
     await SqlPreferences(opened.store).save(UserId("alice"), Preferences())
 
     assert ids([waits]) == ids(await deliveries.claim(10, HOLD_MS))
-    await deliveries.settle([settlement(held, "sent")])
+    await deliveries.settle([settlement(held, due_at=clock.now + 100 * HOLD_MS)])
+    assert ids([held]) == ids(await deliveries.claim(10, HOLD_MS))
 
 
 async def test_a_card_that_is_renewed_goes_by_its_new_end(deliveries, store, draft, clock):

@@ -171,7 +171,7 @@ async def test_what_is_read_while_it_waits_for_a_digest_is_not_news(opened, cloc
 
 
 async def test_what_is_made_urgent_in_quiet_hours_waits_for_their_end_no_more(store, draft, clock):
-    """Its ladder is planned anew; by another edit nothing is, nor where somebody works at it."""
+    """Its ladder is planned anew; by another edit nothing is, and nobody gets what somebody works at."""
     await store.register_device(DeviceDraft(user_id=ALICE, token="t-1", platform="android"), 20)
     await store.create_notifications([draft() for _ in range(3)])
     deliveries = SqlDeliveries(store)
@@ -195,3 +195,25 @@ async def test_an_edited_priority_is_that_of_its_push(store, draft):
     (due,) = await SqlDeliveries(store).claim(10, 1000)
 
     assert ("alerts", "urgent") == (due.delivery.category, due.delivery.priority)
+
+
+async def test_what_is_made_urgent_while_it_is_held_is_looked_at_again(store, draft, clock):
+    """When its holder lets go of it: what was planned, or was over, was so of what it was before. Renewed or not."""
+    await store.register_device(DeviceDraft(user_id=ALICE, token="t-1", platform="android"), 20)
+    await store.create_notifications([draft() for _ in range(4)])
+    deliveries = SqlDeliveries(store)
+    night = clock.now + 8 * HOUR_MS
+    planned, renewed, over, other = held = await deliveries.claim(10, 1_000)
+    for one in (planned, renewed, over):
+        await store.edit_notification(one.delivery.notification_id, {"priority": "urgent"})
+    await store.edit_notification(other.delivery.notification_id, {"title": "As it is now"})
+    await deliveries.renew([renewed.delivery], 1_000)
+    assert [] == await deliveries.claim(10, 1_000)
+    due_at = [night, night, None, night]
+    await deliveries.settle([Settlement(one.delivery, [], 1, 0, at) for one, at in zip(held, due_at, strict=True)])
+    again = await deliveries.claim(10, 1_000)
+
+    assert {one.delivery.notification_id for one in (planned, renewed, over)} == {
+        due.delivery.notification_id for due in again
+    }
+    assert {"urgent"} == {due.delivery.priority for due in again}

@@ -65,6 +65,6 @@ class DeliveryStore(Protocol):
         """
         Record what was tried, and let go of what was claimed.
 
-        Attempts are recorded whatever happened meanwhile. One that has ended
-        meanwhile is due at once; one that somebody else holds by now is theirs.
+        Attempts are recorded whatever happened meanwhile. One that has ended, or
+        is planned anew, meanwhile is due at once; one that somebody else holds by now is theirs.
         """

@@ -67,10 +67,10 @@ class DeliveryStatements:
         mine = and_(delivery.c.user_id == bindparam("user_id"), delivery.c.ended.is_(None))
         end = update(delivery).values(ended=bindparam("reason"), due_at=due).where(mine)
         self.end_delivery = compiled(end.where(delivery.c.notification_id == bindparam("id")))
-        is_free = delivery.c.leased_until <= now
-        self.wake_deliveries = compiled(
-            update(delivery).values(due_at=now).where(mine, is_free, delivery.c.due_at > now)
-        )
+        # Of one that is held it is a moment before the lease ends, by which its holder knows when it lets go of it.
+        anew = case((delivery.c.leased_until <= now, now), else_=delivery.c.leased_until - _ONE)
+        waits = delivery.c.due_at > now
+        self.wake_deliveries = compiled(update(delivery).values(due_at=anew).where(mine, waits))
         self.end_acked = compiled(end.where(delivery.c.seq <= bindparam("acked")))
         self.end_all = compiled(end)
         amended: dict[str, Any] = {name: bindparam(name) for name in ("category", "priority", "expires_at")}
@@ -78,7 +78,7 @@ class DeliveryStatements:
             delivery.c.priority != bindparam("priority"), delivery.c.category.is_distinct_from(bindparam("category"))
         )
         # What waits is planned anew where another ladder holds, or quiet hours do no more.
-        amended["due_at"] = case((and_(is_free, other, delivery.c.due_at > now), now), else_=delivery.c.due_at)
+        amended["due_at"] = case((and_(other, waits), anew), else_=delivery.c.due_at)
         amend: Executable = update(delivery).values(amended).where(delivery.c.notification_id == bindparam("id"))
         self.amend_delivery = compiled(amend)
         self.end_category = compiled(end.where(delivery.c.category == bindparam("category")))
@@ -97,13 +97,18 @@ class DeliveryStatements:
         self.hold_delivery = compiled_row(hold, HOLD_FIELDS)
         # One that was let go of keeps its number until somebody else takes it.
         held = and_(one, delivery.c.leased_until > _ZERO)
-        self.renew_delivery = compiled(update(delivery).values(leased_until=until, due_at=until).where(held))
+        before = delivery.c.leased_until - delivery.c.due_at
+        self.renew_delivery = compiled(update(delivery).values(leased_until=until, due_at=until - before).where(held))
         now = bindparam("now", type_=delivery.c.due_at.type)
-        due_at = case((delivery.c.ended.is_distinct_from(bindparam("ended")), now), else_=bindparam("due_at"))
+        is_other = or_(
+            delivery.c.ended.is_distinct_from(bindparam("ended")), delivery.c.due_at != delivery.c.leased_until
+        )
+        due_at = case((is_other, now), else_=bindparam("due_at"))
         released = {"rung": bindparam("rung"), "tries": bindparam("tries"), "due_at": due_at, "leased_until": _ZERO}
         self.release_delivery = compiled_row(update(delivery).values(released).where(one), RELEASE_FIELDS)
         as_seen = delivery.c.ended.is_not_distinct_from(bindparam("ended"))
-        self.delete_delivery = compiled(delete(delivery).where(one, as_seen))
+        as_held = delivery.c.due_at == delivery.c.leased_until
+        self.delete_delivery = compiled(delete(delivery).where(one, as_seen, as_held))
         some = select(delivery.c.notification_id).limit(bindparam("limit")).offset(_ZERO)
         self.drop_deliveries = compiled(delete(delivery).where(delivery.c.notification_id.in_(some)))
         self.next_due = compiled(select(func.min(delivery.c.due_at)))
