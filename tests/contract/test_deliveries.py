@@ -10,7 +10,7 @@ from tocsin.adapters.sql.deliveries import SqlDeliveries
 from tocsin.adapters.sql.journeys import SqlJourneys
 from tocsin.adapters.sql.preferences import SqlPreferences
 from tocsin.application.deliveries import Settlement
-from tocsin.domain.delivery import Attempt
+from tocsin.domain.delivery import Attempt, quiet_reason
 from tocsin.domain.device import DeviceDraft
 from tocsin.domain.errors import NotFound
 from tocsin.domain.notification import Change
@@ -42,6 +42,13 @@ def settlement(due, *outcomes, due_at=None, rung=1):
         for outcome in outcomes
     ]
     return Settlement(held, attempts, rung, 0, due_at)
+
+
+def quiet(due, until):
+    """Return what comes of one in quiet hours."""
+    held = due.delivery
+    fields = {"notification_id": held.notification_id, "user_id": held.user_id, "channel": "ladder"}
+    return Settlement(held, [Attempt(outcome="skipped", reason=quiet_reason(until), **fields)], 0, 0, until)
 
 
 def ids(claimed):
@@ -169,13 +176,27 @@ async def test_new_preferences_let_what_waits_be_planned_anew(deliveries, store,
     """The end of quiet hours, or of a mute, was what it waited for; what is held is so when it is let go of."""
     await store.create_notifications([draft(), draft()])
     waits, held = await deliveries.claim(2, HOLD_MS)
-    await deliveries.settle([settlement(waits, due_at=clock.now + 100 * HOLD_MS)])
+    await deliveries.settle([quiet(waits, clock.now + 100 * HOLD_MS)])
     clock.now += 1
     await SqlPreferences(opened.store).save(UserId("alice"), Preferences())
 
     assert ids([waits]) == ids(await deliveries.claim(10, HOLD_MS))
     await deliveries.settle([settlement(held, due_at=clock.now + 100 * HOLD_MS)])
     assert ids([held]) == ids(await deliveries.claim(10, HOLD_MS))
+
+
+async def test_new_defaults_do_so_for_everybody(deliveries, store, opened, draft, clock):
+    """Who waits for the end of quiet hours; who waits for the next rung, though it was one of theirs once, does not."""
+    await store.create_notifications([draft(), draft()])
+    waits, other = await deliveries.claim(2, HOLD_MS)
+    await deliveries.settle([quiet(waits, clock.now + 100 * HOLD_MS), quiet(other, clock.now + 1)])
+    clock.now += 1
+    (other,) = await deliveries.claim(2, HOLD_MS)
+    await deliveries.settle([settlement(other, "sent", due_at=clock.now + 100 * HOLD_MS)])
+    clock.now += 1
+    await SqlPreferences(opened.store).save_defaults(Preferences())
+
+    assert ids([waits]) == ids(await deliveries.claim(10, HOLD_MS))
 
 
 async def test_a_card_that_is_renewed_goes_by_its_new_end(deliveries, store, draft, clock):

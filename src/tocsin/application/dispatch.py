@@ -16,7 +16,7 @@ from tocsin.application.deliveries import Due, Settlement
 from tocsin.application.escalation import Step
 from tocsin.application.push import Route, Target
 from tocsin.application.tracing import Tracing
-from tocsin.domain.delivery import Attempt, Ending
+from tocsin.domain.delivery import Attempt, Ending, quiet_reason
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.jitter import jitter
 from tocsin.domain.notification import Notification
@@ -130,7 +130,7 @@ class Dispatch:
                 work.note("ladder", "ended", reason=step.ended)
             return Settlement(due.delivery, work.attempts, step.rung, 0, None)
         if step.quiet_until is not None:
-            work.note_once("ladder", "skipped", f"quiet hours until {iso(step.quiet_until)}")
+            work.note_once("ladder", "skipped", quiet_reason(step.quiet_until))
         return Settlement(due.delivery, work.attempts, step.rung, due.delivery.tries, step.next_at)
 
     async def carry_out(self, due: Due, step: Step) -> Settlement:

@@ -58,6 +58,11 @@ class Delivery:
     acked: int
 
 
+def quiet_reason(until: int) -> str:
+    """Return why nothing is sent before quiet hours end; of a later instant it sorts later."""
+    return f"quiet hours until {iso(until)}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """

@@ -214,3 +214,19 @@ async def test_who_signs_out_and_in_is_not_sent_to_again(*, store, open_relay, s
     await store.mark_notification_read("7", made)
     await work(relay)
     assert [15.0] == sender.asked_at("back busy")
+
+
+async def test_what_was_muted_is_no_news_when_it_is_not_any_more(*, store, open_relay, sender, pass_time):
+    """New preferences hold for what is pushed after them, and push nothing that is a day old."""
+    preferences = SqlPreferences(store)
+    await preferences.save("7", Preferences.read({"categories": {"*": {"fcm": False}}}))
+    await create(store)
+    relay = open_relay()
+    await pass_time(relay, 86_400)
+    await preferences.save("7", Preferences())
+    await work(relay)
+    assert [] == sender.asked
+
+    await create(store)
+    await work(relay)
+    assert 1 == len(sender.asked_at("busy"))

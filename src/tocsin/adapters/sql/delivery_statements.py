@@ -70,7 +70,16 @@ class DeliveryStatements:
         # Of one that is held it is a moment before the lease ends, by which its holder knows when it lets go of it.
         anew = case((delivery.c.leased_until <= now, now), else_=delivery.c.leased_until - _ONE)
         waits = delivery.c.due_at > now
-        self.wake_deliveries = compiled(update(delivery).values(due_at=anew).where(mine, waits))
+        # What waits for another reason is left alone: a change of preferences is no reason to push what is days old.
+        in_quiet_hours = exists().where(
+            delivery_attempt.c.notification_id == delivery.c.notification_id,
+            delivery_attempt.c.channel == literal_column("'ladder'"),
+            delivery_attempt.c.outcome == literal_column("'skipped'"),
+            delivery_attempt.c.reason > bindparam("quiet", type_=delivery_attempt.c.reason.type),
+        )
+        to_wake = and_(delivery.c.ended.is_(None), waits, or_(delivery.c.leased_until > now, in_quiet_hours))
+        self.wake_everybody = compiled(update(delivery).values(due_at=anew).where(to_wake))
+        self.wake_deliveries = compiled(update(delivery).values(due_at=anew).where(mine, to_wake))
         self.end_acked = compiled(end.where(delivery.c.seq <= bindparam("acked")))
         self.end_all = compiled(end)
         amended: dict[str, Any] = {name: bindparam(name) for name in ("category", "priority", "expires_at")}

@@ -14,6 +14,7 @@ from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.schema import preference as table
 from tocsin.adapters.sql.transaction import Look, Reader, Transaction
 from tocsin.application.preferences import Said
+from tocsin.domain.delivery import quiet_reason
 from tocsin.domain.errors import Invalid
 from tocsin.domain.preference import NOTHING_SAID, Preferences
 from tocsin.domain.user_id import UserId
@@ -103,7 +104,9 @@ class SqlPreferences:
             transaction.execute(_DELETE, {"user_id": user_id})
             transaction.execute(_INSERT, values)
             # What waits for the end of quiet hours, or of a mute, is planned anew.
-            transaction.execute(DELIVERIES.wake_deliveries, {"user_id": user_id, "now": transaction.now})
+            wake = DELIVERIES.wake_everybody if user_id == DEFAULTS else DELIVERIES.wake_deliveries
+            now = transaction.now
+            transaction.execute(wake, {"user_id": user_id, "now": now, "quiet": quiet_reason(now)})
             transaction.known[_KNOWN] = True
 
         await self._store.write(save)
