@@ -283,3 +283,19 @@ async def test_why_a_push_did_not_get_there(*, store, trace, create, clock, trie
         clock.now += 1
 
     assert says in (await trace(made.id)).verdict
+
+
+async def test_that_a_kind_is_missing_is_not_why_another_was_not_pushed_to(store, trace, create):
+    """What is said of the phone that its user has counts, not that there is no browser."""
+    await store.register_device(DeviceDraft(user_id=ALICE, token="t-1", platform="android"), 20)
+    made = await create()
+    deliveries = SqlDeliveries(store)
+    (due,) = await deliveries.claim(1, 1)
+    said = {"fcm": "muted by the user", "webpush": "not set up on this server", "channels": "nothing is registered"}
+    skips = [
+        Attempt(notification_id=made.id, user_id=ALICE, channel=channel, outcome="skipped", reason=reason)
+        for channel, reason in said.items()
+    ]
+    await deliveries.settle([Settlement(due.delivery, skips, 1, 0, None)])
+
+    assert "nothing was pushed: muted by the user." in (await trace(made.id)).verdict

@@ -160,9 +160,14 @@ def _pushed(record: Record, rungs: tuple[Rung, ...]) -> str:
         found = next((one for one in latest if one.outcome == outcome), None)
         if found is not None:
             return f"{words} ({found.reason})" if found.reason else words
-    skipped = next((one for one in reversed(attempts) if one.outcome == "skipped"), None)
-    if skipped is not None:
-        return f"nothing was pushed: {skipped.reason}"
+    skipped = [one for one in attempts if one.outcome == "skipped"]
+    if skipped:
+        why = skipped[-1]
+        if why.channel != "ladder":
+            # That the user has nothing of another kind, or the server no credentials for it, is not why.
+            had = {target.channel for target in record.targets} | ({"channels"} if record.has_channels else set())
+            why = next((one for one in reversed(skipped) if one.channel in had), why)
+        return f"nothing was pushed: {why.reason}"
     if record.delivery is not None:
         return f"pushes begin at {iso(record.delivery.due_at)}"
     return "nothing was pushed before that was over" if attempts else why_no_push(record, rungs)
