@@ -299,3 +299,22 @@ async def test_that_a_kind_is_missing_is_not_why_another_was_not_pushed_to(store
     await deliveries.settle([Settlement(due.delivery, skips, 1, 0, None)])
 
     assert "nothing was pushed: muted by the user." in (await trace(made.id)).verdict
+
+
+async def test_what_is_planned_is_the_next_try_where_that_comes_first(store, trace, create, clock):
+    """The next rung has its own time."""
+    await store.register_device(DeviceDraft(user_id=ALICE, token="t-1", platform="android"), 20)
+    made = await create()
+    deliveries = SqlDeliveries(store)
+
+    async def planned(retry_at, due_at):
+        (due,) = await deliveries.claim(1, 1)
+        tried = {"channel": "fcm", "target": "d-1", "outcome": "retry", "retry_at": retry_at}
+        attempt = Attempt(notification_id=made.id, user_id=ALICE, **tried)
+        await deliveries.settle([Settlement(due.delivery, [attempt], 0, 1, due_at)])
+        return next(step.text for step in (await trace(made.id)).timeline if step.kind == "planned")
+
+    soon = clock.now + 5_000
+    assert (await planned(soon, soon)).startswith("what could not be sent is tried again, unless")
+    clock.now = soon
+    assert (await planned(soon + 2 * HOUR_MS, soon + HOUR_MS)).startswith("rung 1: Firebase and Web Push, unless")

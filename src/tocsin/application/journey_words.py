@@ -167,6 +167,8 @@ def of_ladder(record: Record, rungs: tuple[Rung, ...], kept_since: int) -> Itera
         left = rungs[held.rung :]
         names = dict.fromkeys(CHANNELS[name] for rung in left[:1] for name in rung.channels)
         what = f"rung {held.rung + 1}: {' and '.join(names)}" if names else "the end of the ladder"
+        if any(attempt.retry_at == held.due_at for attempt in record.attempts):
+            what = "what could not be sent is tried again"
         text = f"{what}, unless somebody acknowledges or reads it before"
         yield Step(at=held.due_at, channel="ladder", kind="planned", text=text)
     elif held is not None:
