@@ -7,6 +7,7 @@ import signal
 import pytest
 from firebase_admin import credentials
 
+from tests.acceptance.dripping import dripping
 from tests.acceptance.wire_socket import eventually
 from tocsin.adapters import web_push
 from tocsin.adapters.fcm import FcmSender, client, sender
@@ -105,6 +106,16 @@ async def test_one_waits_for_a_google_that_signs_nobody_in(fcm, monkeypatch):
             await first
 
     assert not is_first_done
+
+
+async def test_a_google_that_never_ends_its_answer_is_waited_for_no_longer(fcm, monkeypatch):
+    """It has as long as one that says nothing."""
+    monkeypatch.setattr(client, "_SIGN_IN_TIMEOUT_S", 1.0)
+    async with dripping(b" ", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n") as port:
+        key = fcm.key() | {"token_uri": f"http://127.0.0.1:{port}/token"}
+        access = client._Access(credentials.Certificate(key).get_credential())
+        with pytest.raises(client._NoAnswer, match="no access token"):
+            await asyncio.wait_for(access.token(), 20)
 
 
 async def test_a_worker_that_is_stuck_is_replaced(fcm, open_fcm, monkeypatch, caplog):

@@ -11,8 +11,8 @@ import asyncio
 import ipaddress
 import time
 import warnings
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,11 +20,9 @@ import aiohttp
 import firebase_admin  # type: ignore[import-untyped]
 import httpx
 import orjson
-import requests
 from firebase_admin import credentials, messaging
 from firebase_admin.exceptions import FirebaseError  # type: ignore[import-untyped]
-from google.auth.exceptions import GoogleAuthError, RefreshError
-from google.auth.transport.requests import Request
+from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
 
 from tocsin.adapters.fcm.messages import least_message, message_maker, retraction_maker
 from tocsin.adapters.retry_after import retry_after_s
@@ -155,9 +153,7 @@ class _Access:
         self._credential = credential
         self._turn = asyncio.Lock()
         self._failed: tuple[float, _NoAnswer] | None = None
-        session = requests.Session()
-        session.trust_env = not is_loopback(credential._token_uri)  # noqa: SLF001
-        self._request = partial(Request(session), timeout=_SIGN_IN_TIMEOUT_S)
+        self._loop = asyncio.get_running_loop()
 
     async def token(self, refused: str | None = None) -> str:
         """Return a token that is valid, another than the one that was refused."""
@@ -179,6 +175,39 @@ class _Access:
                     raise failure from None
                 self._failed = None
             return str(credential.token)
+
+    def _request(
+        self,
+        url: str,
+        method: str = "GET",
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        **_: Any,
+    ) -> "_Answer":
+        """Do what google-auth asks for, in its thread: by the loop, where an answer that drips has an end as well."""
+        return asyncio.run_coroutine_threadsafe(_answered(method, url, body, headers), self._loop).result()
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What google-auth reads of an answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+
+
+async def _answered(method: str, url: str, body: bytes | None, headers: Mapping[str, str] | None) -> _Answer:
+    timeout = aiohttp.ClientTimeout(total=_SIGN_IN_TIMEOUT_S)
+    try:
+        async with (
+            # Its own, once an hour: nobody else's time-outs, and nothing to be closed.
+            aiohttp.ClientSession(timeout=timeout, trust_env=not is_loopback(url)) as session,
+            session.request(method, url, data=body, headers=headers) as answer,
+        ):
+            return _Answer(answer.status, answer.headers, await answer.read())
+    except (aiohttp.ClientError, OSError) as error:
+        raise TransportError(type(error).__name__) from None  # type: ignore[no-untyped-call]
 
 
 def is_loopback(url: str) -> bool:
