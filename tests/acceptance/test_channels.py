@@ -10,9 +10,10 @@ from uuid import uuid4
 
 import pytest
 
+from tests.acceptance.dripping import dripping
 from tests.acceptance.wire_socket import eventually
 from tocsin.adapters import apprise_channel
-from tocsin.adapters.apprise_channel import AppriseSender
+from tocsin.adapters.apprise_channel import FEW, PLACES, AppriseSender
 from tocsin.domain.channel import Channel
 from tocsin.domain.push import Outcome, PushMessage
 from tocsin.services.channels import add_channel, list_channels, remove_channel
@@ -191,8 +192,36 @@ async def test_the_deadline_is_kept_and_a_stop_is_told(sender, monkeypatch):
         await sender.stop()
         (stopped,) = await sender.send(MESSAGE, targets[:1])
 
-    assert {"timeout", "too many channels hang"} == reasons
-    assert stopped.reason in {"the server stops", "too many channels hang"}
+    assert "timeout" in reasons <= {"timeout", "too many channels hang", "it answers nobody"}
+    assert "the server stops" == stopped.reason
+
+
+async def test_few_wait_for_a_mail_server_that_answers_nobody(sender):
+    """The others come back at once, and give their places in the ladder to those whom something else can reach."""
+    with FakeSmtp() as smtp, FakeSmtp() as fine:
+        smtp.answer(*[HANG] * 200)
+        targets = [channel(smtp.mail_url(f"late-{number}@example.com")) for number in range(60)]
+        await sender.send(MESSAGE, targets)
+        before = smtp.tried
+        reasons = {one.reason for one in await sender.send(MESSAGE, targets)}
+
+        assert smtp.tried - before <= FEW
+        assert {"not taken", "it answers nobody"} >= reasons
+        assert [Outcome("sent")] == await sender.send(MESSAGE, [channel(fine.mail_url("mina@example.com"))])
+
+
+async def test_a_mail_server_that_never_ends_its_line_holds_no_other_up(sender, monkeypatch):
+    """Its threads stay, and hold no place."""
+    monkeypatch.setattr(apprise_channel, "SEND_S", 1.0)
+    async with dripping(b"2") as port:
+        url = f"mailto://127.0.0.1:{port}?smtp=127.0.0.1&mode=insecure&from=shop@example.com&to=mina@example.com"
+        hanging = await sender.send(MESSAGE, [channel(url)] * 2 * PLACES)
+        monkeypatch.setattr(apprise_channel, "SEND_S", 8.0)
+        with FakeSmtp() as fine:
+            quick = await sender.send(MESSAGE, [channel(fine.mail_url("mina@example.com"))])
+
+    assert {"retry"} == {one.kind for one in hanging}
+    assert [Outcome("sent")] == quick
 
 
 async def test_a_webhook_gets_json(sender):

@@ -2,15 +2,18 @@
 Sends to other channels through Apprise: e-mail, Slack, Teams, Matrix and some hundred more.
 
 Apprise is an extra, and slow to import: that is done by the first use, off the loop. It sends
-with blocking sockets, in a few threads of its own; it says whether it worked and not why. What it would log may hold
+with blocking sockets, in a thread each; it says whether it worked and not why. What it would log may hold
 URLs and texts, so that it logs nothing.
 """
 
 import asyncio
 import importlib
 import logging
+import threading
+import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from tocsin.domain.channel import Channel
@@ -18,9 +21,13 @@ from tocsin.domain.errors import Invalid
 from tocsin.domain.push import Outcome, PushMessage
 
 MISSING = "the package of other channels is missing: pip install 'tocsin[channels]'"
-# One that hangs has a thread until its time-outs; so many may before others wait.
-THREADS = 16
+# So many are waited for at once, each for so long.
+PLACES = 16
 SEND_S = 30.0
+# So many threads ask a server that answers nobody. What else would wait for it is told at once, and comes again.
+FEW = 4
+# Apprise tells no time-out from a refusal; a server that refuses does so sooner.
+_SILENT_S = 3.0
 _CONNECT_S = 4.0
 _READ_S = 10.0
 # Plug-ins that speak to the machine that the server runs on.
@@ -31,8 +38,9 @@ class AppriseSender:
     """Implements ``PushSender`` for channels, and ``ChannelUrls``. Belongs to the event loop's thread."""
 
     def __init__(self) -> None:
-        self._threads: ThreadPoolExecutor | None = None
-        self._places = asyncio.Semaphore(THREADS)
+        self._places = asyncio.Semaphore(PLACES)
+        # By its host, as long as anything is sent there, or it answers nobody.
+        self._servers: dict[str, _Server] = {}
         self._has_stopped = False
 
     async def start(self) -> None:
@@ -41,8 +49,6 @@ class AppriseSender:
     async def stop(self) -> None:
         """Begin nothing more; what hangs in a thread is left to its time-outs."""
         self._has_stopped = True
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def check(self, url: str) -> None:
         """
@@ -66,26 +72,84 @@ class AppriseSender:
         return await asyncio.gather(*[self._send(message, target) for target in targets])
 
     async def _send(self, message: PushMessage, target: Channel) -> Outcome:
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tocsin-channels")
+        host = target.url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2].lower()
+        server = self._servers.setdefault(host, _Server())
+        if (refusal := self._refusal(server)) is not None:
+            return refusal
         try:
             async with asyncio.timeout(SEND_S):
                 await self._places.acquire()
         except TimeoutError:
             return Outcome("retry", "too many channels hang")
-        if self._has_stopped:
+        try:
+            # It may have stopped, or the server have turned out to hang, meanwhile.
+            return self._refusal(server) or await _ask(server, target.url, message)
+        finally:
             self._places.release()
+            if not server.threads and not server.is_silent:
+                self._servers.pop(host, None)
+
+    def _refusal(self, server: "_Server") -> Outcome | None:
+        if self._has_stopped:
             return Outcome("retry", "the server stops")
-        # Its place is free when the thread has ended, not when nobody waits for it any more.
-        sending = self._threads.submit(_notify, target.url, message)
-        loop = asyncio.get_running_loop()
-        sending.add_done_callback(lambda _: loop.is_closed() or loop.call_soon_threadsafe(self._places.release))
-        waiting = asyncio.wrap_future(sending)
-        await asyncio.wait({waiting}, timeout=SEND_S)
-        if not waiting.done():
-            # It may still arrive, and then come twice: no mail can be taken back.
-            return Outcome("retry", "timeout")
-        return Outcome("retry", "the server stops") if waiting.cancelled() else waiting.result()
+        if server.is_silent and server.threads >= FEW:
+            return Outcome("retry", "it answers nobody")
+        return None
+
+
+@dataclass(slots=True)
+class _Server:
+    """
+    Where channels lead to. Belongs to the event loop's thread.
+
+    Attributes:
+        threads: How many ask it, whether or not they are still waited for.
+        answered_at: When it answered last, in monotonic seconds.
+        is_silent: Somebody had no answer, and nobody has had one since.
+    """
+
+    threads: int = 0
+    answered_at: float = 0.0
+    is_silent: bool = False
+
+    def answered(self, outcome: Outcome, begun_at: float) -> None:
+        """Take what came of asking."""
+        now = time.monotonic()
+        if outcome.kind == "retry" and now - begun_at >= _SILENT_S:
+            self.missed(begun_at)
+        else:
+            self.answered_at, self.is_silent = now, False
+
+    def missed(self, begun_at: float) -> None:
+        """Take that nothing was answered since an instant."""
+        self.is_silent |= self.answered_at < begun_at
+
+
+async def _ask(server: _Server, url: str, message: PushMessage) -> Outcome:
+    loop = asyncio.get_running_loop()
+    told: asyncio.Future[Outcome] = loop.create_future()
+    begun_at = time.monotonic()
+
+    def tell(outcome: Outcome) -> None:
+        server.threads -= 1
+        server.answered(outcome, begun_at)
+        if not told.done():
+            told.set_result(outcome)
+
+    def send() -> None:
+        outcome = _notify(url, message)
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(tell, outcome)
+
+    # None of a pool, whose threads an exit waits for: one whose server goes on sending bytes never ends.
+    threading.Thread(target=send, name="tocsin-channel", daemon=True).start()
+    server.threads += 1
+    await asyncio.wait({told}, timeout=SEND_S)
+    if not told.done():
+        server.missed(begun_at)
+        # It may still arrive, and then come twice: no mail can be taken back.
+        return Outcome("retry", "timeout")
+    return told.result()
 
 
 def _notify(url: str, message: PushMessage) -> Outcome:
