@@ -15,6 +15,7 @@ from tocsin.application.activity import check_payload, publishable_event, worded
 from tocsin.application.chat import check_message
 from tocsin.application.notifications import check_notification
 from tocsin.application.texts import Lang
+from tocsin.application.validation import refuse_no_numbers
 from tocsin.domain.errors import Invalid
 from tocsin.domain.events import EventType
 from tocsin.domain.message import MessageDraft
@@ -166,14 +167,16 @@ def encode_json(value: object) -> bytes:
         Invalid: It holds what JSON can't carry.
     """
     try:
-        return orjson.dumps(value, option=_OPTIONS)
+        encoded = orjson.dumps(value, option=_OPTIONS)
     except TypeError as error:
         if "key must be str" not in str(error):
             raise Invalid(f"data is not JSON: {error}") from None
-    try:
-        return orjson.dumps(value, option=_OPTIONS | orjson.OPT_NON_STR_KEYS)
-    except TypeError as error:
-        raise Invalid(f"data is not JSON: {error}") from None
+        try:
+            encoded = orjson.dumps(value, option=_OPTIONS | orjson.OPT_NON_STR_KEYS)
+        except TypeError as other:
+            raise Invalid(f"data is not JSON: {other}") from None
+    refuse_no_numbers(value, encoded)
+    return encoded
 
 
 def _group(given: Mapping[str, Any]) -> dict[str, Any]:
