@@ -21,7 +21,7 @@ from tocsin.domain.events import EventType
 from tocsin.domain.message import MessageDraft
 from tocsin.domain.notification import MAX_RECIPIENTS, NotificationDraft, Priority, check_expiry
 from tocsin.domain.stream import EventDraft
-from tocsin.domain.timestamp import Milliseconds, from_datetime, now_ms
+from tocsin.domain.timestamp import Milliseconds, from_datetime, is_instant, now_ms
 from tocsin.domain.user_id import parse_user_id
 
 _PRIORITIES = get_args(Priority)
@@ -227,4 +227,7 @@ def _expiry(expires_at: object, ttl_s: object) -> Milliseconds | None:
         moment = None
     if not isinstance(moment, datetime):
         raise Invalid("expires_at must be a datetime, or a string as in 2026-11-23T01:15:00Z")
-    return from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    instant = from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    if instant > 0 and not is_instant(instant):
+        raise Invalid("expires_at must lie before the year 10000 in UTC")
+    return instant

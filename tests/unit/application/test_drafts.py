@@ -73,6 +73,7 @@ def test_keys_without_a_field_go_into_the_data():
         ({"title": "t", "ttl_s": -1}, "ttl_s"),
         ({"title": "t", "expires_at": "soon"}, "expires_at must be"),
         ({"title": "t", "expires_at": "2020-11-23T00:00:00Z"}, "expires_at is over"),
+        ({"title": "t", "expires_at": "9999-12-31T23:00:00-05:00"}, "expires_at must lie before"),
         ({"title": "t", "ttl_s": 1, "expires_at": "2026-11-23"}, "not both"),
         ({"title": "t", "x": {1, 2}}, "data is not JSON"),
         ({"title": "t", "x": float("nan")}, "data is not JSON: it holds NaN"),
