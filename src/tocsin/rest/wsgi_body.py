@@ -71,6 +71,8 @@ class Incoming:
         self._is_watched = True
         self._is_answered |= is_answered
         self._look_ahead()
+        if self._pending is not None and self._pending.done():
+            self._look(self._pending)  # the view knows it already
 
     def cancel(self) -> None:
         """Wait no more."""

@@ -1,6 +1,7 @@
 """What PEP 3333 asks of a server, over the ASGI messages of a fake one."""
 
 import asyncio
+import contextlib
 import io
 import threading
 import time
@@ -313,3 +314,30 @@ async def test_a_part_that_comes_as_the_view_asks_is_read_once():
     second = await incoming.next()
 
     assert [b"a", b"b"] == [first["body"], second["body"]]
+
+
+async def test_who_leaves_within_the_body_ends_the_answer_to_it():
+    """Also of a view that makes nothing of the error: its thread is not lost to a stream that nobody hears."""
+    ended = threading.Event()
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        with contextlib.suppress(ConnectionError):
+            environ["wsgi.input"].read()
+
+        def stream():
+            try:
+                while True:
+                    yield b"x"
+            finally:
+                ended.set()
+
+        return stream()
+
+    server = FakeServer(b"half", leaves=True)
+    answering = asyncio.create_task(WsgiHost(app, threads=2)(dict(SCOPE), server.receive, server.send))
+    done, _ = await asyncio.wait([answering], timeout=5)
+    answering.cancel()
+
+    assert {answering} == done
+    assert await asyncio.to_thread(ended.wait, 20)
