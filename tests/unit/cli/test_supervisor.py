@@ -1,8 +1,10 @@
 """The supervisor where the system gives it no process, and where a worker says nothing."""
 
 import asyncio
+import shutil
 import signal
 import socket
+import subprocess
 
 import pytest
 
@@ -36,6 +38,23 @@ async def test_a_place_is_tried_again_until_a_process_can_be_started(monkeypatch
     await supervising._fill(0)
 
     assert 3 == len(attempts)
+
+
+@pytest.mark.skipif(shutil.which("systemd-tmpfiles") is None, reason="needs systemd")
+def test_what_cleans_temporary_folders_leaves_the_sockets(monkeypatch, tmp_path):
+    """However old they are, and although it does not know their path, as in the private /tmp of a unit."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    rules = tmp_path.with_suffix(".conf")
+    rules.write_text(f"d {tmp_path} - - - 0\n")
+    (tmp_path / "old").touch()
+    with supervisor._meeting_place() as folder, socket.socket(socket.AF_UNIX) as listener:
+        monkeypatch.chdir(folder)
+        listener.bind("1.sock")
+        subprocess.run(["systemd-tmpfiles", "--clean", rules], check=True, timeout=60)
+
+        assert not (tmp_path / "old").exists()
+        assert (folder / "1.sock").exists()
+    assert not folder.exists()
 
 
 @pytest.fixture
