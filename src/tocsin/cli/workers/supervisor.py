@@ -97,7 +97,8 @@ class _Supervisor:
             loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self._has_to_roll.set)
         # One alone first: it brings the database up to date, and what can't work is told once.
-        first = await self._start(0)
+        with systemd.extending():
+            first = await self._start(0)
         if self._stopping.is_set():
             return await self._stopped()
         if first is None:
@@ -175,7 +176,8 @@ class _Supervisor:
             await self._has_to_roll.wait()
             self._has_to_roll.clear()
             systemd.notify_reloading()
-            await self._roll()
+            with systemd.extending():
+                await self._roll()
             systemd.notify("READY=1")
 
     async def _roll(self) -> None:
