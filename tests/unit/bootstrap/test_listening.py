@@ -11,5 +11,7 @@ def test_several_workers_are_asked_for_where_they_are_looked_for():
     """A number of workers in a keyword or ``app.config`` reaches no supervisor, and the line says where it would."""
     settings = Settings(_env_file=None, workers=2, database_url="postgresql://a/b", redis_url="redis://a")
 
-    with pytest.raises(StartError, match=r"TOCSIN_WORKERS in the environment or \.env"):
+    with pytest.raises(StartError, match=r"TOCSIN_WORKERS in the environment or \.env") as refused:
         open_listener(settings)
+
+    assert 2 == refused.value.exit_status
