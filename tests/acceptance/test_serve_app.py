@@ -1,6 +1,7 @@
 """`tocsin serve module:app`: applications of every kind beside the service, in real processes."""
 
 import asyncio
+import re
 import socket
 import sqlite3
 from contextlib import closing, contextmanager
@@ -134,6 +135,25 @@ def test_systemd_waits_for_a_migration(tmp_path):
             while (said := manager.recv(100)) == b"EXTEND_TIMEOUT_USEC=60000000":
                 pass
             assert b"READY=1" == said
+
+
+def test_a_server_that_hangs_ends_and_says_where(tmp_path):
+    """Under Docker nobody else would end it; what starts it again has a status to go by."""
+    (tmp_path / "host.py").write_text(
+        "import re\n\n\nasync def app(scope, receive, send):\n"
+        "    if scope['type'] == 'http':\n        re.match('(a+)+b', 'a' * 99)  # holds the interpreter, too\n"
+    )
+    hasty = "import tocsin.rest.serve as serve\nserve.HANGS_S = 8\nfrom tocsin.cli import main\nmain()"
+    command = ["-c", hasty, "serve", "host:app", "--port", "0"]
+    with program(command, tmp_path, TOCSIN_JWT_SECRET=SECRET) as running:
+        url = running.wait_for(r"on (http://\S+)")[1]
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(url, trust_env=False, timeout=60)
+
+        assert running.process.wait(30) == 1
+        running.drain()
+
+    assert any(re.search(r'File ".*host.py", line 6 in app', line) for line in running.output)
 
 
 def test_a_setting_of_a_flask_host_that_can_not_work_is_status_2(tmp_path):
