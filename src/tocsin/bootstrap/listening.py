@@ -45,10 +45,10 @@ def open_certificate(settings: Settings) -> Certificate | None:
 
 def cant_listen(settings: Settings, error: OSError) -> StartError:
     """Return what to tell of an address at which this process can't listen."""
-    return StartError(
-        f"can't listen on {settings.host}:{settings.port} ({_reason(error)}): "
-        "set TOCSIN_HOST and TOCSIN_PORT to an address that is free"
-    )
+    mend = "set TOCSIN_HOST and TOCSIN_PORT to an address that is free"
+    if isinstance(error, PermissionError):
+        mend = "a port below 1024 is for root, or needs AmbientCapabilities=CAP_NET_BIND_SERVICE in a unit of systemd"
+    return StartError(f"can't listen on {settings.host}:{settings.port} ({_reason(error)}): {mend}")
 
 
 def _reason(error: OSError) -> str:
