@@ -8,15 +8,14 @@ from contextlib import contextmanager
 @contextmanager
 def repeated(say: Callable[[], None], every_s: float) -> Generator[None, None, None]:
     """Call it each time that so many seconds have passed, until the block ends."""
-    loop = asyncio.get_running_loop()
 
-    def again() -> None:
-        nonlocal timer
-        say()
-        timer = loop.call_later(every_s, again)
+    async def repeat() -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            say()
 
-    timer = loop.call_later(every_s, again)
+    task = asyncio.get_running_loop().create_task(repeat())
     try:
         yield
     finally:
-        timer.cancel()
+        task.cancel()
