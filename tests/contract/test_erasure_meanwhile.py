@@ -163,3 +163,24 @@ async def test_the_stream_of_another_begins_without_a_gap(store, jobs, clock, dr
         for key, head in zip(others, before, strict=True)
     ]
     assert [(2, 0), (0, 0)] == [(head.pruned, head.acked) for head in await store.heads(others)]
+
+
+async def test_who_is_erased_is_cut_while_another_is_being_erased(jobs, monkeypatch):
+    """Alice's job takes its time; Bob's sockets do not stay open for that, and are cut once for it."""
+    begun, cut = asyncio.Event(), []
+
+    async def work(_user_id, _on_cut):
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(jobs, "work", work)
+    erasures_of_all = Erasures(jobs, wake=lambda _: None, cut=cut.append)
+    await erasures_of_all.request(ALICE)
+    erasures_of_all.rounds.start()
+    async with asyncio.timeout(20):
+        await begun.wait()
+    for _ in range(2):
+        await erasures_of_all.request(UserId("bob"))
+    await erasures_of_all.rounds.stop()
+
+    assert [ALICE, "bob"] == cut

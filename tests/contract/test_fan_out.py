@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from tocsin.adapters.sql.fan_out import SqlFanOut
+from tocsin.application import fan_out
+from tocsin.application.fan_out import FanOut
 from tocsin.application.once import Once
 from tocsin.domain.errors import Invalid, KeyReused, NotFound
 from tocsin.domain.notification import NotificationDraft
@@ -125,13 +127,29 @@ async def test_jobs_are_worked_off_in_their_order(jobs):
 
 async def test_a_list_is_worked_off_as_a_topic_is(opened):
     """Each user once, however often one is named, by two processes at once."""
-    fan_out = SqlFanOut(opened.store)
+    jobs = SqlFanOut(opened.store)
     users = [UserId(f"u-{number:03}") for number in range(250)]
-    job = await fan_out.begin_list([*users, *users[:9]], draft())
+    job = await jobs.begin_list([*users, *users[:9]], draft())
     assert (250, None) == (job.total, job.json()["topic"])
     opened.take()
-    while (await asyncio.gather(*[fan_out.step(job.id, 40) for _ in range(2)]))[-1].state != "done":
+    while (await asyncio.gather(*[jobs.step(job.id, 40) for _ in range(2)]))[-1].state != "done":
         pass
 
     assert users == sorted(event.user_id for event in opened.take())
-    assert (250, 250) == ((await fan_out.get(job.id)).total, (await fan_out.get(job.id)).done)
+    assert (250, 250) == ((await jobs.get(job.id)).total, (await jobs.get(job.id)).done)
+
+
+async def test_a_small_job_does_not_wait_for_a_large_one(opened, jobs, monkeypatch):
+    """They take turns, the older first: the two of the second are told while most of the first still wait."""
+    monkeypatch.setattr(fan_out, "PART", 3)
+    large = await jobs.begin("sale", draft())
+    small = await jobs.begin_list([UserId("z-1"), UserId("z-2")], draft())
+    work = FanOut(jobs)
+    work.rounds.start()
+    async with asyncio.timeout(20):
+        while "done" != (await jobs.get(large.id)).state:  # noqa: ASYNC110 another task works
+            await asyncio.sleep(0.01)
+    await work.rounds.stop()
+
+    assert ["u-00", "u-01", "u-02", "z-1", "z-2", "u-03"] == [event.user_id for event in opened.take()][:6]
+    assert (2, 20) == ((await jobs.get(small.id)).done, (await jobs.get(large.id)).done)

@@ -1,5 +1,6 @@
 """SoftFactory's own routes; ``/api/notifications`` and ``/api/fcm`` are the server's."""
 
+import re
 from typing import Any
 
 from flask import Blueprint, abort, current_app, g, request
@@ -10,6 +11,11 @@ from .models import Order, Post, Publication, User, db
 from .services import chat, orders, sns
 
 api = Blueprint("api", __name__, url_prefix="/api")
+# What a column of whole numbers holds: a database asked for more would raise an error of its own.
+LAST_ID = 2**31 - 1
+ORDER, POST = f"<int(max={LAST_ID}):order_id>", f"<int(max={LAST_ID}):post_id>"
+# What no database holds: a NUL, and half of a character.
+UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def _body(**limits: int) -> dict[str, str]:
@@ -18,9 +24,18 @@ def _body(**limits: int) -> dict[str, str]:
     if not isinstance(body, dict):
         abort(422)
     texts = {name: body.get(name) for name in limits}
-    if not all(isinstance(text, str) and 0 < len(text) <= limits[name] for name, text in texts.items()):
-        abort(422)
+    for name, text in texts.items():
+        if not isinstance(text, str) or not 0 < len(text) <= limits[name] or UNPRINTABLE.search(text):
+            abort(422)
     return texts
+
+
+def _other() -> int:
+    """Return the other user of a conversation."""
+    other_id = request.args.get("with", type=int)
+    if other_id is None or not 0 < other_id <= LAST_ID:
+        abort(422)
+    return other_id
 
 
 @api.post("/login")
@@ -65,7 +80,7 @@ def place_order() -> ResponseReturnValue:
     return orders.place_order(g.user, sku).to_dict(), 201
 
 
-@api.post("/orders/<int:order_id>/advance")
+@api.post(f"/orders/{ORDER}/advance")
 @signed_in
 def advance_order(order_id: int) -> ResponseReturnValue:
     """Do what the warehouse would: move the order one step on."""
@@ -101,7 +116,7 @@ def add_post() -> ResponseReturnValue:
     return post.to_dict(), 201
 
 
-@api.post("/posts/<int:post_id>/like")
+@api.post(f"/posts/{POST}/like")
 @signed_in
 def like(post_id: int) -> ResponseReturnValue:
     """Like a post."""
@@ -110,7 +125,7 @@ def like(post_id: int) -> ResponseReturnValue:
     return post.to_dict()
 
 
-@api.post("/posts/<int:post_id>/comments")
+@api.post(f"/posts/{POST}/comments")
 @signed_in
 def comment(post_id: int) -> ResponseReturnValue:
     """Comment on a post."""
@@ -123,14 +138,12 @@ def comment(post_id: int) -> ResponseReturnValue:
 @signed_in
 def list_messages() -> ResponseReturnValue:
     """List the last messages with another user."""
-    other_id = request.args.get("with", type=int) or abort(422)
-    return {"messages": chat.list_messages(g.user.id, other_id)}
+    return {"messages": chat.list_messages(g.user.id, _other())}
 
 
 @api.post("/messages")
 @signed_in
 def send_message() -> ResponseReturnValue:
     """Send a message over HTTP: what the back end itself would call."""
-    other_id = request.args.get("with", type=int) or abort(422)
-    chat.send_message(g.user.id, other_id, _body(text=2_000)["text"])
+    chat.send_message(g.user.id, _other(), _body(text=2_000)["text"])
     return {}, 201

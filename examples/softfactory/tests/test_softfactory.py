@@ -89,3 +89,26 @@ def test_a_phone_is_pushed_to(tocsin_client, fake_fcm):
     mina.post("/api/orders", {"sku": "lamp"})
 
     assert fake_fcm.wait()["notification"]["title"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        (f"/api/posts/{10**22}/like", {}, 404),
+        (f"/api/posts/{10**22}/comments", {"text": "Nice"}, 404),
+        (f"/api/orders/{10**22}/advance", {}, 404),
+        (f"/api/messages?with={10**200}", {"text": "Hello"}, 422),
+        ("/api/messages?with=1", {"text": "half of a character: \ud83c"}, 422),
+        ("/api/posts", {"text": "half of a character: \ud83c"}, 422),
+        ("/api/login", {"login": "\ud83c", "password": "kiln"}, 422),
+    ],
+)
+def test_what_no_database_holds_is_refused(tocsin_client, path, body, status):
+    """A number that is no id of anything, or a text that can't be stored, is no fault of the server's."""
+    assert tocsin_client(2).post(path, body).status == status
+
+
+def test_a_token_of_nobody_in_the_shop_is_refused(tocsin_client):
+    """Whatever its user's id is: the server knows more users than the shop."""
+    for user in ("backend", 10**22):
+        assert tocsin_client(user).get("/api/me").status == 401

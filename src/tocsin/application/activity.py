@@ -10,6 +10,7 @@ import orjson
 from tocsin.application.once import Once
 from tocsin.application.ports import Bus, Store
 from tocsin.application.texts import Lang, text_of
+from tocsin.application.validation import refuse_no_numbers
 from tocsin.domain.errors import Invalid, PayloadTooBig
 from tocsin.domain.events import EventType, find_event_type
 from tocsin.domain.notification import MAX_RECIPIENTS
@@ -149,6 +150,7 @@ def _encode(payload: dict[str, Any]) -> bytes:
         encoded = orjson.dumps(payload)
     except TypeError as error:
         raise Invalid(f"data is not JSON: {error}") from None
+    refuse_no_numbers(payload, encoded)
     if len(encoded) > MAX_PAYLOAD_BYTES:
         raise PayloadTooBig(f"data exceeds {MAX_PAYLOAD_BYTES} bytes")
     return encoded

@@ -15,12 +15,13 @@ from tocsin.application.activity import check_payload, publishable_event, worded
 from tocsin.application.chat import check_message
 from tocsin.application.notifications import check_notification
 from tocsin.application.texts import Lang
+from tocsin.application.validation import refuse_no_numbers
 from tocsin.domain.errors import Invalid
 from tocsin.domain.events import EventType
 from tocsin.domain.message import MessageDraft
 from tocsin.domain.notification import MAX_RECIPIENTS, NotificationDraft, Priority, check_expiry
 from tocsin.domain.stream import EventDraft
-from tocsin.domain.timestamp import Milliseconds, from_datetime, now_ms
+from tocsin.domain.timestamp import Milliseconds, from_datetime, is_instant, now_ms
 from tocsin.domain.user_id import parse_user_id
 
 _PRIORITIES = get_args(Priority)
@@ -166,14 +167,16 @@ def encode_json(value: object) -> bytes:
         Invalid: It holds what JSON can't carry.
     """
     try:
-        return orjson.dumps(value, option=_OPTIONS)
+        encoded = orjson.dumps(value, option=_OPTIONS)
     except TypeError as error:
         if "key must be str" not in str(error):
             raise Invalid(f"data is not JSON: {error}") from None
-    try:
-        return orjson.dumps(value, option=_OPTIONS | orjson.OPT_NON_STR_KEYS)
-    except TypeError as error:
-        raise Invalid(f"data is not JSON: {error}") from None
+        try:
+            encoded = orjson.dumps(value, option=_OPTIONS | orjson.OPT_NON_STR_KEYS)
+        except TypeError as other:
+            raise Invalid(f"data is not JSON: {other}") from None
+    refuse_no_numbers(value, encoded)
+    return encoded
 
 
 def _group(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -224,4 +227,7 @@ def _expiry(expires_at: object, ttl_s: object) -> Milliseconds | None:
         moment = None
     if not isinstance(moment, datetime):
         raise Invalid("expires_at must be a datetime, or a string as in 2026-11-23T01:15:00Z")
-    return from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    instant = from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    if instant > 0 and not is_instant(instant):
+        raise Invalid("expires_at must lie before the year 10000 in UTC")
+    return instant

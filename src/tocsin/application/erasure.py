@@ -82,6 +82,10 @@ class Erasures:
         What is written for the user until the job is gone goes as well. It is durable when this returns.
         """
         erasure = await self._store.request(user_id)
+        if user_id not in self._seen:
+            # Now, not when its turn comes: the job of another may take minutes.
+            self._seen[user_id] = erasure.state
+            self._cut(user_id)
         self.rounds.hurry()
         return erasure
 

@@ -52,7 +52,8 @@ class FanOut:
 
     Whoever follows the topic when the run comes by gets the notification, in ascending order of
     users: who subscribes behind it doesn't, who unsubscribes before it came doesn't either.
-    A job survives every end of a process, and goes on where it was.
+    A job survives every end of a process, and goes on where it was. Jobs take turns, so that
+    one for a few does not wait for one for a million.
 
     Attributes:
         rounds: Its work. Jobs that were left are gone on with at the start; ``stop`` ends after the step that is
@@ -101,16 +102,27 @@ class FanOut:
         return await self._store.get(job_id)
 
     async def _work_off(self) -> None:
-        job_id = ""
+        failed: set[str] = set()
+        while await self._take_turns(failed):
+            pass
+
+    async def _take_turns(self, failed: set[str]) -> bool:
+        """Make a part of each job, the oldest first; return whether any is left that did not fail."""
+        job_id, is_left = "", False
         while (found := await self._store.next_running(job_id)) is not None:
             job_id = found
+            if job_id in failed:
+                continue
             try:
-                while (job := await self._store.step(job_id, PART)).state != "done":
-                    pass
+                job = await self._store.step(job_id, PART)
             except TocsinError:
                 raise
             except Exception:  # noqa: BLE001 logged
                 # A fault of one job must not end all later ones.
                 _log.exception("a topic's notifications failed and will be tried again")
-            else:
+                failed.add(job_id)
+                continue
+            if job.state == "done":
                 _log.info("%s: %d users were notified", f"topic {job.topic}" if job.topic else "a list", job.done)
+            is_left |= job.state != "done"
+        return is_left

@@ -13,6 +13,7 @@ import orjson
 
 from tocsin.application.once import Once
 from tocsin.application.ports import Store
+from tocsin.application.validation import refuse_no_numbers
 from tocsin.domain import notification as rules
 from tocsin.domain.errors import Invalid, PayloadTooBig
 from tocsin.domain.notification import (
@@ -249,5 +250,6 @@ def _check_object(name: str, value: dict[str, Any]) -> None:
         encoded = orjson.dumps(value)
     except TypeError as error:
         raise Invalid(f"{name} is not JSON: {error}") from None
+    refuse_no_numbers(value, encoded)
     if len(encoded) > rules.MAX_DATA_BYTES:
         raise PayloadTooBig(f"{name} exceeds {rules.MAX_DATA_BYTES} bytes")

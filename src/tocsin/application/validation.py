@@ -2,6 +2,7 @@
 
 import json
 from itertools import filterfalse
+from math import isfinite
 
 from pydantic import ValidationError
 
@@ -46,6 +47,29 @@ def refuse_long_integers(content: bytes) -> None:
     """
     if _LONG in content.translate(_ALIKE):  # the cheap look, which most bodies pass
         json.loads(content, parse_int=_short)
+
+
+def refuse_no_numbers(value: object, encoded: bytes) -> None:
+    """
+    Refuse NaN and infinities: orjson makes null of them, without a word.
+
+    Args:
+        value: What was encoded, of dictionaries, lists and tuples.
+        encoded: As what.
+
+    Raises:
+        Invalid: There is one.
+    """
+    if b"null" in encoded and _holds_no_number(value):  # the cheap look, which most pass
+        raise Invalid("data is not JSON: it holds NaN or an infinity")
+
+
+def _holds_no_number(value: object) -> bool:
+    if isinstance(value, float):
+        return not isfinite(value)
+    if isinstance(value, dict):
+        return any(_holds_no_number(one) for pair in value.items() for one in pair)
+    return isinstance(value, list | tuple) and any(map(_holds_no_number, value))
 
 
 def _short(digits: str) -> int:

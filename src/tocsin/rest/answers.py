@@ -54,6 +54,11 @@ def json_response(content: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(content), status, _NO_STORE, "application/json")
 
 
+def finished_job(count: int) -> Response:
+    """Return the answer to a write to many that is done: no job is kept of it, so that it has no id to ask for."""
+    return json_response({"job": {"id": None, "state": "done", "total": count, "done": count}}, 202)
+
+
 def no_content() -> Response:
     """Return the answer to a delete."""
     return Response(status_code=204, headers=_NO_STORE)

@@ -5,8 +5,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.responses import Response
 
-from tocsin.domain.identifier import new_id
-from tocsin.rest.answers import JOB, ONCE, api_router, json_response, problems
+from tocsin.rest.answers import JOB, ONCE, api_router, finished_job, json_response, problems
 from tocsin.rest.callers import OnceKey, Publisher, uses
 from tocsin.rest.models import EventView, NewEvent
 from tocsin.rest.uses import Uses
@@ -33,6 +32,4 @@ async def publish_event(app: Annotated[Uses, Depends(uses)], _: Publisher, body:
     )
     if len(events) == 1 and body.user_id is not None:
         return json_response(events[0].record(app.store.epoch), 201)
-    identity = events[0].event_id if events else new_id()
-    job = {"id": identity, "state": "done", "total": len(recipients), "done": len(recipients)}
-    return json_response({"job": job}, 202)
+    return finished_job(len(recipients))

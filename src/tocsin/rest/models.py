@@ -173,9 +173,9 @@ class SubscriptionView(BaseModel):
 
 
 class Job(BaseModel):
-    """A write to many users: to those named it is done before the answer, to a topic it goes on after it."""
+    """A write to many users: it goes on after the answer and can be asked for, or is done by then and has no id."""
 
-    id: str
+    id: str | None
     topic: str | None = None
     state: Literal["running", "done"]
     total: int

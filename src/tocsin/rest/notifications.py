@@ -7,7 +7,7 @@ from fastapi import Depends, Query
 from starlette.responses import Response
 
 from tocsin.domain.errors import Forbidden, Invalid
-from tocsin.rest.answers import ONCE, Responses, api_router, json_response, no_content, problems
+from tocsin.rest.answers import ONCE, Responses, api_router, finished_job, json_response, no_content, problems
 from tocsin.rest.callers import Caller, OnceKey, Publisher, uses
 from tocsin.rest.inbox_models import (
     ArchiveAll,
@@ -72,9 +72,7 @@ async def create_notification(app: App, publisher: Publisher, body: NewNotificat
         notification = await app.notifications.create(drafts[0], once)
         app.insight.witness.created(notification.id, publisher)
         return json_response(notification.json(), 201)
-    created = await app.notifications.create_many(drafts, once)
-    job = {"id": created[0].id, "state": "done", "total": len(created), "done": len(created)}
-    return json_response({"job": job}, 202)
+    return finished_job(len(await app.notifications.create_many(drafts, once)))
 
 
 @router.get("/api/notifications", response_model=InboxView, responses=problems())

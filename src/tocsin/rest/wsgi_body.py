@@ -71,6 +71,8 @@ class Incoming:
         self._is_watched = True
         self._is_answered |= is_answered
         self._look_ahead()
+        if self._pending is not None and self._pending.done():
+            self._look(self._pending)  # the view knows it already
 
     def cancel(self) -> None:
         """Wait no more."""
@@ -93,7 +95,8 @@ class Incoming:
         return self._pending
 
     def _look(self, pending: asyncio.Future[Message]) -> None:
-        if pending.cancelled() or not self._is_watched:
+        # The view may have come in between, and have it already: kept, it would be read twice.
+        if pending is not self._pending or pending.cancelled() or not self._is_watched:
             return
         if pending.exception() is not None or pending.result()["type"] == "http.disconnect":
             self._on_gone()

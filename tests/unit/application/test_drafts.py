@@ -73,8 +73,11 @@ def test_keys_without_a_field_go_into_the_data():
         ({"title": "t", "ttl_s": -1}, "ttl_s"),
         ({"title": "t", "expires_at": "soon"}, "expires_at must be"),
         ({"title": "t", "expires_at": "2020-11-23T00:00:00Z"}, "expires_at is over"),
+        ({"title": "t", "expires_at": "9999-12-31T23:00:00-05:00"}, "expires_at must lie before"),
         ({"title": "t", "ttl_s": 1, "expires_at": "2026-11-23"}, "not both"),
         ({"title": "t", "x": {1, 2}}, "data is not JSON"),
+        ({"title": "t", "x": float("nan")}, "data is not JSON: it holds NaN"),
+        ({"title": "t", "data": {"x": [None, ({"y": float("-inf")},)]}}, "data is not JSON: it holds NaN"),
     ],
 )
 def test_a_wrong_field_is_named(fields, line):
@@ -93,6 +96,14 @@ def test_what_is_stored_already_may_have_expired_since():
 def test_numbers_as_keys_are_strings_as_in_json():
     """`json.dumps` of the standard library does the same."""
     assert payload(by_day={1: 2})["by_day"] == {"1": 2}
+
+
+def test_nothing_is_null():
+    """None, and text that only looks like it; NaN is none, and refused for events, too."""
+    assert payload(x=[None, 1.5, "null"])["x"] == [None, 1.5, "null"]
+    for wrong in ({"x": float("nan")}, {"x": {float("inf"): 1}}):
+        with pytest.raises(Invalid, match="NaN"):
+            payload(**wrong)
 
 
 def test_limits_hold_at_the_call():

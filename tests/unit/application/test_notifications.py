@@ -42,6 +42,7 @@ async def test_a_notification_is_delivered_and_listed(notifications, heard):
         {"data": {"when": object()}},
         {"data": {1: "number as a key"}},
         {"data": {"half": "\ud800"}},
+        {"data": {"n": float("nan")}},
     ],
 )
 async def test_a_draft_that_breaks_a_rule_is_refused(notifications, heard, fields):

@@ -1,6 +1,7 @@
 """What PEP 3333 asks of a server, over the ASGI messages of a fake one."""
 
 import asyncio
+import contextlib
 import io
 import threading
 import time
@@ -8,6 +9,7 @@ import time
 import pytest
 
 from tocsin.rest.wsgi import MAX_AHEAD, MAX_WAITING, WsgiHost, build_environ
+from tocsin.rest.wsgi_body import Incoming
 
 SCOPE = {
     "type": "http",
@@ -292,3 +294,50 @@ def test_the_environment_of_a_mounted_application():
 
     assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/app", "/ü".encode().decode("latin-1"))
     assert (environ["REMOTE_ADDR"], environ["REMOTE_PORT"]) == ("::1", "5")
+
+
+async def test_a_part_that_comes_as_the_view_asks_is_read_once():
+    """Also when the view is faster than who looks for the client's leaving: nothing twice, nothing lost."""
+    loop = asyncio.get_running_loop()
+    came = [loop.create_future() for _ in range(5)]
+    parts = iter(came)
+    incoming = Incoming(lambda: next(parts), lambda: None)
+    incoming.watch()
+    await asyncio.sleep(0)
+    asked = loop.create_future()
+    # In one turn of the loop: the view asks, and then the part is there.
+    loop.call_soon(lambda: asked.set_result(loop.create_task(incoming.next())))
+    loop.call_soon(came[0].set_result, {"type": "http.request", "body": b"a", "more_body": True})
+    first = await (await asked)
+    await asyncio.sleep(0)
+    came[1].set_result({"type": "http.request", "body": b"b", "more_body": False})
+    second = await incoming.next()
+
+    assert [b"a", b"b"] == [first["body"], second["body"]]
+
+
+async def test_who_leaves_within_the_body_ends_the_answer_to_it():
+    """Also of a view that makes nothing of the error: its thread is not lost to a stream that nobody hears."""
+    ended = threading.Event()
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        with contextlib.suppress(ConnectionError):
+            environ["wsgi.input"].read()
+
+        def stream():
+            try:
+                while True:
+                    yield b"x"
+            finally:
+                ended.set()
+
+        return stream()
+
+    server = FakeServer(b"half", leaves=True)
+    answering = asyncio.create_task(WsgiHost(app, threads=2)(dict(SCOPE), server.receive, server.send))
+    done, _ = await asyncio.wait([answering], timeout=5)
+    answering.cancel()
+
+    assert {answering} == done
+    assert await asyncio.to_thread(ended.wait, 20)

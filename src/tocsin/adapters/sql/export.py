@@ -2,12 +2,16 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
+from heapq import merge
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Integer, LargeBinary, Select, Table, and_, bindparam, literal_column, select
+from sqlalchemy import ColumnElement, Integer, LargeBinary, Select, Table, and_, bindparam, literal_column, select, true
 
 from tocsin.adapters.sql.chat_statements import SQL as CHAT
+from tocsin.adapters.sql.connection import snapshot
 from tocsin.adapters.sql.dialects import compiled
 from tocsin.adapters.sql.open_store import OpenStore
 from tocsin.adapters.sql.pages import Pages
@@ -52,15 +56,31 @@ _MASKED: dict[str, Callable[[str], str]] = {
 
 
 class _Walk:
-    """Rows in the order of one column, a part at a time."""
+    """
+    Rows in the order of one column, a part at a time.
 
-    def __init__(self, table: Table, order: str, *conditions: ColumnElement[bool]) -> None:
+    Args:
+        table: Whose.
+        order: The column.
+        condition: Which of them.
+        places: Conditions of which each row meets one, and each has its index. They are read at one instant:
+            a row that goes from one to another meanwhile is neither missed nor met twice.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        order: str,
+        condition: ColumnElement[bool],
+        places: Sequence[ColumnElement[bool]] = (true(),),
+    ) -> None:
         self._names = table.c.keys()
         self._order = order
         column = table.c[order]
         self._start: Any = -1 if isinstance(column.type, Integer) else ""
-        query: Select[Any] = select(table).where(*conditions, column > bindparam("after", type_=column.type))
-        self._query = compiled(query.order_by(column).limit(_PART).offset(_ZERO))
+        query: Select[Any] = select(table).where(condition, column > bindparam("after", type_=column.type))
+        ordered = query.order_by(column).limit(_PART).offset(_ZERO)
+        self._queries = [compiled(ordered.where(place)) for place in places]
         self._blobs = {name for name in self._names if isinstance(table.c[name].type, LargeBinary)}
 
     async def parts(self, store: OpenStore, values: Row) -> AsyncIterator[list[Row]]:
@@ -74,10 +94,13 @@ class _Walk:
             after = rows[-1][self._order]
 
     def _read(self, reader: Reader, values: Row) -> list[Row]:
-        found = [dict(zip(self._names, row, strict=True)) for row in reader.execute(self._query, values)]
-        for row in found:
-            row |= {name: bytes(row[name]) for name in self._blobs if row[name] is not None}
-        return found
+        with snapshot(reader):
+            each = [[*map(self._row, reader.execute(query, values))] for query in self._queries]
+        return [*islice(merge(*each, key=itemgetter(self._order)), PART)]
+
+    def _row(self, values: Sequence[Any]) -> Row:
+        row = dict(zip(self._names, values, strict=True))
+        return row | {name: bytes(row[name]) for name in self._blobs if row[name] is not None}
 
 
 def _mine(table: Table) -> ColumnElement[bool]:
@@ -100,23 +123,20 @@ _NAMED: dict[str, tuple[Table, str]] = {
 _WALKS = {kind: _Walk(table, order, _mine(table)) for kind, (table, order) in _NAMED.items()}
 _is_snoozed = notification.c.snoozed_until.is_not(None)
 _is_archived = notification.c.archived_at.is_not(None)
-# Each row is in one of these, and each has its index.
-_NOTIFICATIONS = [
-    _Walk(notification, "seq", _mine(notification), part)
-    for part in (and_(~_is_archived, ~_is_snoozed), _is_archived, and_(_is_snoozed, ~_is_archived))
-]
-_from, _to = message.c.from_user_id == bindparam("from_user_id"), message.c.to_user_id == bindparam("to_user_id")
-_MESSAGES = _Walk(message, "id", _from, _to)
-_its = stream_event.c.namespace == bindparam("namespace")
-_EVENTS = _Walk(stream_event, "seq", _mine(stream_event), _its)
-_KEYS = _Walk(
-    e2ee_one_time_key, "key_id", _mine(e2ee_one_time_key), e2ee_one_time_key.c.device_id == bindparam("device_id")
+_NOTIFICATIONS = _Walk(
+    notification,
+    "seq",
+    _mine(notification),
+    (and_(~_is_archived, ~_is_snoozed), _is_archived, and_(_is_snoozed, ~_is_archived)),
 )
+_from, _to = message.c.from_user_id == bindparam("from_user_id"), message.c.to_user_id == bindparam("to_user_id")
+_MESSAGES = _Walk(message, "id", and_(_from, _to))
+_its = stream_event.c.namespace == bindparam("namespace")
+_EVENTS = _Walk(stream_event, "seq", and_(_mine(stream_event), _its))
+_of_device = e2ee_one_time_key.c.device_id == bindparam("device_id")
+_KEYS = _Walk(e2ee_one_time_key, "key_id", and_(_mine(e2ee_one_time_key), _of_device))
 # No index finds these.
-_PAGES = {
-    kind: Pages(table, _mine(table), table.c.keys())
-    for kind, table in (("scheduled", scheduled), ("delivery_attempts", delivery_attempt))
-}
+_SCHEDULED, _ATTEMPTS = (Pages(table, _mine(table), table.c.keys()) for table in (scheduled, delivery_attempt))
 
 
 class SqlExport:
@@ -139,8 +159,11 @@ class SqlExport:
                 heads[kind] += [str(row[_NAMED[kind][1]]) for row in rows]
         peers = heads["conversations"]
         sides = dict.fromkeys(pair for peer in peers for pair in ((user_id, peer), (peer, user_id)))
+        # Before the notifications that they become.
+        async for rows in self._look_through(_SCHEDULED, mine):
+            yield "scheduled", rows
         below: list[tuple[str, _Walk, list[Row]]] = [
-            *(("notifications", walk, [mine]) for walk in _NOTIFICATIONS),
+            ("notifications", _NOTIFICATIONS, [mine]),
             ("messages", _MESSAGES, [{"from_user_id": one, "to_user_id": other} for one, other in sides]),
             ("events", _EVENTS, [mine | {"namespace": namespace} for namespace in heads["streams"]]),
             ("one_time_keys", _KEYS, [mine | {"device_id": one} for one in heads["encrypting_devices"]]),
@@ -151,9 +174,8 @@ class SqlExport:
                 async for rows in walk.parts(self._store, values):
                     is_sent = walk is _MESSAGES and values["from_user_id"] == user_id
                     yield kind, await self._as_its_sender_sees(rows, values) if is_sent else rows
-        for kind, pages in _PAGES.items():
-            async for rows in self._look_through(pages, mine):
-                yield kind, rows
+        async for rows in self._look_through(_ATTEMPTS, mine):
+            yield "delivery_attempts", rows
 
     async def _as_its_sender_sees(self, rows: list[Row], sides: Row) -> list[Row]:
         # Asked for behind the rows: a receipt of after a block that began meanwhile is in none of them.
