@@ -369,7 +369,7 @@ def test_the_worker_ends_with_a_killed_server(fcm, tmp_path):
 
 
 def test_a_key_that_can_not_be_used_stops_the_start(tmp_path):
-    """In one line, with status 1."""
+    """In one line, with status 2: to try again each second does not mend it."""
     key = Path(tmp_path / "firebase.json")
     key.write_text(json.dumps({"type": "service_account"}))
     environment = os.environ | {"FIREBASE_CREDENTIALS_PATH": str(key), "TOCSIN_JWT_SECRET": SECRET}
@@ -382,6 +382,6 @@ def test_a_key_that_can_not_be_used_stops_the_start(tmp_path):
         check=False,
     )
 
-    assert 1 == started.returncode
+    assert 2 == started.returncode
     assert b"FIREBASE_CREDENTIALS_PATH names a key file without project_id" in started.stdout + started.stderr
     assert b"Traceback" not in started.stderr

@@ -1,8 +1,10 @@
 """`tocsin serve module:app`: applications of every kind beside the service, in real processes."""
 
 import asyncio
+import re
 import socket
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing, contextmanager
 
 import aiohttp
 import httpx
@@ -114,6 +116,44 @@ def test_systemd_is_told_that_it_is_ready(tmp_path, app):
         told = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "300000"}
         with program([*TOCSIN, *app], tmp_path, TOCSIN_JWT_SECRET=SECRET, TOCSIN_DRAIN_S="0", **told):
             assert [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"] == [manager.recv(100) for _ in range(3)]
+
+
+def test_systemd_waits_for_a_migration(tmp_path):
+    """Here for another process that is at it: the unit's time is extended until it is over."""
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager,
+        closing(sqlite3.connect(tmp_path / "tocsin.db", isolation_level=None)) as another,
+    ):
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(30)
+        another.execute("PRAGMA journal_mode = WAL")
+        another.execute("BEGIN IMMEDIATE")
+        told = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "TOCSIN_DATABASE_URL": f"sqlite:///{tmp_path}/tocsin.db"}
+        with program(TOCSIN, tmp_path, TOCSIN_JWT_SECRET=SECRET, TOCSIN_DRAIN_S="0", **told):
+            assert b"EXTEND_TIMEOUT_USEC=60000000" == manager.recv(100)
+            another.execute("ROLLBACK")
+            while (said := manager.recv(100)) == b"EXTEND_TIMEOUT_USEC=60000000":
+                pass
+            assert b"READY=1" == said
+
+
+def test_a_server_that_hangs_ends_and_says_where(tmp_path):
+    """Under Docker nobody else would end it; what starts it again has a status to go by."""
+    (tmp_path / "host.py").write_text(
+        "import re\n\n\nasync def app(scope, receive, send):\n"
+        "    if scope['type'] == 'http':\n        re.match('(a+)+b', 'a' * 99)  # holds the interpreter, too\n"
+    )
+    hasty = "import tocsin.rest.serve as serve\nserve.HANGS_S = 8\nfrom tocsin.cli import main\nmain()"
+    command = ["-c", hasty, "serve", "host:app", "--port", "0"]
+    with program(command, tmp_path, TOCSIN_JWT_SECRET=SECRET) as running:
+        url = running.wait_for(r"on (http://\S+)")[1]
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(url, trust_env=False, timeout=60)
+
+        assert running.process.wait(30) == 1
+        running.drain()
+
+    assert any(re.search(r'File ".*host.py", line 6 in app', line) for line in running.output)
 
 
 def test_a_setting_of_a_flask_host_that_can_not_work_is_status_2(tmp_path):

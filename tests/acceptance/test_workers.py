@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 from websockets.asyncio.client import connect
 
@@ -20,6 +21,7 @@ from tests.conftest import SECRET
 from tests.processes import environment, running, serving
 from tocsin import Settings
 from tocsin.adapters.jwt_tokens import issue_token
+from tocsin.adapters.sql.migrate import _ADVISORY_LOCK
 from tocsin.domain.user_id import UserId
 
 # Three processes to start, on a machine that may be busy.
@@ -244,6 +246,24 @@ async def test_workers_serve_a_flask_application_with_its_events(env, tmp_path):
             async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as http:
                 await http.get("/publish/7")
             assert await client.next("/sns", "publish_success")
+
+
+async def test_a_migration_is_waited_for(env, tmp_path, postgres_url):
+    """Here another node is at it, for longer than a worker may be silent at its start."""
+    hasty = (
+        "import tocsin.cli.workers.worker as worker, tocsin.rest.seat as seat\nworker.READY_S = 12.0\n"
+        "seat.BEAT_S = 1.0\nfrom tocsin.cli import main\nmain()"
+    )
+    command = (sys.executable, "-c", hasty, "serve", "--port", "0")
+    with psycopg.connect(postgres_url) as another:
+        another.execute(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+        async with running(tmp_path, *command, env=env) as process:
+            await asyncio.sleep(15)
+            another.rollback()
+            url = (await process.line()).rpartition(" ")[2]
+            assert 201 == await publish(url, "alice", "hello")
+
+    assert "" == process.errors.read_text()
 
 
 async def test_what_no_worker_can_mend_ends_the_start(env, tmp_path):

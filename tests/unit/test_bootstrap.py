@@ -109,8 +109,10 @@ def test_a_missing_redis_package_stops_the_start_with_what_to_install(monkeypatc
     for name in [name for name in sys.modules if name.startswith("tocsin.adapters.bus_redis")]:
         monkeypatch.delitem(sys.modules, name)
 
-    with pytest.raises(StartError, match=r"pip install 'tocsin\[redis\]'"):
+    with pytest.raises(StartError, match=r"pip install 'tocsin\[redis\]'") as refused:
         build(jwt_secret=SECRET, redis_url="redis://localhost")
+
+    assert 2 == refused.value.exit_status
 
 
 def test_a_redis_url_that_cannot_be_read_stops_the_start():
@@ -119,6 +121,7 @@ def test_a_redis_url_that_cannot_be_read_stops_the_start():
         build(jwt_secret=SECRET, redis_url="redis://:geheim/wort@localhost")
 
     assert "geheim" not in str(refused.value)
+    assert 2 == refused.value.exit_status
 
 
 def test_without_a_redis_url_nothing_of_it_is_imported():

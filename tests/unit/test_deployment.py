@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.certificates import self_signed
+from tocsin.rest.tls import Certificate
 from tocsin.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -89,8 +91,9 @@ def test_the_image_runs_the_command_as_nobody_in_particular():
     compile(yaml.safe_load(named["HEALTHCHECK"].partition(" CMD ")[2])[2], "HEALTHCHECK", "exec")
 
 
-def test_the_health_of_the_image_is_asked_of_itself():
-    """Docker gives a proxy for the world to every container of a company's machine."""
+@pytest.mark.parametrize("is_tls", [False, True])
+def test_the_health_of_the_image_is_asked_of_itself(tmp_path, is_tls):
+    """Docker gives a proxy for the world to every container of a company's machine; the server may serve TLS."""
 
     class Healthy(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -102,8 +105,14 @@ def test_the_health_of_the_image_is_asked_of_itself():
 
     _, _, code = yaml.safe_load(dict(instructions())["HEALTHCHECK"].partition(" CMD ")[2])
     with ThreadingHTTPServer(("127.0.0.1", 0), Healthy) as server:
+        env = {"TOCSIN_PORT": str(server.server_port)} | dict.fromkeys(
+            ("http_proxy", "https_proxy"), "http://127.0.0.1:9"
+        )
+        if is_tls:
+            certificate = self_signed(tmp_path)
+            server.socket = Certificate(certificate).context.wrap_socket(server.socket, server_side=True)
+            env["TOCSIN_TLS_CERTIFICATE"] = str(certificate)
         threading.Thread(target=server.serve_forever).start()
-        env = {"TOCSIN_PORT": str(server.server_port), "http_proxy": "http://127.0.0.1:9"}
         done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=False)
         server.shutdown()
 

@@ -65,6 +65,12 @@ class StartError(Exception):
     exit_status = 1
 
 
+class SetupError(StartError):
+    """The service can't start until somebody changes a setting, an argument, a key or a package."""
+
+    exit_status = 2
+
+
 class Core(Coroutines):
     """
     The use-cases on a database and a bus, without a server: all that publishing needs.
@@ -102,7 +108,7 @@ class Core(Coroutines):
 
     def __init__(self, settings: Settings) -> None:
         if (patcher := find_patcher()) is not None:
-            raise StartError(
+            raise SetupError(
                 f"{patcher} has patched the threads of this process, which stops an event loop: take its "
                 "monkey-patching out, and under gunicorn use sync or gthread workers"
             )
@@ -172,7 +178,7 @@ def _open_bus(settings: Settings, store: Store, tracing: Tracing | None) -> Bus:
     try:
         from tocsin.adapters.bus_redis import RedisBus  # noqa: PLC0415 the package is an extra
     except ModuleNotFoundError as error:
-        raise StartError("TOCSIN_REDIS_URL is set, its package is missing: pip install 'tocsin[redis]'") from error
+        raise SetupError("TOCSIN_REDIS_URL is set, its package is missing: pip install 'tocsin[redis]'") from error
     key = settings.bus_key
     try:
         return RedisBus(
@@ -182,7 +188,7 @@ def _open_bus(settings: Settings, store: Store, tracing: Tracing | None) -> Bus:
             tracing=tracing,
         )
     except ValueError as error:
-        raise StartError(f"TOCSIN_REDIS_URL {error}") from error
+        raise SetupError(f"TOCSIN_REDIS_URL {error}") from error
 
 
 def _fcm_routes(settings: Settings, store: Store) -> list[Route[Device]]:
@@ -192,7 +198,7 @@ def _fcm_routes(settings: Settings, store: Store) -> list[Route[Device]]:
     try:
         key = read_key(path)
     except NotUsable as error:
-        raise StartError(f"FIREBASE_CREDENTIALS_PATH {error}") from error
+        raise SetupError(f"FIREBASE_CREDENTIALS_PATH {error}") from error
     sender = FcmSender(key, settings.fcm_url)
     return [
         Route(
@@ -246,7 +252,7 @@ def _open_store(database_url: str, lang: Lang = "en") -> SqlStore:
     try:
         return open_store(database_url, lang)
     except ValueError as error:
-        raise StartError(f"{error}; see TOCSIN_DATABASE_URL") from error
+        raise SetupError(f"{error}; see TOCSIN_DATABASE_URL") from error
 
 
 @contextmanager

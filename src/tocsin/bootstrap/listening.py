@@ -3,7 +3,7 @@
 import os
 import socket
 
-from tocsin.bootstrap.core import StartError
+from tocsin.bootstrap.core import SetupError, StartError
 from tocsin.rest.serve import listen
 from tocsin.rest.tls import Certificate
 from tocsin.settings import Settings
@@ -17,7 +17,7 @@ def open_listener(settings: Settings) -> socket.socket:
         StartError: The port is taken, or there should be several workers.
     """
     if settings.workers > 1:
-        raise StartError(
+        raise SetupError(
             f"this process is one worker, not {settings.workers}: start `tocsin serve module:app` with TOCSIN_WORKERS "
             "in the environment or .env, where alone it is looked for"
         )
@@ -39,15 +39,16 @@ def open_certificate(settings: Settings) -> Certificate | None:
     try:
         return Certificate(settings.tls_certificate, settings.tls_key)
     except ValueError as error:
+        # Tried again: whoever renews it may be between its file and that of the key.
         raise StartError(f"TOCSIN_TLS_CERTIFICATE: {error}") from error
 
 
 def cant_listen(settings: Settings, error: OSError) -> StartError:
     """Return what to tell of an address at which this process can't listen."""
-    return StartError(
-        f"can't listen on {settings.host}:{settings.port} ({_reason(error)}): "
-        "set TOCSIN_HOST and TOCSIN_PORT to an address that is free"
-    )
+    mend = "set TOCSIN_HOST and TOCSIN_PORT to an address that is free"
+    if isinstance(error, PermissionError):
+        mend = "a port below 1024 is for root, or needs AmbientCapabilities=CAP_NET_BIND_SERVICE in a unit of systemd"
+    return StartError(f"can't listen on {settings.host}:{settings.port} ({_reason(error)}): {mend}")
 
 
 def _reason(error: OSError) -> str:

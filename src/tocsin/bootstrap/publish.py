@@ -46,8 +46,9 @@ def settings_here() -> Settings:
         NotInitialized: This process serves nobody, and was not told its database.
     """
     known = bridge.find() or bridge.find_own()
-    # An own bridge has no Core before its first call.
-    return known.core.settings if known is not None and known.core is not None else _settings_to_publish()
+    # An own bridge has no Core before its first call, and none any more once another thread forks.
+    core = None if known is None else known.core
+    return _settings_to_publish() if core is None else core.settings
 
 
 def _make_own_bridge() -> OwnBridge:

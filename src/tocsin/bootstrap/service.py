@@ -36,6 +36,7 @@ from tocsin.engine import Limits, SocketServer
 from tocsin.engine.origins import allow_list
 from tocsin.engine.siblings import Siblings
 from tocsin.realtime import Realtime
+from tocsin.rest import systemd
 from tocsin.rest.app import RestApp
 from tocsin.rest.forwarded import Forwarded
 from tocsin.rest.front import STATE_KEY, Front
@@ -327,7 +328,8 @@ class Service(Core):
             "http" if certificate is None else "https",
         )
         with listener:
-            await self.start()
+            with systemd.extending() if self.seat is None else self.seat.starting():
+                await self.start()
             try:
                 async with hosting(host, state), nullcontext() if certificate is None else certificate.watched():
                     self._server = HttpServer(

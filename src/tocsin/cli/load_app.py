@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tocsin.bootstrap import StartError
+from tocsin.bootstrap.core import SetupError, StartError
 
 
 def load_app(name: str) -> Any:
@@ -22,17 +22,17 @@ def load_app(name: str) -> Any:
     is_factory = attribute.endswith("()")
     path = attribute.removesuffix("()")
     if not colon or not all(part.isidentifier() for part in (*module_name.split("."), *path.split("."))):
-        raise StartError(f"{name!r} names no application: say module:app, or module:create_app() for a factory")
+        raise SetupError(f"{name!r} names no application: say module:app, or module:create_app() for a factory")
     if not {"", str(Path.cwd())} & set(sys.path):
         sys.path.insert(0, str(Path.cwd()))
     found = _attempt(f"{module_name} can't be imported", lambda: importlib.import_module(module_name))
     for part in path.split("."):
         if not hasattr(found, part):
-            raise StartError(f"{module_name} has no {path!r}: say which name of it is the application")
+            raise SetupError(f"{module_name} has no {path!r}: say which name of it is the application")
         found = getattr(found, part)
     if is_factory:
         if not callable(found):
-            raise StartError(f"{module_name}:{path} can't be called: leave out the ()")
+            raise SetupError(f"{module_name}:{path} can't be called: leave out the ()")
         found = _attempt(f"{name} failed", found)
     return found
 
@@ -45,7 +45,7 @@ def is_asgi(app: Any, name: str) -> bool:
         StartError: It is neither.
     """
     if not callable(app):
-        raise StartError(f"{name} is no application: it is a {type(app).__name__}")
+        raise SetupError(f"{name} is no application: it is a {type(app).__name__}")
     call = app if inspect.isroutine(app) else app.__call__
     if inspect.iscoroutinefunction(call):
         return True
@@ -59,7 +59,7 @@ def is_asgi(app: Any, name: str) -> bool:
         except TypeError:
             continue
         return arguments == 3
-    raise StartError(f"{name} takes neither an ASGI nor a WSGI request; if it makes the application, say {name}()")
+    raise SetupError(f"{name} takes neither an ASGI nor a WSGI request; if it makes the application, say {name}()")
 
 
 def _attempt(what: str, action: Callable[[], Any]) -> Any:

@@ -1,6 +1,7 @@
 """``tocsin serve``: the server, until a signal; alone, or with an application beside it, in one process or several."""
 
 import faulthandler
+import os
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from tocsin.cli.logs import configure_logs
 from tocsin.cli.workers import supervise
 from tocsin.rest.front import Front
 from tocsin.rest.seat import Seat
+from tocsin.rest.serve import HttpServer
 from tocsin.rest.wsgi import WsgiHost
 from tocsin.settings import Settings
 from tocsin.websocket_server import SocketIO
@@ -44,6 +46,8 @@ def serve(
     configure_logs(settings, worker=None if mine is None else mine.number)
     # Whoever ends a server whose loop hangs sends SIGABRT: then it says in which line.
     faulthandler.enable(2)
+    # Docker calls a container unhealthy and leaves it at that. Somebody at a terminal may hold the loop in a debugger.
+    HttpServer.ends_if_it_hangs = mine is None and not os.isatty(0)
     served = f" with {app}" if app else ""
     if settings.workers > 1 and mine is None:
         many = f", {settings.workers} workers,"

@@ -10,8 +10,11 @@ import json
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
+
+from tocsin.rest.repeat import repeated
 
 READY = b"ready\n"
 # How often a worker says that its event loop turns.
@@ -65,6 +68,10 @@ class Seat:
         sockets = [socket.socket(fileno=descriptor) for descriptor in listeners]
         return cls(number, place, sockets, Path(folder), socket.socket(fileno=line))
 
+    def starting(self) -> AbstractContextManager[None]:
+        """Let the supervisor wait while the running loop turns, however long a migration takes."""
+        return repeated(self._speak, BEAT_S)
+
     def follow(self, take: Callable[[str], None]) -> None:
         """
         Tell the supervisor that requests are answered, and from now on that the loop turns; do what it says.
@@ -80,10 +87,13 @@ class Seat:
         loop.call_later(BEAT_S, self._beat, loop)
 
     def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._speak()
+        loop.call_later(BEAT_S, self._beat, loop)
+
+    def _speak(self) -> None:
         # A supervisor that is no more, or reads nothing: the worker's own end is told by ``_read``.
         with contextlib.suppress(OSError):
             self.line.send(_BEAT)
-        loop.call_later(BEAT_S, self._beat, loop)
 
     def close_listeners(self) -> None:
         """Hold the port open no longer than its own server does."""

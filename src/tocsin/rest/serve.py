@@ -7,6 +7,7 @@ and nowhere else.
 
 import asyncio
 import contextlib
+import faulthandler
 import logging
 import signal
 import socket
@@ -14,7 +15,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
 from types import FrameType
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -30,6 +31,10 @@ BACKLOG = 2_048
 # What is left of the 30 s of the delivery contract (12) after the drain.
 LAST_ANSWERS_S = 5
 KEEP_ALIVE_S = 30
+# No turn of a loop that is only busy takes that long.
+HANGS_S = 60.0
+# uvicorn ticks ten times a second.
+_TICKS = 50
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -79,7 +84,13 @@ class HttpServer(uvicorn.Server):
         state: What the application's lifespan, which has run already, hands to its requests.
         seat: Of one of several processes, which accepts from the seat's sockets; None: it is alone.
         certificate: What it serves TLS with; None: plain HTTP.
+
+    Attributes:
+        ends_if_it_hangs: Whether the process ends when its loop has not turned for a minute, and says where it was.
+            For a process that is nothing but a server, and that nobody else watches.
     """
+
+    ends_if_it_hangs: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -134,10 +145,15 @@ class HttpServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Tell whether to stop: also when the main thread has ended, after which Python gives threads no work."""
+        if self.ends_if_it_hangs and counter % _TICKS == 0:
+            # In C: it ends what never gives the interpreter's lock back, too.
+            faulthandler.dump_traceback_later(HANGS_S, exit=True)
         return await super().on_tick(counter) or not threading.main_thread().is_alive()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, finish what is being answered, close."""
+        if self.ends_if_it_hangs:
+            faulthandler.cancel_dump_traceback_later()
         if self._seat is not None:
             self._seat.close_listeners()
         if self._engine.siblings is not None:

@@ -9,6 +9,22 @@ import contextlib
 import os
 import socket
 import time
+from contextlib import AbstractContextManager
+
+from tocsin.rest.repeat import repeated
+
+_EXTEND_EVERY_S = 5.0
+_EXTEND_S = 60
+
+
+def extending() -> AbstractContextManager[None]:
+    """
+    Ask for more time, as long as the running loop turns.
+
+    For what may take longer than ``TimeoutStartSec``, which is killed and begun again otherwise: a migration,
+    or the replacement of many workers.
+    """
+    return repeated(lambda: notify(f"EXTEND_TIMEOUT_USEC={_EXTEND_S * 1_000_000}"), _EXTEND_EVERY_S)
 
 
 def ready() -> None:

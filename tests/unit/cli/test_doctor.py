@@ -153,6 +153,14 @@ def test_a_missing_or_shared_key_is_told():
     assert any("forge an event" in text for text in bad(keys.look(Settings(jwt_secret=RANDOM, redis_url="redis://x"))))
 
 
+def test_a_public_key_that_is_none_is_not_to_be_joined_by_a_secret():
+    """Both together are refused."""
+    (found,) = [one for one in keys.look(Settings(jwt_public_key="-----BEGIN nothing")) if one.level == "problem"]
+
+    assert found.text.startswith("no token can be verified: TOCSIN_JWT_PUBLIC_KEY")
+    assert "TOCSIN_JWT_SECRET" not in found.advice
+
+
 def test_a_file_that_is_well(tmp_path):
     """Its tables are up to date, and nothing is left beside it."""
     path = made(tmp_path)

@@ -41,27 +41,30 @@ def test_kinds_are_told_apart(hosts, name, asgi):
 
 
 @pytest.mark.parametrize(
-    ("name", "line"),
+    ("name", "line", "status"),
     [
-        ("hosts_of_a_test", "names no application"),
-        ("hosts of a test:app", "names no application"),
-        ("not_there_at_all:app", "not_there_at_all can't be imported: ModuleNotFoundError"),
-        ("broken_of_a_test:app", r"No module named 'nothing_of_the_kind' \(.*broken_of_a_test.py:2\)"),
-        ("hosts_of_a_test:missing", "has no 'missing'"),
-        ("hosts_of_a_test:number()", r"can't be called: leave out the \(\)"),
-        ("hosts_of_a_test:broken()", r"ZeroDivisionError: division by zero \(.*hosts_of_a_test.py:9\)"),
+        ("hosts_of_a_test", "names no application", 2),
+        ("hosts of a test:app", "names no application", 2),
+        ("not_there_at_all:app", "not_there_at_all can't be imported: ModuleNotFoundError", 1),
+        ("broken_of_a_test:app", r"No module named 'nothing_of_the_kind' \(.*broken_of_a_test.py:2\)", 1),
+        ("hosts_of_a_test:missing", "has no 'missing'", 2),
+        ("hosts_of_a_test:number()", r"can't be called: leave out the \(\)", 2),
+        ("hosts_of_a_test:broken()", r"ZeroDivisionError: division by zero \(.*hosts_of_a_test.py:9\)", 1),
     ],
 )
-def test_what_cannot_be_had_is_one_line(hosts, name, line):
-    """The line names what failed and where."""
+def test_what_cannot_be_had_is_one_line(hosts, name, line, status):
+    """The line names what failed and where; what an application does at its import may work at the next attempt."""
     with pytest.raises(StartError, match=line) as caught:
         load_app(name)
 
     assert "\n" not in str(caught.value)
+    assert status == caught.value.exit_status
 
 
 @pytest.mark.parametrize(("name", "line"), [("number", "is no application"), ("create_app", r"say create_app\(\)")])
 def test_what_is_no_application_is_told(hosts, name, line):
     """A number serves nothing, and a factory has to be called."""
-    with pytest.raises(StartError, match=line):
+    with pytest.raises(StartError, match=line) as caught:
         is_asgi(load_app(f"hosts_of_a_test:{name}"), name)
+
+    assert 2 == caught.value.exit_status

@@ -59,3 +59,16 @@ async def test_a_process_that_is_not_watched_says_nothing_of_it(monkeypatch, man
     assert b"READY=1" == manager.recv(100)
     with pytest.raises(BlockingIOError):
         manager.recv(100)
+
+
+async def test_who_takes_long_asks_for_more_time_until_it_is_done(monkeypatch, manager):
+    """A migration is not killed by `TimeoutStartSec`; a loop that does not turn asks for nothing."""
+    monkeypatch.setattr(systemd, "_EXTEND_EVERY_S", 0.02)
+    with systemd.extending():
+        heard = [await asyncio.to_thread(manager.recv, 100) for _ in range(3)]
+    manager.setblocking(False)
+    await asyncio.sleep(0.1)
+
+    assert [b"EXTEND_TIMEOUT_USEC=60000000"] * 3 == heard
+    with pytest.raises(BlockingIOError):
+        manager.recv(100)

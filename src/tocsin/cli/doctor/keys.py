@@ -33,7 +33,10 @@ def look(settings: Settings) -> Findings:
     try:
         JwtVerifier.from_settings(settings)
     except SettingsError as error:
-        yield problem("keys", f"no token can be verified: {error}", f"set TOCSIN_JWT_SECRET; {_MAKE}")
+        mend = (
+            "correct it: the server does not start so" if settings.jwt_public_key else f"set TOCSIN_JWT_SECRET; {_MAKE}"
+        )
+        yield problem("keys", f"no token can be verified: {error}", mend)
     yield from issuer.look(settings)
     if settings.redis_url is not None and settings.bus_key is None:
         yield warning(

@@ -8,11 +8,13 @@ a worker dies waits for the next one.
 
 import asyncio
 import logging
+import os
 import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tocsin.bootstrap import cant_listen
@@ -48,11 +50,25 @@ def supervise(settings: Settings, on_ready: Callable[[str], None]) -> int:
         listeners = bind_together(settings.host, settings.port, settings.workers)
     except OSError as error:
         raise cant_listen(settings, error) from error
+    with _meeting_place() as folder:
+        return asyncio.run(_Supervisor(listeners, folder).run(on_ready))
+
+
+@contextmanager
+def _meeting_place() -> Generator[Path, None, None]:
+    """Make the folder of the workers' sockets; what cleans temporary folders leaves it alone."""
+    import fcntl  # noqa: PLC0415 there is none on Windows
+
     # Short, because the path of a Unix socket has a hundred bytes; only this user may enter.
     folder = Path(tempfile.mkdtemp(prefix="tocsin-"))
+    # systemd-tmpfiles would take the sockets after some days: of a unit with PrivateTmp it does not see that
+    # somebody listens. It passes by what is locked (https://systemd.io/TEMPORARY_DIRECTORIES).
+    lock = os.open(folder, os.O_RDONLY)
     try:
-        return asyncio.run(_Supervisor(listeners, folder).run(on_ready))
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
     finally:
+        os.close(lock)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -81,7 +97,8 @@ class _Supervisor:
             loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self._has_to_roll.set)
         # One alone first: it brings the database up to date, and what can't work is told once.
-        first = await self._start(0)
+        with systemd.extending():
+            first = await self._start(0)
         if self._stopping.is_set():
             return await self._stopped()
         if first is None:
@@ -159,7 +176,8 @@ class _Supervisor:
             await self._has_to_roll.wait()
             self._has_to_roll.clear()
             systemd.notify_reloading()
-            await self._roll()
+            with systemd.extending():
+                await self._roll()
             systemd.notify("READY=1")
 
     async def _roll(self) -> None:

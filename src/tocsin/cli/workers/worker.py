@@ -66,15 +66,19 @@ class Worker:
         return f"worker {self.number} (process {self._process.pid})"
 
     async def is_ready(self) -> bool:
-        """Wait until it answers requests; False: it has ended first, or takes too long and is killed."""
+        """Wait until it answers requests; False: it has ended first, or is silent for too long and killed."""
+        loop = asyncio.get_running_loop()
         with contextlib.suppress(TimeoutError, OSError):
-            async with asyncio.timeout(READY_S):
-                if await asyncio.get_running_loop().sock_recv(self._line, len(READY)):
-                    return True
+            async with asyncio.timeout(READY_S) as patience:
+                while said := await loop.sock_recv(self._line, 4_096):
+                    if READY in said:
+                        return True
+                    # It brings the database up to date.
+                    patience.reschedule(loop.time() + READY_S)
                 await self.ended()
         if self._process.returncode is None:
             _log.error(
-                "%s did not answer within %d s and is ended: a long upgrade of the database is for `tocsin db upgrade`",
+                "%s said nothing for %d s at its start and is ended: look what the application waits for there",
                 self,
                 READY_S,
             )
