@@ -79,6 +79,21 @@ describe("the dashboard", () => {
     await users.close();
   });
 
+  it("asks for a token where the one in the address is none", async () => {
+    for (const wrong of ["%", "not%20one…", "종"]) {
+      const { page, problems, close } = await open(demo);
+      await page.goto(`${demo.server.url}/admin#token=${wrong}`);
+      await page.locator("#token").waitFor();
+      await settles(() => page.locator(".problem").count(), 1);
+      assert.equal(new URL(page.url()).hash, "");
+      assert.deepEqual(
+        problems.filter((problem) => !problem.includes("401")),
+        [],
+      );
+      await close();
+    }
+  });
+
   it("plots what happens", async () => {
     const users = await withUsers();
     const { page, problems, close } = await visit();

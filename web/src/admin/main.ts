@@ -5,7 +5,7 @@ import { call, type Overview } from "./api.js";
 import { History } from "./figures.js";
 import { overview } from "./overview.js";
 import { SessionsView } from "./sessions.js";
-import { forget, keep, takeFromFragment, token } from "./token.js";
+import { decoded, forget, keep, takeFromFragment, token } from "./token.js";
 import { TraceView } from "./trace.js";
 import { UserView } from "./user.js";
 import { look, type Page, type View } from "./view.js";
@@ -74,14 +74,6 @@ function address(): [string, string, string] {
   const [, name = "", ...of] = location.hash.split("/");
   const [first = "", second = ""] = of.map(decoded);
   return [name, first, second];
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 function open(): void {
