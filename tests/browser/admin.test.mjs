@@ -94,6 +94,22 @@ describe("the dashboard", () => {
     }
   });
 
+  it("is skipped into by keyboard, and stays at its view", async () => {
+    const { page, close } = await visit("#/trace");
+    await page.locator("#who").waitFor();
+    await page.locator(".skip").focus();
+    await page.keyboard.press("Enter");
+    assert.equal(new URL(page.url()).hash, "#/trace");
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement.id), "who");
+    await page.locator("#sign-out").click();
+    await page.locator("#token").waitFor();
+    await page.locator(".skip").focus();
+    await page.keyboard.press("Enter");
+    assert.equal(await page.evaluate(() => document.activeElement.id), "token");
+    await close();
+  });
+
   it("plots what happens", async () => {
     const users = await withUsers();
     const { page, problems, close } = await visit();

@@ -109,7 +109,7 @@ function signedIn(): TemplateResult {
     <p class=${told.isBad ? "problem" : "said"} role=${told.isBad ? "alert" : "status"} ?hidden=${told.text === ""}>
       ${told.text}
     </p>
-    <div id="view">${view.draw()}</div>
+    <div id="view" tabindex="-1">${view.draw()}</div>
   `;
 }
 
@@ -139,6 +139,11 @@ async function lookForEver(): Promise<void> {
   }
 }
 
+// As an address it would be that of a view.
+document.querySelector(".skip")?.addEventListener("click", (event) => {
+  event.preventDefault();
+  document.querySelector<HTMLElement>("#view, #token")?.focus();
+});
 takeFromFragment();
 addEventListener("hashchange", () => {
   takeFromFragment();
