@@ -11,7 +11,7 @@ from secrets import token_hex
 import httpx
 import pytest
 
-from tests.acceptance.wire_socket import eventually
+from tests.acceptance.wire_socket import connected, eventually
 from tests.conftest import SECRET
 from tests.processes import environment, serving
 from tocsin.adapters.jwt_tokens import issue_token
@@ -224,6 +224,19 @@ async def test_an_operator_sees_a_reader_and_cuts_it(start_server, user):
     assert 404 == server.http.delete(path, headers=operator, params={"user_id": user}).status_code
     assert 'tocsin_readers{namespace="/notifications"} 2' in metrics
     assert 2 == figures["gauges"]["readers"]
+
+
+async def test_who_reads_is_a_user_and_with_a_socket_too_the_same_one(start_server, user):
+    """The figures count people once, and both ways of being there."""
+    server = start_server()
+    async with (
+        following(server.url, server.mint(user)),
+        following(server.url, server.mint(f"{user} too")),
+        connected(server.url, "/notifications", server.mint(user)),
+    ):
+        (node,) = server.http.get("/api/admin/overview", headers=server.bearer("ops", "admin")).json()["nodes"]
+
+    assert (2, 1, 2) == tuple(node["gauges"][name] for name in ("users", "connections", "readers"))
 
 
 async def test_an_operator_sees_where_a_reader_is(start_server, user):

@@ -265,7 +265,7 @@ class Realtime:
     def stats(self) -> dict[str, int]:
         """Return counts since the start, and users and streams connected now."""
         return {
-            "users": self._authenticator.users,
+            "users": self._authenticator.users + sum(not self.is_online(user) for user in self._tails.users),
             "streams": len(self._live),
             "replays": self._resumer.replays,
             "resyncs": self.resyncs.total(),
