@@ -260,6 +260,7 @@ class Realtime:
     def close(self, user_id: UserId, reason: str) -> None:
         """Close the user's connections to this node; who comes back resumes, or is told to fetch the state."""
         self._authenticator.close(user_id, reason)
+        self._tails.end(lambda reader: reader.user_id == user_id)
 
     @property
     def stats(self) -> dict[str, int]:
