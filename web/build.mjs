@@ -73,7 +73,9 @@ const TIGHT = {
   setup: ({ onLoad }) =>
     onLoad({ filter: /src\/(elements|chat|admin)\/\w+\.ts$/ }, async ({ path }) => {
       const lean = (await readFile(path, "utf8")).replace(/\n\s+/g, "\n");
-      const contents = path.endsWith("style.ts") ? lean.replace(/([{};:,])\s/g, "$1").replace(/\s([{}])/g, "$1") : lean;
+      const contents = path.endsWith("style.ts")
+        ? lean.replace(/([{};:,])\s/g, "$1").replace(/[\s;]+([{}])/g, "$1")
+        : lean;
       return { contents, loader: "ts" };
     }),
 };

@@ -7,11 +7,12 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from secrets import token_hex
+from urllib.parse import quote
 
 import httpx
 import pytest
 
-from tests.acceptance.wire_socket import eventually
+from tests.acceptance.wire_socket import connected, eventually
 from tests.conftest import SECRET
 from tests.processes import environment, serving
 from tocsin.adapters.jwt_tokens import issue_token
@@ -224,6 +225,41 @@ async def test_an_operator_sees_a_reader_and_cuts_it(start_server, user):
     assert 404 == server.http.delete(path, headers=operator, params={"user_id": user}).status_code
     assert 'tocsin_readers{namespace="/notifications"} 2' in metrics
     assert 2 == figures["gauges"]["readers"]
+
+
+async def test_who_reads_is_a_user_and_with_a_socket_too_the_same_one(start_server, user):
+    """The figures count people once, and both ways of being there."""
+    server = start_server()
+    async with (
+        following(server.url, server.mint(user)),
+        following(server.url, server.mint(f"{user} too")),
+        connected(server.url, "/notifications", server.mint(user)),
+    ):
+        (node,) = server.http.get("/api/admin/overview", headers=server.bearer("ops", "admin")).json()["nodes"]
+
+    assert (2, 1, 2) == tuple(node["gauges"][name] for name in ("users", "connections", "readers"))
+
+
+async def test_it_ends_when_its_user_is_erased(start_server, user):
+    """As a socket does; whoever comes again is told once to fetch anew, and then what is live."""
+    server = start_server()
+    server.service.erasure_jobs._settle_ms = 0
+    server.service.erasures.rounds._longest_s = 0.05
+    path, shop = f"/api/users/{quote(user)}", server.bearer("shop", "publish")
+    await notify(server.url, server.mint("shop", "publish"), user, "1")
+    async with following(server.url, server.mint(user)) as reader, following(server.url, server.mint("other")) as other:
+        seen = await reader.next()
+        assert 202 == server.http.delete(path, headers=shop).status_code
+        assert await reader.next() is None
+        await eventually(lambda: server.http.get(f"{path}/erasure", headers=shop).status_code == 404)
+        await notify(server.url, server.mint("shop", "publish"), "other", "hers")
+        assert "hers" == (await other.next()).title
+    async with following(server.url, server.mint(user), seen["id"]) as again:
+        told = await again.next()
+        await notify(server.url, server.mint("shop", "publish"), user, "2")
+        assert "2" == (await again.next()).title
+
+    assert "resync" == told["event"]
 
 
 async def test_an_operator_sees_where_a_reader_is(start_server, user):

@@ -79,6 +79,37 @@ describe("the dashboard", () => {
     await users.close();
   });
 
+  it("asks for a token where the one in the address is none", async () => {
+    for (const wrong of ["%", "not%20one…", "종"]) {
+      const { page, problems, close } = await open(demo);
+      await page.goto(`${demo.server.url}/admin#token=${wrong}`);
+      await page.locator("#token").waitFor();
+      await settles(() => page.locator(".problem").count(), 1);
+      assert.equal(new URL(page.url()).hash, "");
+      assert.deepEqual(
+        problems.filter((problem) => !problem.includes("401")),
+        [],
+      );
+      await close();
+    }
+  });
+
+  it("is skipped into by keyboard, and stays at its view", async () => {
+    const { page, close } = await visit("#/trace");
+    await page.locator("#who").waitFor();
+    await page.locator(".skip").focus();
+    await page.keyboard.press("Enter");
+    assert.equal(new URL(page.url()).hash, "#/trace");
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement.id), "who");
+    await page.locator("#sign-out").click();
+    await page.locator("#token").waitFor();
+    await page.locator(".skip").focus();
+    await page.keyboard.press("Enter");
+    assert.equal(await page.evaluate(() => document.activeElement.id), "token");
+    await close();
+  });
+
   it("plots what happens", async () => {
     const users = await withUsers();
     const { page, problems, close } = await visit();

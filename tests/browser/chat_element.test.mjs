@@ -76,6 +76,30 @@ describe("<tocsin-chat>", () => {
     await mina.close();
   });
 
+  it("keeps the focus where a message is drawn anew, and in the list where a button goes", async () => {
+    const mina = await meet(0);
+    const focused = () =>
+      mina.list.evaluate((list) => {
+        const at = list.getRootNode().activeElement;
+        return at?.getAttribute("part") ?? at?.textContent;
+      });
+    await mina.input.fill("read me");
+    await mina.input.press("Enter");
+    await settles(() => mina.texts.last().textContent(), "read me");
+    await settles(() => mina.metas.last().getByText("Edit").count(), 1);
+    await mina.metas.last().getByText("Edit").focus();
+    const junho = await meet(1);
+    await settles(async () => (await mina.metas.last().textContent()).includes("read"), true);
+    assert.equal(await focused(), "Edit");
+
+    await mina.page.keyboard.press("Tab");
+    await mina.page.keyboard.press("Enter");
+    await settles(() => mina.texts.last().textContent(), "This message was taken back");
+    assert.equal(await focused(), "messages");
+    await junho.close();
+    await mina.close();
+  });
+
   it("pages back as one scrolls up, and stays where one looks", async () => {
     const mina = await meet(0);
     for (let number = 0; number < 70; number += 1)

@@ -112,6 +112,19 @@ describe("the inbox", () => {
     await close();
   });
 
+  it("takes its keys by their places where they write Hangul", async () => {
+    const inbox = await filled("one", "two");
+    const { page, close } = await show(demo, inbox, BELL);
+    const { titles, rows } = partsOf(page);
+    await page.locator("tocsin-bell [part=button]").click();
+    await settles(() => titles.count(), 2);
+    await rows.first().focus();
+    await rows.first().dispatchEvent("keydown", { key: "ㅓ", code: "KeyJ", bubbles: true, composed: true });
+    await rows.last().dispatchEvent("keydown", { key: "ㄷ", code: "KeyE", bubbles: true, composed: true });
+    await settles(() => titles.allTextContents(), ["two"]);
+    await close();
+  });
+
   it("takes back what the server refuses, and repeats what it could not answer", async () => {
     const inbox = await filled("one", "two");
     const { page, close } = await show(demo, inbox, INBOX);

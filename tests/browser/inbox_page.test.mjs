@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { after, before, describe, it } from "node:test";
-import { open, settles, useDemo } from "./demo.mjs";
+import { open, settles, until, useDemo } from "./demo.mjs";
 
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -52,6 +52,20 @@ describe("the page of the inbox", () => {
     await settles(() => texts(mina.rows, "Corrected at"), 1);
     await press("Take the last back");
     await settles(() => texts(mina.rows, "Corrected at"), 0);
+    await close();
+  });
+
+  it("corrects the last that came before the page, and says so where there is none", async () => {
+    const { page, mina, press, problems, close } = await visit();
+    await until(async () => {
+      await press("Edit the last");
+      return (await texts(mina.rows, "Corrected at")) > 0;
+    });
+    await page.route("**/api/notifications", (route) => route.fulfill({ json: { notifications: [] } }));
+    await page.reload();
+    await press("Take the last back");
+    await settles(() => page.locator(".call-body").textContent(), "There is no notification.");
+    assert.deepEqual(problems, []);
     await close();
   });
 

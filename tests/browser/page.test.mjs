@@ -92,6 +92,11 @@ describe("the page", () => {
     it(`fits a screen of ${width} px without scrolling sideways, panel and all`, async () => {
       const { page, mina, close } = await visit(demo, { viewport: { width, height: 800 } });
 
+      const presence = mina.card.locator(".presence");
+      await settles(() => presence.textContent(), "online");
+      const lines = await presence.evaluate((each) => each.offsetHeight / parseFloat(getComputedStyle(each).fontSize));
+      assert.ok(lines < 2, "a word is broken");
+
       await mina.bell.click();
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       const box = await mina.panel.boundingBox();

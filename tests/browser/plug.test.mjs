@@ -55,6 +55,18 @@ describe("a pulled plug", () => {
     await close();
   });
 
+  it("says so where the server can't be asked to cut", async () => {
+    const { page, mina, problems, close } = await visit(demo);
+    await page.route("**/demo/plug", (route) => route.abort());
+    await mina.plug.click();
+    await settles(() => mina.card.locator(".problem").textContent(), "That did not work. The server is not there.");
+    assert.deepEqual(
+      problems.filter((problem) => !problem.includes("ERR_FAILED")),
+      [],
+    );
+    await close();
+  });
+
   it("keeps nobody from reloading the page: it waits until the plug is in", async () => {
     const { page, junho, close } = await visit(demo);
 

@@ -56,7 +56,7 @@ export class Card {
       person.sealing,
     );
     this.log = new LogView(user.name);
-    this.plug = new PlugView(user.name, () => void pull.start());
+    this.plug = new PlugView(user.name, () => void this.attempt(() => pull.start()));
     const headingId = `person-${user.id}`;
     this.element = el(
       "article",

@@ -21,13 +21,13 @@ async function main(): Promise<void> {
     setText(callBody, body === undefined ? "" : JSON.stringify(body));
     callHead.classList.toggle("bad", status === 0 || status >= 400);
   };
+  const explain = (error: Error) => setText(callBody, error.message);
   const rest = new Rest({ current: () => session.publish_token, renew }, report);
   const ids = users.map((user) => user.id);
   const newsroom = new Newsroom(rest, ids);
   const arrived: Arrived[] = users.map(() => []);
   const button = (picture: IconName, label: string, act: () => Promise<unknown>) =>
-    // What it came to is shown with the call.
-    el("button", { class: "button", type: "button", onclick: () => void act().catch(() => {}) }, icon(picture), label);
+    el("button", { class: "button", type: "button", onclick: () => void act().catch(explain) }, icon(picture), label);
   byId("controls").append(
     el("h2", { id: "controls-title" }, "Your back end"),
     el(
@@ -56,6 +56,10 @@ async function main(): Promise<void> {
         client.on("notifications", event, (data) => {
           arrived[index] = applyToArrived(arrived[index] ?? [], { event, data: data as Payload });
         });
+      const own = new Rest({ current: () => (session.users[index] as DemoUser).token, renew });
+      void own.read<{ notifications: { id: string }[] }>("/api/notifications").then(({ notifications }) => {
+        arrived[index] = [...notifications.map(({ id }) => id).reverse(), ...(arrived[index] ?? [])];
+      });
       const card = reader(user, new Elements(client, user.lang, namesOf(users)));
       client.connect();
       return card;

@@ -167,8 +167,9 @@ export class Person {
     const cursor = this.state.log.cursors[event.namespace];
     // A browser without a cursor is sent what is live from now on. What was committed between reading
     // the log and that moment is in the log.
-    if (seq !== undefined && seq > cursor + 1) void this.fill(event.namespace);
-    else this.take(event);
+    if (seq === undefined || seq <= cursor + 1) this.take(event);
+    // The log may have been read before it was in there.
+    else void this.fill(event.namespace).then(() => this.take(event));
   }
 
   private take(event: DemoEvent): void {

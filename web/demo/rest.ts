@@ -73,13 +73,14 @@ export class Rest {
     const request: RequestInit = { method, headers, cache: "no-store" };
     if (body !== undefined) request.body = JSON.stringify(body);
     let answer: Response;
+    let text: string;
     try {
       answer = await fetch(path, request);
+      text = await answer.text();
     } catch {
       this.report({ method, path, body, status: 0, ms: performance.now() - started });
       throw new Refused(0, "The server is not there.");
     }
-    const text = await answer.text();
     this.report({ method, path, body, status: answer.status, ms: performance.now() - started });
     const json = text === "" ? null : (JSON.parse(text) as Answer & { detail?: string });
     if (!answer.ok) throw new Refused(answer.status, json?.detail ?? `The server answered ${answer.status}.`);

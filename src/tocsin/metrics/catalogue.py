@@ -50,7 +50,7 @@ CATALOGUE: tuple[Metric, ...] = (
     _gauge("connections", "Connected clients.", "transport"),
     _gauge("sockets", "Clients connected to a namespace.", "namespace"),
     _gauge("readers", "Readers of server-sent events, who have no socket.", "namespace"),
-    _gauge("users", "Users with a connection to this process."),
+    _gauge("users", "Users with a connection to this process, or reading server-sent events of it."),
     _counter("handshakes", "Engine.IO sessions that were opened."),
     _counter("disconnects", "Sessions that ended, by reason; `slow` is a client that did not read.", "reason"),
     _gauge("stalled_connections", "Clients that do not take now what is sent to them.", "transport"),

@@ -260,12 +260,13 @@ class Realtime:
     def close(self, user_id: UserId, reason: str) -> None:
         """Close the user's connections to this node; who comes back resumes, or is told to fetch the state."""
         self._authenticator.close(user_id, reason)
+        self._tails.end(lambda reader: reader.user_id == user_id)
 
     @property
     def stats(self) -> dict[str, int]:
         """Return counts since the start, and users and streams connected now."""
         return {
-            "users": self._authenticator.users,
+            "users": self._authenticator.users + sum(not self.is_online(user) for user in self._tails.users),
             "streams": len(self._live),
             "replays": self._resumer.replays,
             "resyncs": self.resyncs.total(),

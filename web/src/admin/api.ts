@@ -118,7 +118,7 @@ export class Refused extends Error {
 
 /** Make a call and return its JSON; throws `Refused` with the problem's detail, also when the server is away or leaves halfway. */
 export async function call<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
-  const headers: Record<string, string> = { Authorization: `Bearer ${token() ?? ""}` };
+  const headers: Record<string, string> = { Authorization: `Bearer ${encodeURI(token() ?? "")}` };
   const request: RequestInit = { method, headers, cache: "no-store" };
   if (body !== undefined) {
     headers["Content-Type"] = "application/json";

@@ -5,7 +5,7 @@ import { call, type Overview } from "./api.js";
 import { History } from "./figures.js";
 import { overview } from "./overview.js";
 import { SessionsView } from "./sessions.js";
-import { forget, keep, takeFromFragment, token } from "./token.js";
+import { decoded, forget, keep, takeFromFragment, token } from "./token.js";
 import { TraceView } from "./trace.js";
 import { UserView } from "./user.js";
 import { look, type Page, type View } from "./view.js";
@@ -76,14 +76,6 @@ function address(): [string, string, string] {
   return [name, first, second];
 }
 
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
 function open(): void {
   const [name, first, second] = address();
   said = { text: "", isBad: false };
@@ -117,7 +109,7 @@ function signedIn(): TemplateResult {
     <p class=${told.isBad ? "problem" : "said"} role=${told.isBad ? "alert" : "status"} ?hidden=${told.text === ""}>
       ${told.text}
     </p>
-    <div id="view">${view.draw()}</div>
+    <div id="view" tabindex="-1">${view.draw()}</div>
   `;
 }
 
@@ -147,6 +139,11 @@ async function lookForEver(): Promise<void> {
   }
 }
 
+// As an address it would be that of a view.
+document.querySelector(".skip")?.addEventListener("click", (event) => {
+  event.preventDefault();
+  document.querySelector<HTMLElement>("#view, #token")?.focus();
+});
 takeFromFragment();
 addEventListener("hashchange", () => {
   takeFromFragment();

@@ -14,6 +14,7 @@ export function overview(history: History, chosen: string | undefined, choose: (
   const { names } = history;
   const isGone = chosen !== undefined && !names.includes(chosen);
   const only = isGone ? undefined : chosen;
+  const now = (gauge: string) => history.gauge(gauge, only).at(-1) ?? 0;
   return html`
     <h2 class="visually-hidden">Live</h2>
     <div class="bar">
@@ -28,8 +29,8 @@ export function overview(history: History, chosen: string | undefined, choose: (
       <p class="hint">A look every two seconds; percentiles are of the last ten seconds.</p>
     </div>
     <ul class="tiles">
-      ${tile("Users", short(history.gauge("users", only).at(-1)))}
-      ${tile("Connections", short(history.gauge("connections", only).at(-1)))}
+      ${tile("Users", short(now("users")))}
+      ${tile("Connections", short(now("connections") + now("readers")))}
       ${tile("Sent to sockets", short(history.rate("events_out", only).at(-1), "/s"))}
       ${tile("Commit p99", short(history.quantile("commit", 0.99, only).at(-1), "s"))}
       ${tile("Event loop p99", short(history.quantile("loop_delay", 0.99, only).at(-1), "s"))}
@@ -130,7 +131,7 @@ function row(history: History, node: NodeFigures, choose: (node: string) => void
     </td>
     <td class="number">${ago(node.started_at)}</td>
     <td class="number">${short(gauges.users)}</td>
-    <td class="number">${short(gauges.connections)}</td>
+    <td class="number">${short((gauges.connections ?? 0) + (gauges.readers ?? 0))}</td>
     <td class="number">${short(history.rate("events_out", name).at(-1), "/s")}</td>
     <td class="number">${short(history.quantile("loop_delay", 0.99, name).at(-1), "s")}</td>
     <td class="number">${short(gauges.memory_bytes, "B")}</td>

@@ -6,9 +6,18 @@ const KEY = "tocsin_admin_token";
 export function takeFromFragment(): void {
   const found = /(?:^#|&)token=([^&]+)/.exec(location.hash);
   if (found?.[1] === undefined) return;
-  sessionStorage.setItem(KEY, decodeURIComponent(found[1]));
+  keep(decoded(found[1]));
   const rest = location.hash.replace(/&?token=[^&]+/, "").replace(/^#&/, "#");
   history.replaceState(null, "", `${location.pathname}${rest === "#" ? "" : rest}`);
+}
+
+/** A part of an address; as it stands where it is none. */
+export function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 export const token = (): string | null => sessionStorage.getItem(KEY);

@@ -55,7 +55,7 @@ export class TraceView implements View {
       ${found.map(
         (one) =>
           html`<li>
-            <a href=${traceLink(one.id, this.user)} ?aria-current=${one.id === this.id}
+            <a href=${traceLink(one.id, this.user)} aria-current=${one.id === this.id ? "true" : nothing}
               ><b dir="auto">${one.title}</b><span class="hint">${one.type}</span></a
             >
             <time datetime=${one.created_at}>${day(one.created_at)} ${time(one.created_at)}</time>

@@ -280,7 +280,7 @@ export class TocsinChat extends Base {
 
   private async write(text: string): Promise<void> {
     const { peer, client, sealing, ready } = this;
-    const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
+    const key = chat.newKey();
     this.update(chat.write(this.state, key, text));
     this.frame.list.scrollTop = this.frame.list.scrollHeight;
     try {
@@ -309,7 +309,7 @@ export class TocsinChat extends Base {
     this.frame.picker.value = "";
     await this.attempt("notAttached", async () => {
       const attachments = [await uploads(file)];
-      const client_msg_id = crypto.getRandomValues(new Uint32Array(4)).join("-");
+      const client_msg_id = chat.newKey();
       await ready;
       if (!(await isStill(client, owner))) return;
       if (sealing?.isOn) await sealing.send(client_msg_id, "", attachments);

@@ -47,10 +47,8 @@ export class Frame {
     this.list.setAttribute("role", "log");
     // Whoever has no mouse scrolls it by the arrow keys.
     this.list.tabIndex = 0;
-    const top = document.createElement("div");
-    top.className = "top";
     this.empty.className = "empty";
-    this.list.append(top, this.empty);
+    this.list.append(this.empty);
     this.notice.append(this.question, this.encrypt, this.writeClear);
     this.input.rows = 1;
     this.input.maxLength = 8000;

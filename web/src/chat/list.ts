@@ -16,6 +16,8 @@ export function drawList(
   words: Parameters<typeof drawMessage>[2],
 ): void {
   const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_PX;
+  const focused = list.querySelector("button:focus");
+  const row = focused?.closest("[part]");
   const drawing = rows.begin(empty, words.lang);
   for (const message of messages) {
     const one = sealing?.view(message) ?? message;
@@ -24,5 +26,11 @@ export function drawList(
   for (const one of pending)
     drawing.place(`… ${one.key}`, one, (row) => drawPending(row, one, words.texts, words.actions));
   drawing.end();
+  if (focused?.isConnected === false) {
+    const again = [...list.querySelectorAll("button")].find(
+      (one) => row?.contains(one) && one.textContent === focused.textContent,
+    );
+    (again ?? list).focus();
+  }
   if (isAtEnd) list.scrollTop = list.scrollHeight;
 }

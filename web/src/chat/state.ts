@@ -144,6 +144,11 @@ export function merge(state: Conversation, some: readonly Message[]): Conversati
   return { ...state, messages, pending };
 }
 
+/** The sender's own id of a message. */
+export function newKey(): string {
+  return crypto.getRandomValues(new Uint32Array(4)).join("-");
+}
+
 export function write(state: Conversation, key: string, text: string): Conversation {
   return { ...state, pending: [...state.pending, { key, text, isFailed: false }] };
 }

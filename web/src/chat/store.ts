@@ -59,7 +59,7 @@ export class ConversationStore {
 
   /** Send a text; it waits in `pending` until it comes back, and stays there as failed where it is refused. */
   async send(text: string): Promise<void> {
-    const key = crypto.getRandomValues(new Uint32Array(2)).join("-");
+    const key = chat.newKey();
     this.change(chat.write(this.current.conversation, key, text));
     try {
       const { id } = await this.client.sendMessage(this.peer, text);

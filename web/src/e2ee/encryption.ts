@@ -143,7 +143,7 @@ export class Encryption {
   private readonly contacts: Contacts;
   private readonly reader: Reader;
   private removers: (() => void)[] = [];
-  private isClosed = false;
+  private ending: Promise<void> | null = null;
 
   /** Use `enableEncryption`. */
   constructor(
@@ -216,8 +216,8 @@ export class Encryption {
   /** Remove this device, and all keys and what only they can read from this browser: before signing out for good. */
   async forget(): Promise<void> {
     await removeDevice(this.server, this.deviceId);
-    await this.end(null);
-    await eraseAll(this.machine.user);
+    const erase = () => eraseAll(this.machine.user);
+    await (this.ending === null ? this.end(null, erase) : this.ending.then(erase));
   }
 
   /** Called once, by `enableEncryption`. */
@@ -287,16 +287,24 @@ export class Encryption {
     });
   }
 
-  private async end(problem: Problem | null): Promise<void> {
-    if (this.isClosed) return;
-    this.isClosed = true;
+  /** Resolves when another may open it, whoever has asked first; `last` is done before. */
+  private end(problem: Problem | null, last = async (): Promise<void> => {}): Promise<void> {
+    this.ending ??= this.finish(problem, last);
+    return this.ending;
+  }
+
+  private async finish(problem: Problem | null, last: () => Promise<void>): Promise<void> {
     for (const remove of this.removers) remove();
-    await this.queue.close(async () => {
-      this.machine.close();
-      this.vault.close();
-    });
-    this.release();
-    this.listeners.dispatch(HERE, "closed", problem);
+    try {
+      await this.queue.close(async () => {
+        this.machine.close();
+        this.vault.close();
+      });
+      await last();
+    } finally {
+      this.release();
+      this.listeners.dispatch(HERE, "closed", problem);
+    }
   }
 }
 

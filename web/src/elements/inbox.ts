@@ -170,7 +170,9 @@ export class TocsinInbox extends View {
   private onKey(event: KeyboardEvent): void {
     const { list } = this;
     const target = event.composedPath()[0] as HTMLElement;
-    const deed = KEYS[event.key];
+    // Where a keyboard writes Hangul, the place of the key counts.
+    const isLatin = /^[ -~]/.test(event.key);
+    const deed = KEYS[isLatin ? event.key : event.code.replace("Key", "").toLowerCase()];
     if (deed === undefined || list === null || event.ctrlKey || event.metaKey || event.altKey) return;
     const isInList = list.contains(target);
     if (/^(SELECT|INPUT|TEXTAREA)$/.test(target.tagName) || (deed === "open" && target.tagName !== "ARTICLE")) return;
