@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+import signal
 import socket
 import sqlite3
+import time
 from contextlib import closing, contextmanager
 
 import aiohttp
@@ -137,15 +139,18 @@ def test_systemd_waits_for_a_migration(tmp_path):
             assert b"READY=1" == said
 
 
+HASTY = (
+    "import tocsin.rest.serve as serve\nserve.BEAT_S, serve.SILENT_BEATS = 0.5, 6\nfrom tocsin.cli import main\nmain()"
+)
+
+
 def test_a_server_that_hangs_ends_and_says_where(tmp_path):
     """Under Docker nobody else would end it; what starts it again has a status to go by."""
     (tmp_path / "host.py").write_text(
-        "import re\n\n\nasync def app(scope, receive, send):\n"
-        "    if scope['type'] == 'http':\n        re.match('(a+)+b', 'a' * 99)  # holds the interpreter, too\n"
+        "import threading\n\n\nasync def app(scope, receive, send):\n"
+        "    if scope['type'] == 'http':\n        threading.Event().wait()\n"
     )
-    hasty = "import tocsin.rest.serve as serve\nserve.HANGS_S = 8\nfrom tocsin.cli import main\nmain()"
-    command = ["-c", hasty, "serve", "host:app", "--port", "0"]
-    with program(command, tmp_path, TOCSIN_JWT_SECRET=SECRET) as running:
+    with program(["-c", HASTY, "serve", "host:app", "--port", "0"], tmp_path, TOCSIN_JWT_SECRET=SECRET) as running:
         url = running.wait_for(r"on (http://\S+)")[1]
         with pytest.raises(httpx.RemoteProtocolError):
             httpx.get(url, trust_env=False, timeout=60)
@@ -154,6 +159,18 @@ def test_a_server_that_hangs_ends_and_says_where(tmp_path):
         running.drain()
 
     assert any(re.search(r'File ".*host.py", line 6 in app', line) for line in running.output)
+
+
+def test_a_server_that_was_paused_goes_on(tmp_path):
+    """A frozen container or a stopped process has not hung: its loop turns as soon as it may."""
+    with program(["-c", HASTY, "serve", "--port", "0"], tmp_path, TOCSIN_JWT_SECRET=SECRET) as running:
+        url = running.wait_for(r"on (http://\S+)")[1]
+        running.process.send_signal(signal.SIGSTOP)
+        time.sleep(4)  # more than all the beats that a hang may take
+        running.process.send_signal(signal.SIGCONT)
+        time.sleep(1)
+
+        assert httpx.get(f"{url}/healthz", trust_env=False, timeout=10).status_code == 200
 
 
 def test_a_setting_of_a_flask_host_that_can_not_work_is_status_2(tmp_path):

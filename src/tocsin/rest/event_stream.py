@@ -103,8 +103,8 @@ class EventStream(Response):
     The answer that goes on: all after a place, then what is committed, in order, until one side ends.
 
     It reads the log a part at a time and no further than its client takes: a slow one costs no memory. It ends
-    when the token does, five seconds late at most, when an operator cuts it, when its user is erased, when the server drains,
-    and when uvicorn stops.
+    when the token does, five seconds late at most, when an operator cuts it, when its user is erased, when the
+    server drains, and when uvicorn stops.
     """
 
     def __init__(self, app: Uses, key: StreamKey, reader: Principal, wanted: Following, after: int) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import faulthandler
 import logging
+import os
 import signal
 import socket
 import threading
@@ -31,10 +32,9 @@ BACKLOG = 2_048
 # What is left of the 30 s of the delivery contract (12) after the drain.
 LAST_ANSWERS_S = 5
 KEEP_ALIVE_S = 30
-# No turn of a loop that is only busy takes that long.
-HANGS_S = 60.0
-# uvicorn ticks ten times a second.
-_TICKS = 50
+# No turn of a loop that is only busy takes as long as all the beats; uvicorn ticks ten times a second.
+BEAT_S = 5.0
+SILENT_BEATS = 12
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -86,8 +86,8 @@ class HttpServer(uvicorn.Server):
         certificate: What it serves TLS with; None: plain HTTP.
 
     Attributes:
-        ends_if_it_hangs: Whether the process ends when its loop has not turned for a minute, and says where it was.
-            For a process that is nothing but a server, and that nobody else watches.
+        ends_if_it_hangs: Whether the process ends when its loop has not turned for a minute in which it could have, and
+            says where it was. For a process that is nothing but a server, and that nobody else watches.
     """
 
     ends_if_it_hangs: ClassVar[bool] = False
@@ -128,6 +128,8 @@ class HttpServer(uvicorn.Server):
         # By place of the seat.
         self._accepting: dict[int, asyncio.Server] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._has_ticked = True
+        self._is_over = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve, then tell so: the caller, and the service manager or the supervisor."""
@@ -142,18 +144,28 @@ class HttpServer(uvicorn.Server):
             self._seat.follow(self._do)
         elif threading.current_thread() is threading.main_thread():
             systemd.ready()
+        if self.ends_if_it_hangs:
+            threading.Thread(target=self._watch, name="tocsin-watch", daemon=True).start()
+
+    def _watch(self) -> None:
+        """End a process whose loop hangs. Beats are counted, for one that was paused has missed a single one."""
+        silent = 0
+        while not self._is_over.wait(BEAT_S):
+            silent = 0 if self._has_ticked else silent + 1
+            self._has_ticked = False
+            if silent == SILENT_BEATS:
+                _log.critical("the event loop has not turned for %.0f s; it is here:", silent * BEAT_S)
+                faulthandler.dump_traceback()
+                os._exit(1)
 
     async def on_tick(self, counter: int) -> bool:
         """Tell whether to stop: also when the main thread has ended, after which Python gives threads no work."""
-        if self.ends_if_it_hangs and counter % _TICKS == 0:
-            # In C: it ends what never gives the interpreter's lock back, too.
-            faulthandler.dump_traceback_later(HANGS_S, exit=True)
+        self._has_ticked = True
         return await super().on_tick(counter) or not threading.main_thread().is_alive()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, finish what is being answered, close."""
-        if self.ends_if_it_hangs:
-            faulthandler.cancel_dump_traceback_later()
+        self._is_over.set()
         if self._seat is not None:
             self._seat.close_listeners()
         if self._engine.siblings is not None:
