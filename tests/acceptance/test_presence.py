@@ -1,6 +1,7 @@
 """Presence and signs of writing over real sockets: who hears of whom, how often, and who never does."""
 
 import asyncio
+import threading
 import time
 from uuid import uuid4
 
@@ -8,13 +9,11 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from tests.acceptance.wire_socket import connected, eventually, wire
+from tests.acceptance.wire_socket import PRESENCE, connected, eventually, wire
 from tocsin.application import presence as module
 from tocsin.domain.message import MessageDraft
 from tocsin.domain.user_id import UserId
 from tocsin.models import ChatMessage
-
-NAMES = ("user_online", "user_offline")
 
 
 @pytest.fixture
@@ -38,14 +37,14 @@ def soon(monkeypatch):
 
 def sees(socket, namespace="/chat"):
     queue = socket.events[namespace]
-    return [(name, payload["user_id"]) for name, payload in queue._queue if name in NAMES]
+    return [(name, payload["user_id"]) for name, payload in queue._queue if name in PRESENCE]
 
 
 async def change(socket, namespace="/chat"):
     """Return the next change of presence."""
     while True:
         name, payload = await socket.next(namespace)
-        if name in NAMES:
+        if name in PRESENCE:
             return name, payload["user_id"]
 
 
@@ -137,6 +136,28 @@ async def test_who_blocks_is_not_seen_and_sees_nothing(shared_server, users, mee
         assert [] == watched["presence"]
         assert ("user_online", alice) == await change(his)
         assert not [one for one in hers.untaken("/chat") if one[0] == "user_typing"]
+
+
+async def test_who_is_still_catching_up_hears_of_changes(shared_server, users, meet, soon, monkeypatch):
+    """A page that is being sent what it missed is there: nobody would tell it again."""
+    alice, bob, _ = users
+    meet(alice, bob)
+    url, mint, store = shared_server.url, shared_server.mint, shared_server.service.store
+    heads, is_open = store.heads, threading.Event()
+
+    async def slow(keys):
+        await asyncio.to_thread(is_open.wait, 20)
+        return await heads(keys)
+
+    async with wire(url) as his:
+        async with connected(url, "/chat", mint(alice)) as hers:
+            monkeypatch.setattr(store, "heads", slow)
+            await his.connect("/chat", {"token": mint(bob)})
+            assert ("user_online", bob) == await change(hers)
+        assert ("user_online", alice) == await change(his)
+        assert ("user_offline", alice) == await change(his)
+        is_open.set()
+        await his.until("/chat", "synced")
 
 
 async def test_watching_is_for_whom_one_may_see(shared_server, users, meet, soon):

@@ -11,6 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 DEADLINE_S = 20.0
+PRESENCE = ("user_online", "user_offline")
 
 
 class Refused(Exception):
@@ -79,11 +80,19 @@ class WireSocket:
         """Return the payload of the next event of that name."""
         return (await self.until(namespace, name))[-1][1]
 
+    async def synced(self, namespace: str) -> None:
+        """Take what comes up to ``synced``, but for presence: its first word may come sooner."""
+        before = [one for one in await self.until(namespace, "synced") if one[0] in PRESENCE]
+        queue = self.events[namespace]
+        after = [queue.get_nowait() for _ in range(queue.qsize())]
+        for one in before + after:
+            queue.put_nowait(one)
+
     def untaken(self, namespace: str) -> list[tuple[str, Any]]:
         """Return what has come and nobody has taken, but for presence and the badge, which come when they come."""
         queue = self.events[namespace]
         came = [queue.get_nowait() for _ in range(queue.qsize())]
-        return [one for one in came if one[0] not in {"user_online", "user_offline", "unread_count"}]
+        return [one for one in came if one[0] not in {*PRESENCE, "unread_count"}]
 
     async def _read(self) -> None:
         try:
@@ -139,7 +148,7 @@ async def connected(url: str, namespace: str, token: str, **cursor: Any) -> Asyn
     async with wire(url) as socket:
         await socket.connect(namespace, {"token": token, **cursor})
         if not cursor:
-            await socket.until(namespace, "synced")
+            await socket.synced(namespace)
         yield socket
 
 

@@ -236,9 +236,12 @@ class LiveStreams:
                 self.read_up_to(stream, event.seq)
 
     def on_ephemeral(self, user_id: UserId | None, namespace: str, event: str, payload: Any) -> None:
-        """Emit an event that no stream keeps to whoever is there now."""
+        """Emit an event that no stream keeps to whoever is there now, on the way to the head or in the room."""
         if self._server.has_anybody(namespace, user_id):
             self._server.emit(event, payload, namespace=namespace, room=user_id, ephemeral=True)
+        stream = None if user_id is None else self._by_namespace.get(namespace, _NO_STREAMS).get(user_id)
+        for socket in tuple(stream.catching_up or ()) if stream is not None else ():
+            socket.emit(event, payload, ephemeral=True)
 
     def on_wake(self, keys: Iterable[StreamKey]) -> None:
         """Look into the log of streams that may have grown; never waits."""
