@@ -24,7 +24,10 @@ async def dripping(byte, head=b""):
                 await writer.wait_closed()
 
     def accept(reader, writer):
-        connections.add(asyncio.create_task(drip(reader, writer)))
+        connection = asyncio.create_task(drip(reader, writer))
+        # Also of one that is cancelled before it has begun.
+        connection.add_done_callback(lambda _: writer.close())
+        connections.add(connection)
 
     async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
         yield server.sockets[0].getsockname()[1]

@@ -62,16 +62,24 @@ class LoopbackServer:
         self._is_up.set()
         async with server:
             await self._down.wait()
+            # asyncio would leave open whom it is accepting when a server closes: it finishes first.
+            for listener in server.sockets:
+                self._loop.remove_reader(listener.fileno())
+            for _ in range(5):
+                await asyncio.sleep(0)
             server.close()
-            for connection in self._connections:
-                connection.cancel()
-            await asyncio.gather(*self._connections, return_exceptions=True)
+            while self._connections:
+                for connection in self._connections:
+                    connection.cancel()
+                await asyncio.gather(*self._connections, return_exceptions=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A task of ours: asyncio logs the end of its own as an error.
         task = asyncio.create_task(self._serve(reader, writer))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
+        # Also of one that is cancelled before it has begun.
+        task.add_done_callback(lambda _: writer.close())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
