@@ -325,3 +325,20 @@ def test_traces_are_kept_for_a_week(server, fcm, user, phone):
     assert 0 == server.call(server.service.store.prune(now))["delivery_attempt"]
     assert 0 < server.call(server.service.store.prune(now + week_ms + 60_000))["delivery_attempt"]
     assert [] == steps(server, made["id"])
+
+
+def test_what_becomes_urgent_later_is_pushed_then(server, fcm, user, phone):
+    """Its ladder begins with the change; what was read, or tried before, begins none."""
+    ops = server.bearer("shop", "publish")
+    low, read = create(server, user, priority="low"), create(server, user, priority="low")
+    server.http.put(f"/api/notifications/{read['id']}/read", headers=server.bearer(user))
+    for one in (low, read):
+        until(lambda one=one: trace(server, one["id"])["next"] is None)
+    for one in (read, low):
+        changed = server.http.patch(f"/api/notifications/{one['id']}", headers=ops, json={"priority": "urgent"})
+        assert 200 == changed.status_code
+    until(lambda: ("fcm", "sent") in tried(server, low["id"]))
+    server.http.patch(f"/api/notifications/{low['id']}", headers=ops, json={"priority": "high"})
+    last = create(server, user, priority="urgent")
+    until(lambda: len(sent_to(fcm, phone)) > 1)
+    assert [low["id"], last["id"]] == [one["android"]["notification"]["tag"] for one in sent_to(fcm, phone)]

@@ -126,6 +126,8 @@ class Notifications:
         """
         Change the content of anybody's, everywhere and without a noise.
 
+        A priority that has a ladder begins it, from then on, for an unread one of which nothing was ever sent.
+
         Args:
             notification_id: Which.
             fields: Of ``type, title, message, data, category, priority, sound, expires_at`` those that change.

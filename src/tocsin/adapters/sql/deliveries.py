@@ -63,6 +63,12 @@ def amend(transaction: Transaction, changed: Notification) -> None:
     transaction.execute(SQL.amend_delivery, {"id": changed.id, "now": transaction.now, **values})
 
 
+def begin_late(transaction: Transaction, changed: Notification) -> None:
+    """Begin the ladder, from now on, of an unread one whose priority had none before: nothing of it was ever tried."""
+    if changed.is_unread and changed.claimed_at is None and not transaction.row(SQL.has_begun, {"id": changed.id})[0]:
+        add(transaction, [changed._replace(created_at=transaction.now)])
+
+
 def end_acked(transaction: Transaction, acked: Mapping[UserId, int]) -> None:
     """Do so for all that the acks of users cover."""
     why = {"reason": "acked", "now": transaction.now}

@@ -149,6 +149,8 @@ class DeliveryStatements:
         self.attempts = compiled(
             select(table).where(table.c.notification_id == bindparam("id")).order_by(table.c.at, table.c.id)
         )
+        of_one = (exists().where(one.c.notification_id == bindparam("id")) for one in (delivery, table))
+        self.has_begun = compiled(select(or_(*of_one)))
         # One proof a browser: it may send the same again.
         subscribed = web_push_subscription
         proven = exists().where(

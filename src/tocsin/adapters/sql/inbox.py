@@ -148,6 +148,8 @@ def edit(transaction: Transaction, notification_id: str, fields: dict[str, Any])
     values = {name: getattr(after, name) for name in CONTENT}
     transaction.execute(SQL.set_content, {"id": after.id, **values, "data": orjson.dumps(after.data)})
     deliveries.amend(transaction, after)
+    if after.priority != before.priority:
+        deliveries.begin_late(transaction, after)
     shown = after.json()
     told = {name: shown[name] for name in (*fields, "updated_at")}
     tell(transaction, after.user_id, "notification_updated", {"id": after.id, **told})
