@@ -26,7 +26,11 @@ _CACHE_KIB = 16_384
 def open_writer(path: str) -> sqlite3.Connection:
     """Open the connection that writes: WAL, and on disk before a commit returns."""
     connection = _open(path)
-    _begin_wal(connection)
+    try:
+        _begin_wal(connection)
+    except BaseException:
+        connection.close()
+        raise
     # NORMAL would lose the last commits on a power cut, after their acks.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")

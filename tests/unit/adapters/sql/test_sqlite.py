@@ -58,7 +58,8 @@ async def test_a_full_disk_refuses_writes_and_nothing_else(store, path):
     assert {StorageFull} == {type(one) for one in answers if not isinstance(one, list)}
     assert 1 + len(stored) == await titles(store)
     assert len(stored) == len(told)
-    assert "ok" == sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone()[0]
+    with closing(sqlite3.connect(path)) as other:
+        assert "ok" == other.execute("PRAGMA integrity_check").fetchone()[0]
 
     store._writing._connection.execute("PRAGMA max_page_count = 1000000")
     await store.ping()
