@@ -179,11 +179,14 @@ export class SharedClient {
           if (this.isLeader) this.moveOver();
           else void this.lead(signal);
         });
+    let patience: ReturnType<typeof setTimeout> | undefined;
     const hello = () => {
       if (this.isLeader) return;
       this.isAnswered = false;
       this.channel?.say({ kind: "hello", from: this.name });
-      setTimeout(() => {
+      // The last question alone is waited for: who takes the connection twice takes it from himself.
+      clearTimeout(patience);
+      patience = setTimeout(() => {
         if (!signal.aborted && isSeen() && !this.isAnswered && !this.isLeader) void take({ steal: true });
       }, PATIENCE_MS);
     };

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { NAMESPACES } from "../../src/client/namespace.js";
 import type { Channel, Message } from "../../src/shared/channel.js";
 import { token, until } from "../client/clients.js";
 import { MemoryStorage } from "../client/memory_storage.js";
@@ -199,6 +200,18 @@ describe("a tab with the connection that sleeps", () => {
     await until(() => seen.length === 2 && first.lastSeq("orders") === 2);
 
     expect(seen).toEqual([1, 2]);
+  });
+
+  it("loses it once, however often the other is looked at", async () => {
+    const { first, second } = await sleep();
+    for (let look = 0; look < 3; look += 1) document.dispatchEvent(new Event("visibilitychange"));
+    // Whoever is busy finds all that is due at once.
+    vi.advanceTimersByTime(5_000);
+    await until(() => !first.hasConnection && second.isConnected);
+    await until(() => first.isConnected);
+
+    expect([first.hasConnection, second.hasConnection]).toEqual([false, true]);
+    expect(peer.connects).toHaveLength(2 * NAMESPACES.length);
   });
 
   it("gives its messages to the one that follows", async () => {

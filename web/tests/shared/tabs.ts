@@ -15,6 +15,8 @@ type Hold = () => Promise<void>;
 function makeLocks() {
   const holders = new Map<string, { end: Promise<void>; rob: () => void }>();
   const request = async (name: string, { steal = false, signal }: Request, hold: Hold): Promise<void> => {
+    // Another process of the browser keeps them.
+    await new Promise((resolve) => setImmediate(resolve));
     for (let held = holders.get(name); held !== undefined && !steal; held = holders.get(name)) await held.end;
     if (signal?.aborted) throw signal.reason;
     holders.get(name)?.rob();
