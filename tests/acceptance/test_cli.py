@@ -117,7 +117,7 @@ async def connected(url, namespace, **handlers):
 
 def drains(url):
     """Return once the server says that it is not ready any more."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     # A drain of few clients is over soon, and to load certificates takes as long.
     with httpx.Client(verify=False, trust_env=False) as client:
         while client.get(f"{url}/readyz").status_code == 200:

@@ -169,7 +169,7 @@ export async function press(page, name, to = "Both") {
 }
 
 /** Poll until it holds. */
-export async function until(holds, timeoutMs = 10_000) {
+export async function until(holds, timeoutMs = 25_000) {
   const deadline = Date.now() + timeoutMs;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`still not so after ${timeoutMs} ms: ${holds}`);
@@ -178,7 +178,7 @@ export async function until(holds, timeoutMs = 10_000) {
 }
 
 /** Poll until a value is the expected one, and say which one it stayed when it never is. */
-export async function settles(read, expected, timeoutMs = 10_000) {
+export async function settles(read, expected, timeoutMs = 25_000) {
   const wanted = JSON.stringify(expected);
   let value;
   try {

@@ -165,7 +165,7 @@ def running(config: uvicorn.Config) -> Iterator[int]:
     running = _Uvicorn(config)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not running.started:
         assert thread.is_alive(), "uvicorn has not started"
         assert time.monotonic() < deadline, "uvicorn does not start"

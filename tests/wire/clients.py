@@ -17,7 +17,7 @@ import httpx
 from websockets.speedups import apply_mask
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
-DEADLINE_S = 10.0
+DEADLINE_S = 20.0
 
 
 def client_frame(opcode: int, payload: bytes, *, final: bool = True, rsv: int = 0, masked: bool = True) -> bytes:

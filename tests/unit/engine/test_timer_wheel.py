@@ -210,5 +210,5 @@ async def test_it_binds_to_the_running_loop():
     called = asyncio.Event()
     TimerWheel(0.01).call_later(0.01, called.set)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await called.wait()

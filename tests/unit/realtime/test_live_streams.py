@@ -144,7 +144,7 @@ async def test_the_sweep_is_made_when_another_process_wrote(node, socket):
     node.live.start()
     node.log.commit()
     node.log.elsewhere = True
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not socket.seqs:  # noqa: ASYNC110 - the double raises no event
             await asyncio.sleep(0.001)
     await node.live.stop()
@@ -159,7 +159,7 @@ async def test_a_gap_is_swept_at_once(node, socket):
     await asyncio.sleep(0)
     node.log.commit()
     node.live.on_gap()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not socket.seqs:  # noqa: ASYNC110 - the double raises no event
             await asyncio.sleep(0.001)
     await node.live.stop()
@@ -180,7 +180,7 @@ async def test_a_gap_during_the_periodic_look_is_swept_at_once(node, socket):
     node.live._sweep_s = 3600
     node.live.start()
     node.live._hurry.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await looks.get()
         node.log.commit()
         node.live.on_gap()

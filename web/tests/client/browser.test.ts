@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 const load = () => import("../../src/client/browser.js");
-const until = (condition: () => boolean) => vi.waitUntil(condition, { timeout: 8_000, interval: 5 });
+const until = (condition: () => boolean) => vi.waitUntil(condition, { timeout: 25_000, interval: 5 });
 
 describe("/js/websocket.js", () => {
   it("gives the page window.ws and WebSocketClient", async () => {

@@ -34,7 +34,7 @@ export function leaveAll(): void {
 }
 
 export async function until(condition: () => boolean): Promise<void> {
-  await vi.waitUntil(condition, { timeout: 8_000, interval: 5 });
+  await vi.waitUntil(condition, { timeout: 25_000, interval: 5 });
 }
 
 /** The seqs of the order updates that a client shows, as they come. */
