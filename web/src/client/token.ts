@@ -73,6 +73,8 @@ export class TokenSource {
 
   /** The page itself wants to connect: whatever was refused or cached before may be tried. */
   forget(): void {
+    // What was asked for before is somebody's who may have signed out since.
+    this.asked += 1;
     this.refused = null;
     this.held = this.options.token ?? null;
   }

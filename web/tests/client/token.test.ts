@@ -96,6 +96,23 @@ describe("TokenSource", () => {
     expect(tokens.current).toBe("of the user now");
   });
 
+  it("holds nothing that is answered after the page has left", async () => {
+    let answer = (_token: string | null) => {};
+    const getToken = () =>
+      new Promise<string | null>((resolve) => {
+        answer = resolve;
+      });
+    const tokens = new TokenSource({ getToken, storage: null });
+    const early = tokens.get();
+    tokens.forget();
+    answer("of who has signed out");
+    await early;
+    const found = tokens.find();
+    answer(null);
+
+    expect(await found).toBeNull();
+  });
+
   it("takes a callback that gives the refused token again for one without a token", async () => {
     const tokens = new TokenSource({ getToken: () => "same", storage: null });
     await tokens.get();
