@@ -237,6 +237,8 @@ export class SharedClient {
   }
 
   private hear(message: Message): void {
+    // Who had it before, and has slept, speaks as if it had it still.
+    if (this.isLeader && (message.kind === "leads" || message.kind === "event")) return;
     switch (message.kind) {
       case "hello":
         if (this.isLeader)

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { WebSocketClient } from "../../src/client/client.js";
 import { NAMESPACES } from "../../src/client/namespace.js";
 import type { Channel, Message } from "../../src/shared/channel.js";
 import { token, until } from "../client/clients.js";
@@ -34,6 +35,8 @@ async function tabOfTwoUsers() {
   };
   return { tab, seen, become };
 }
+
+const heard = (event: string) => peer.heard.filter(([, name]) => name === event);
 
 for (const hasLocks of [true, false]) {
   describe(`a shared client ${hasLocks ? "with" : "without"} Web Locks`, () => {
@@ -102,8 +105,6 @@ describe("a tab without the connection", () => {
     expect(second.hasConnection).toBe(false);
     return { first, second };
   }
-
-  const heard = (event: string) => peer.heard.filter(([, name]) => name === event);
 
   it("does not repeat what the tab before had sent, but for messages", async () => {
     const { first, second } = await twoTabs();
@@ -212,6 +213,37 @@ describe("a tab with the connection that sleeps", () => {
 
     expect([first.hasConnection, second.hasConnection]).toEqual([false, true]);
     expect(peer.connects).toHaveLength(2 * NAMESPACES.length);
+  });
+
+  it("has no say any more when it wakes", async () => {
+    const first = openTab(peer);
+    first.connect();
+    await until(() => first.isConnected);
+    // What comes to it asleep is done when it wakes.
+    const due: (() => void)[] = [];
+    const inside = first as unknown as Record<"hear" | "moveOver", (message?: Message) => void>;
+    const { hear, moveOver } = inside;
+    inside.hear = (message) => due.push(() => hear.call(first, message));
+    inside.moveOver = () => due.push(() => moveOver.call(first));
+    const second = openTab(peer);
+    second.connect();
+    await until(() => due.length === 1);
+    await vi.advanceTimersByTimeAsync(5_000);
+    await until(() => second.isConnected);
+    peer.answer = () => undefined;
+    void second.emitWithAck("orders", "look").catch(() => {});
+    await until(() => heard("look").length === 1);
+
+    const { client } = first as unknown as { client: WebSocketClient };
+    const wake = [() => client.sockets.chat.io.engine.close(), ...due];
+    for (const each of wake) {
+      each();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    Object.assign(inside, { hear, moveOver });
+    await until(() => !first.hasConnection && first.isConnected);
+
+    expect([second.state, heard("look").length]).toEqual(["connected", 1]);
   });
 
   it("gives its messages to the one that follows", async () => {
