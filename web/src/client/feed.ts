@@ -35,7 +35,8 @@ export interface ResyncEvent extends Cursor {
 export interface FeedLink {
   readonly isJoined: () => boolean;
   readonly send: (event: "ack", data: { seq: number }) => void;
-  readonly request: (event: "replay", data: { after: number }) => Promise<unknown>;
+  /** What comes after the session has ended is of another time. */
+  readonly request: (event: "replay", data: { after: number }, session: AbortSignal) => Promise<unknown>;
   readonly refetch: (from: Cursor, signal: AbortSignal) => Promise<Snapshot>;
   readonly deliver: (item: StreamItem) => void;
   readonly announce: (...event: ["sync", SyncEvent] | ["gap", GapEvent] | ["resync", ResyncEvent]) => void;
@@ -123,7 +124,7 @@ export class Feed {
 
   private async replay(after: number, session: AbortSignal): Promise<void> {
     try {
-      await this.link.request("replay", { after });
+      await this.link.request("replay", { after }, session);
     } catch (error) {
       await pause(this.backoff.next(), error);
       const isStillMissing = this.stream.isWaiting && this.stream.cursor?.seq === after;

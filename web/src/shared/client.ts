@@ -123,6 +123,7 @@ export class SharedClient {
     this.channel?.close();
     this.channel = null;
     this.hasLeader = false;
+    for (const feed of this.feeds.values()) feed.interrupt();
     // What this tab itself has sent goes on where it connects again.
     if (!this.isLeader) this.calls.settle(() => false);
     stop?.();
@@ -278,8 +279,7 @@ export class SharedClient {
     if (namespace === "*") this.receiveOwn(event, data);
     else {
       const item = streamItem(event, data);
-      const feed = this.feeds.get(namespace as NamespaceName);
-      if (item !== null && feed !== undefined) feed.receive(item);
+      if (item !== null) this.feeds.get(namespace as NamespaceName)?.receive(item);
       else this.listeners.dispatch(namespace, event, data);
     }
   }
@@ -342,10 +342,9 @@ export class SharedClient {
       // The tab with the connection tells the server for all.
       isJoined: () => false,
       send: () => {},
-      request: async (_, { after }) => {
-        const { user } = this;
+      request: async (_, { after }, session) => {
         const { epoch, seq, items } = await readLog(this.origin, (await this.getToken()) ?? "", namespace, after);
-        if (user !== this.user) return;
+        if (session.aborted) return;
         for (const item of items) feed.receive(item);
         feed.synced({ epoch, seq });
       },

@@ -141,6 +141,42 @@ describe("a tab without the connection", () => {
     expect([...new Set(peer.connects.map(({ auth }) => auth.token))]).toEqual([token("7"), token("8")]);
   });
 
+  /** The second has missed an event and asks the log, which answers when it is told to. */
+  async function missing() {
+    const { first, second } = await twoTabs();
+    const seen: unknown[] = [];
+    second.on("orders", "order_updated", ({ seq }) => seen.push(seq));
+    const reads: (() => Promise<void>)[] = [];
+    const { fetch } = globalThis;
+    vi.stubGlobal("fetch", (...asked: Parameters<typeof fetch>) => {
+      return new Promise((resolve) => reads.push(async () => resolve(await fetch(...asked))));
+    });
+    const inside = second as unknown as { hear: (message: Message) => void };
+    const { hear } = inside;
+    inside.hear = () => {};
+    peer.publish("orders", "order_updated");
+    await until(() => first.lastSeq("orders") === 1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    inside.hear = hear;
+    peer.publish("orders", "order_updated");
+    await until(() => reads.length === 1);
+    return { first, second, seen, reads };
+  }
+
+  it("shows nothing more once it has left, and all of it when it comes back", async () => {
+    const { second, seen, reads } = await missing();
+    second.disconnect();
+    await reads[0]?.();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const after = [...seen];
+    second.connect();
+    await until(() => reads.length === 2);
+    await reads[1]?.();
+    await until(() => seen.length > 0 && second.lastSeq("orders") === 2);
+
+    expect([after, seen]).toEqual([[], [1, 2]]);
+  });
+
   it("sends what JSON takes and tabs do not, and refuses what JSON does not take", async () => {
     const { second } = await twoTabs();
     const reactive = new Proxy({ message_id: "m1", tags: new Proxy(["a"], {}) }, {});
