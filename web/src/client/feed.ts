@@ -62,6 +62,11 @@ export class Feed {
     return this.stream.cursor;
   }
 
+  /** A replay is on its way, and ends with "synced". */
+  get isWaiting(): boolean {
+    return this.stream.isWaiting;
+  }
+
   /** Follow a user's stream from this cursor, or from what comes first. */
   begin(cursor: Cursor | null): void {
     this.interrupt();
@@ -127,8 +132,7 @@ export class Feed {
       await this.link.request("replay", { after }, session);
     } catch (error) {
       await pause(this.backoff.next(), error);
-      const isStillMissing = this.stream.isWaiting && this.stream.cursor?.seq === after;
-      if (!session.aborted && isStillMissing) await this.replay(after, session);
+      if (!session.aborted && this.isWaiting) await this.replay(this.cursor?.seq ?? after, session);
     }
   }
 

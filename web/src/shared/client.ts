@@ -10,7 +10,7 @@ import type { EventsOf, WebSocketClient } from "../client/client.js";
 import type { ConnectionState, StateEvent } from "../client/connection.js";
 import type { Cursor, KeyValueStorage } from "../client/cursor.js";
 import { checkData } from "../client/data.js";
-import { Feed, type ResyncEvent, type SyncEvent } from "../client/feed.js";
+import { Feed, type SyncEvent } from "../client/feed.js";
 import { newIdentifier } from "../client/identifier.js";
 import { asListener, type Listener, Listeners } from "../client/listeners.js";
 import { NAMESPACES, type NamespaceName, namespaceName, streamItem } from "../client/namespace.js";
@@ -267,12 +267,14 @@ export class SharedClient {
     // What the last one was asked it may have done; only messages are known by their id, and are asked again.
     if (isFirst || isNew) this.calls.settle((call) => isFirst || isRepeatable(call));
     this.changed({ state, problem: null, retryInMs: null });
-    for (const [namespace, cursor] of Object.entries(cursors) as [NamespaceName, Cursor][]) {
-      const feed = this.feeds.get(namespace) as Feed;
-      if (feed.cursor === null) feed.begin(cursor);
-      // One that has just begun to lead may stand behind this one.
-      if (feed.cursor?.epoch !== cursor.epoch || cursor.seq >= feed.cursor.seq) feed.synced(cursor);
-    }
+    for (const [namespace, cursor] of Object.entries(cursors)) this.synced(namespace as NamespaceName, cursor);
+  }
+
+  private synced(namespace: NamespaceName, head: Cursor): void {
+    const feed = this.feeds.get(namespace) as Feed;
+    const { cursor } = feed;
+    // One that has just begun to lead may stand behind this one; and while the log is read, that tells how far it is.
+    if (!feed.isWaiting && (cursor?.epoch !== head.epoch || head.seq >= cursor.seq)) feed.synced(head);
   }
 
   private receive(namespace: string, event: string, data: unknown): void {
@@ -285,12 +287,10 @@ export class SharedClient {
   }
 
   private receiveOwn(event: string, data: unknown): void {
+    const { namespace, epoch, seq } = data as SyncEvent;
     if (event === "state") this.changed(data as StateEvent);
-    else if (event === "sync") {
-      const { namespace, epoch, seq } = data as SyncEvent;
-      this.feeds.get(namespace)?.synced({ epoch, seq });
-    } else if (event === "resync") {
-      const { namespace, epoch, seq } = data as ResyncEvent;
+    else if (event === "sync") this.synced(namespace, { epoch, seq });
+    else if (event === "resync") {
       this.feeds.get(namespace)?.begin({ epoch, seq });
       this.listeners.dispatch("*", event, data);
     }

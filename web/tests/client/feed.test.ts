@@ -88,6 +88,24 @@ describe("Feed", () => {
     expect(shown).toEqual([1, 2, 3]);
   });
 
+  it("asks for the rest where a replay failed that had brought a part", async () => {
+    replay = async () => {
+      throw failure("unavailable", "no", true);
+    };
+    feed.receive(item(4));
+    feed.receive(item(1));
+    replay = async () => {
+      for (const seq of [2, 3]) feed.receive(item(seq));
+      feed.synced({ epoch: "e", seq: 4 });
+    };
+    await vi.advanceTimersByTimeAsync(5_000);
+
+    expect([replays, shown]).toEqual([
+      [0, 1],
+      [1, 2, 3, 4],
+    ]);
+  });
+
   it("stops asking for a replay when the connection is lost", async () => {
     replay = async () => {
       throw failure("disconnected", "gone", true);

@@ -177,6 +177,18 @@ describe("a tab without the connection", () => {
     expect([after, seen]).toEqual([[], [1, 2]]);
   });
 
+  it("waits for the log, however often it hears how far the stream is", async () => {
+    const { first, second, seen, reads } = await missing();
+    const resyncs: unknown[] = [];
+    second.on("*", "resync", (event) => resyncs.push(event));
+    for (let look = 0; look < 5; look += 1) document.dispatchEvent(new Event("visibilitychange"));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    for (const read of reads) await read();
+    await until(() => second.lastSeq("orders") === 2);
+
+    expect([seen, resyncs, reads.length, first.hasConnection]).toEqual([[1, 2], [], 1, true]);
+  });
+
   it("sends what JSON takes and tabs do not, and refuses what JSON does not take", async () => {
     const { second } = await twoTabs();
     const reactive = new Proxy({ message_id: "m1", tags: new Proxy(["a"], {}) }, {});
