@@ -14,13 +14,19 @@ export interface Overlay {
   /** An event has brought it, though another may have followed. */
   isSeen: boolean;
   isAnswered: boolean;
+  readonly answer: Promise<unknown>;
 }
 
 export class Overlays {
   private all: Overlay[] = [];
 
-  add(change: Overlay["change"], base: Inbox): Overlay {
-    const overlay = { change, isSeen: isIn(base, change), isAnswered: false };
+  /** Lay a change over what is known, and ask for it. */
+  add(change: Overlay["change"], base: Inbox, ask: () => Promise<unknown>): Overlay {
+    const { ids } = change.data;
+    const before = this.all.filter((one) => one.change.data.ids.some((id) => ids.includes(id)));
+    // What was done before to the same ones may have to be asked for again, and would have the last word.
+    const answer = Promise.allSettled(before.map((one) => one.answer)).then(ask);
+    const overlay = { change, isSeen: isIn(base, change), isAnswered: false, answer };
     this.all.push(overlay);
     return overlay;
   }

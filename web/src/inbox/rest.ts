@@ -3,6 +3,7 @@
 import { failure, findProblem, TocsinError } from "../client/problem.js";
 
 const TIMEOUT_MS = 20_000;
+const RETRIES_MS = [500, 1_000, 2_000, 4_000] as const;
 
 /** A refusal of the server, with all that its answer says. */
 export class Refused extends TocsinError {
@@ -26,6 +27,20 @@ export interface Call {
 /** What is done to all notifications, or to those of a category. */
 export function inBulk(path: string, category: string | null): Call {
   return { method: "POST", path: `notifications/${path}`, body: category === null ? {} : { category } };
+}
+
+/** Do again, four times, what fails and may do better later. */
+export async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (const pauseMs of RETRIES_MS) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof TocsinError && error.problem.retryable)) throw error;
+      const askedMs = (error.problem.retry_after_s ?? 0) * 1_000;
+      await new Promise((resolve) => setTimeout(resolve, Math.max(pauseMs, askedMs)));
+    }
+  }
+  return await work();
 }
 
 /** Resolves with the answer's JSON; rejects with a TocsinError: the server's problem, or `unreachable`. */

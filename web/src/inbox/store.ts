@@ -9,11 +9,11 @@ import type { WebSocketClient } from "../client/client.js";
 import type { Cursor } from "../client/cursor.js";
 import { newIdentifier } from "../client/identifier.js";
 import { Patience } from "../client/patience.js";
-import { failure, TocsinError } from "../client/problem.js";
+import { failure, type TocsinError } from "../client/problem.js";
 import { findSubject } from "../client/token.js";
 import { isUnread, type Notification, type UserId } from "./notification.js";
 import { Overlays } from "./optimism.js";
-import { type Call, inBulk, Refused, request } from "./rest.js";
+import { type Call, inBulk, patiently, Refused, request } from "./rest.js";
 import {
   apply,
   type Change,
@@ -58,7 +58,6 @@ export interface Arrival {
 export const ALL: ViewName = { tab: "all", category: null };
 const PAGE = 50;
 const MOST = 200;
-const RETRIES_MS = [500, 1_000, 2_000, 4_000] as const;
 type Loudness = { toast?: boolean; silent?: boolean; sound?: string | null; seq?: number };
 /** What is known before anything is. */
 export const NOTHING: Snapshot = { inbox: EMPTY, loading: new Set(), failed: new Set(), problem: null, owner: null };
@@ -210,12 +209,14 @@ export class InboxStore {
     data: EventData & { readonly ids: readonly string[] },
     call: Call,
   ): Promise<void> {
-    const { session } = this;
-    const overlay = this.overlays.add({ event, data }, this.base);
+    const { session, owner } = this;
+    const once = newIdentifier();
+    const ask = () => patiently(() => this.call({ ...call, once }, owner));
+    const overlay = this.overlays.add({ event, data }, this.base, ask);
     this.problem = null;
     this.changed();
     try {
-      await this.callPatiently({ ...call, once: newIdentifier() });
+      await overlay.answer;
       this.overlays.answered(overlay);
     } catch (error) {
       this.overlays.drop(overlay);
@@ -344,20 +345,6 @@ export class InboxStore {
     if (found === null || session !== this.session || this.base.items.has(id)) return;
     this.base = transform(this.base, update(found as EventData));
     this.changed();
-  }
-
-  private async callPatiently(call: Call): Promise<unknown> {
-    const { owner } = this;
-    for (const pauseMs of [...RETRIES_MS, null]) {
-      try {
-        return await this.call(call, owner);
-      } catch (error) {
-        if (pauseMs === null || !(error instanceof TocsinError) || !error.problem.retryable) throw error;
-        const askedMs = (error.problem.retry_after_s ?? 0) * 1_000;
-        await new Promise((resolve) => setTimeout(resolve, Math.max(pauseMs, askedMs)));
-      }
-    }
-    return null;
   }
 
   /** Where an owner is given, only while that one is signed in. */

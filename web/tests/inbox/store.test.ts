@@ -11,6 +11,7 @@ const tokenOf = (user: string) => `h.${btoa(JSON.stringify({ sub: user }))}.s`;
 class Stage {
   readonly listeners = new Listeners();
   readonly calls: string[] = [];
+  readonly bodies: unknown[] = [];
   user = "7";
   answers: (call: string) => unknown = () => ({});
   readonly client: InboxClient = {
@@ -24,10 +25,11 @@ class Stage {
   constructor() {
     vi.stubGlobal(
       "fetch",
-      async (address: string, { method, headers }: { method: string; headers: Record<string, string> }) => {
+      async (address: string, { method, headers, body }: RequestInit & { headers: Record<string, string> }) => {
+        if (body) this.bodies.push(JSON.parse(body as string));
         const call = `${method} ${address.replace(/^.*\/api\//, "").replace(/\?.*/, "")}`;
         this.calls.push(`${call} ${JSON.parse(atob(headers.Authorization?.split(".")[1] ?? "")).sub}`);
-        const answer = this.answers(call);
+        const answer = await this.answers(call);
         return answer instanceof Response ? answer : Response.json(answer);
       },
     );
@@ -185,5 +187,17 @@ describe("the store of an inbox", () => {
       ["b", false, null],
       ["c", true, "bells"],
     ]);
+  });
+
+  it("lets the last deed be the last, whatever has to be tried again", async () => {
+    stage.answers = () => page(1, made("a"));
+    stage.store.subscribe(() => {});
+    await settle();
+    stage.answers = () => (stage.bodies.length === 1 ? new Response("", { status: 503 }) : {});
+    const deeds = [stage.store.archive("a"), stage.store.unarchive("a")];
+    await vi.advanceTimersByTimeAsync(20_000);
+    await Promise.all(deeds);
+
+    expect(stage.bodies).toEqual([{ archived: true }, { archived: true }, { archived: false }]);
   });
 });
