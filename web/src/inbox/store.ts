@@ -76,6 +76,8 @@ export class InboxStore {
   private recent: Change[] = [];
   private readonly learning = new Map<string, number>();
   private session = 0;
+  /** Counts how often it was asked who is signed in. */
+  private asked = 0;
   private owner: string | null = null;
   private problem: TocsinError | null = null;
   /** The base can't be kept by events any more, or never could. */
@@ -255,6 +257,7 @@ export class InboxStore {
     for (const unbind of this.unbind) unbind();
     this.unbind = [];
     this.session += 1;
+    this.asked += 1;
     this.patience.end();
     this.loading.clear();
     this.recent = [];
@@ -264,7 +267,11 @@ export class InboxStore {
 
   /** Begin anew where somebody else has signed in, and load what could not be loaded. */
   private async identify(): Promise<void> {
+    this.asked += 1;
+    const { asked } = this;
     const token = await this.client.getToken().catch(() => null);
+    // It was asked again since, or nobody looks any more.
+    if (asked !== this.asked) return;
     const owner = token ? ownerOf(token) : null;
     if (owner !== this.owner) {
       this.base = EMPTY;

@@ -189,6 +189,34 @@ describe("the store of an inbox", () => {
     ]);
   });
 
+  it("takes no late word of who was signed in", async () => {
+    const tokens: ((token: string) => void)[] = [];
+    stage.client.getToken = () => new Promise((resolve) => tokens.push(resolve));
+    stage.answers = () => page(1, made("a"));
+    stage.store.subscribe(() => {});
+    stage.listeners.dispatch("*", "state", { state: "connected" });
+    stage.client.getToken = async () => tokenOf("8");
+    tokens[1]?.(tokenOf("8"));
+    await settle();
+    tokens[0]?.(tokenOf("7"));
+    await settle();
+
+    expect([stage.store.snapshot.owner, stage.calls]).toEqual(["8", ["GET notifications 8"]]);
+  });
+
+  it("loads nothing once nobody follows it: what came until somebody does would be missing", async () => {
+    stage.answers = () => page(1, made("a"));
+    stage.store.subscribe(() => {})();
+    const end = stage.store.subscribe(() => {});
+    await settle();
+    end();
+    const { length } = stage.calls;
+    stage.store.subscribe(() => {})();
+    await settle();
+
+    expect(stage.calls).toHaveLength(length);
+  });
+
   it("lets the last deed be the last, whatever has to be tried again", async () => {
     stage.answers = () => page(1, made("a"));
     stage.store.subscribe(() => {});
