@@ -42,9 +42,17 @@ export class Overlays {
     this.all = this.all.filter((one) => one !== overlay);
   }
 
-  /** The base was loaded anew: what had been answered is in it. */
-  rebase(): void {
-    this.all = this.all.filter((one) => !one.isAnswered);
+  /** What the server has taken by now: what is asked of it from now on has these. */
+  get taken(): readonly Overlay[] {
+    return this.all.filter((one) => one.isAnswered);
+  }
+
+  /** The base was loaded anew, with what had been taken when it was asked for. */
+  rebase(taken: readonly Overlay[], base: Inbox): void {
+    this.all = this.all.filter((one) => {
+      one.isSeen ||= isIn(base, one.change);
+      return !taken.includes(one) && !(one.isAnswered && one.isSeen);
+    });
   }
 
   clear(): void {

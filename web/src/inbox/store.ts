@@ -117,6 +117,7 @@ export class InboxStore {
     const view = this.base.views.get(key);
     if (this.loading.has(key) || (!this.isStale && view?.cursor === null)) return;
     const { session } = this;
+    const { taken } = this.overlays;
     const cursor = this.isStale ? null : (view?.cursor ?? null);
     const limit = this.isStale ? Math.min(MOST, Math.max(PAGE, view?.ids.length ?? 0)) : PAGE;
     this.loading.add(key);
@@ -125,7 +126,7 @@ export class InboxStore {
     try {
       const page = (await this.call({ method: "GET", path: `notifications?${queryOf(name, limit, cursor)}` })) as Page;
       if (session !== this.session) return;
-      this.take(name, page);
+      this.take(name, page, taken);
       if (this.failed.size === 0) this.patience.end();
     } catch (error) {
       if (session !== this.session) return;
@@ -296,11 +297,11 @@ export class InboxStore {
     if (this.owner !== null && this.unbind.length > 0) void this.load(ALL);
   }
 
-  private take(name: ViewName, page: Page): void {
+  private take(name: ViewName, page: Page, taken: Overlays["taken"]): void {
     if (this.isStale) {
       this.base = merge(EMPTY, name, page, this.recent);
       this.isStale = false;
-      this.overlays.rebase();
+      this.overlays.rebase(taken, this.base);
       if (this.isBehind()) this.reload();
     } else if (page.epoch === this.base.epoch) this.base = merge(this.base, name, page, this.recent);
     else this.reload();

@@ -217,6 +217,29 @@ describe("the store of an inbox", () => {
     expect(stage.calls).toHaveLength(length);
   });
 
+  it("keeps a deed that a page is older than", async () => {
+    let answer = (_page: unknown) => {};
+    stage.answers = (call) => (call === "GET notifications" ? page(1, made("a")) : {});
+    stage.store.subscribe(() => {});
+    await settle();
+    stage.answers = (call) =>
+      call === "GET notifications"
+        ? new Promise((resolve) => {
+            answer = resolve;
+          })
+        : {};
+    stage.listeners.dispatch("*", "resync", { namespace: "notifications" });
+    await settle();
+    await stage.store.markRead("a");
+    answer(page(1, made("a")));
+    await settle();
+    const late = stage.shown;
+    stage.tell("notification_read", { id: "a", read_at: "t", seq: 2, unread_count: 0 });
+    stage.tell("notification_updated", { id: "a", read_at: null, seq: 3, unread_count: 1 });
+
+    expect([late, stage.shown]).toEqual([["a read"], ["a"]]);
+  });
+
   it("lets the last deed be the last, whatever has to be tried again", async () => {
     stage.answers = () => page(1, made("a"));
     stage.store.subscribe(() => {});
