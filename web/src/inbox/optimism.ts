@@ -6,7 +6,7 @@
  */
 
 import type { Notification } from "./notification.js";
-import { type Change, type Inbox, transform } from "./state.js";
+import { type Change, type Inbox, touches, transform } from "./state.js";
 
 /** A change of the notifications named by its `ids`. */
 export interface Overlay {
@@ -63,8 +63,7 @@ export class Overlays {
   heard({ data }: Change, base: Inbox): void {
     this.all = this.all.filter((one) => {
       one.isSeen ||= isIn(base, one.change);
-      const { ids } = one.change.data;
-      const isTouched = data.all === true || ids.some((id) => id === data.id || data.ids?.includes(id));
+      const isTouched = data.all === true || one.change.data.ids.some((id) => touches(data, id));
       return !(one.isAnswered && (one.isSeen || isTouched));
     });
   }

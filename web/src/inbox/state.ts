@@ -163,6 +163,11 @@ function isForMany({ id, archived_at }: EventData): boolean {
   return id === undefined && typeof archived_at === "string";
 }
 
+/** Whether an event may change a notification, as far as its ids tell. */
+export function touches({ all, id, ids }: EventData, one: string): boolean {
+  return all === true || id === one || ids?.includes(one) === true;
+}
+
 /** Whether an event brings a notification as a whole. */
 export function isWhole({ event, data }: Change): boolean {
   return event === "notification" || (event === "notification_updated" && data.id !== undefined && "timestamp" in data);

@@ -24,6 +24,7 @@ import {
   isWhole,
   merge,
   type Page,
+  touches,
   transform,
 } from "./state.js";
 import { keyOf, queryOf, type ViewName } from "./view.js";
@@ -74,7 +75,7 @@ export class InboxStore {
   private readonly loadFailed = () => [...this.failed.values()].map((name) => this.load(name));
   /** Events since the first page that is on its way was asked for. */
   private recent: Change[] = [];
-  private readonly learning = new Map<string, number>();
+  private readonly learning = new Map<string, object>();
   private session = 0;
   /** Counts how often it was asked who is signed in. */
   private asked = 0;
@@ -324,10 +325,12 @@ export class InboxStore {
       // A client without a cursor is sent what is live: what came between our page and that is missing.
       if (epoch !== this.base.epoch || seq > this.base.seq + 1) this.reload();
       else {
-        const isUnknown = id !== undefined && !this.base.items.has(id);
+        const isPart = change.event === "notification_updated" && id !== undefined && !isWhole(change);
+        if (isPart && !this.base.items.has(id)) this.learning.set(id, {});
         this.base = apply(this.base, change);
         this.overlays.heard(change, this.base);
-        if (isUnknown && change.event === "notification_updated" && !isWhole(change)) void this.learn(id);
+        // What is asked for may be older than this.
+        for (const each of this.learning.keys()) if (touches(change.data, each)) void this.learn(each);
       }
     }
     this.changed();
@@ -344,7 +347,7 @@ export class InboxStore {
   /** Something changed in a part that is not loaded; it may belong now to a list that is. */
   private async learn(id: string): Promise<void> {
     const { session } = this;
-    const turn = (this.learning.get(id) ?? 0) + 1;
+    const turn = {};
     this.learning.set(id, turn);
     const found = await this.call({ method: "GET", path: `notifications/${id}` }).catch(() => null);
     // What came meanwhile asks again.

@@ -217,6 +217,31 @@ describe("the store of an inbox", () => {
     expect(stage.calls).toHaveLength(length);
   });
 
+  it("does not bring back what was deleted while it was asked for", async () => {
+    let found: unknown = made("old");
+    let answer = () => {};
+    stage.answers = (call) => {
+      if (call === "GET notifications") return page(1);
+      const response = Response.json(found, { status: found === null ? 404 : 200 });
+      return new Promise((resolve) => {
+        answer = () => resolve(response);
+      });
+    };
+    stage.store.subscribe(() => {});
+    await settle();
+    stage.tell("notification_updated", { id: "old", archived_at: null, seq: 2 });
+    await settle();
+    const late = answer;
+    found = null;
+    stage.tell("notification_deleted", { id: "old", seq: 3 });
+    late();
+    await settle();
+    answer();
+    await settle();
+
+    expect(stage.shown).toEqual([]);
+  });
+
   it("keeps a deed that a page is older than", async () => {
     let answer = (_page: unknown) => {};
     stage.answers = (call) => (call === "GET notifications" ? page(1, made("a")) : {});
