@@ -58,6 +58,8 @@ export class PreferencesStore {
   private waiting = 0;
   /** Counts what happened here: changes, and their answers. */
   private turn = 0;
+  /** Counts how often they were asked for: an earlier answer that comes later is not taken. */
+  private asked = 0;
 
   constructor(
     private readonly client: InboxClient,
@@ -108,9 +110,11 @@ export class PreferencesStore {
   }
 
   private async load(): Promise<void> {
-    const { turn } = this;
+    this.asked += 1;
+    const { turn, asked } = this;
     try {
       const token = await this.token();
+      if (asked !== this.asked) return;
       const owner = ownerOf(token);
       if (owner !== this.owner) {
         this.owner = owner;
@@ -118,7 +122,7 @@ export class PreferencesStore {
       }
       const found = await this.call(token, { method: "GET", path: "preferences" });
       // What was asked before or during a change may be older than it; the answer to a change is the newest there is.
-      if (this.waiting > 0 || owner !== this.owner) return;
+      if (this.waiting > 0 || asked !== this.asked) return;
       if (turn !== this.turn) return await this.load();
       this.saved = found;
       this.show(found, null, this.snapshot.hasSaved);

@@ -108,3 +108,17 @@ it("shows nothing of the user before while the next one's can't be loaded", asyn
   await next(Response.json(answer({ digest_hour: 11 })));
   expect(store.snapshot.answer?.preferences).toEqual({ digest_hour: 11 });
 });
+
+it("takes no answer that was asked for before another", async () => {
+  const { store, settle, waiting } = open();
+  await settle();
+  store.follow();
+  await settle();
+  const [earlier, later] = waiting;
+  later?.done(Response.json(answer({ digest_hour: 10 })));
+  await settle();
+  earlier?.done(Response.json(answer({ digest_hour: 9 })));
+  await settle();
+
+  expect(store.snapshot.answer?.preferences).toEqual({ digest_hour: 10 });
+});
