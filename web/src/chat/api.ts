@@ -4,7 +4,7 @@ import type { WebSocketClient } from "../client/client.js";
 import { failure, findProblem, TocsinError } from "../client/problem.js";
 import { findSubject } from "../client/token.js";
 import type { ChatClient } from "./host.js";
-import type { Conversation, Message, UserId } from "./state.js";
+import { type Conversation, isSame, type Message, type UserId } from "./state.js";
 
 const TIMEOUT_MS = 20_000;
 
@@ -28,12 +28,12 @@ export async function fetchMessages(server: Server, peer: UserId, before?: strin
 /** Whether the token's user has blocked another. */
 export async function fetchIsBlocked(server: Server, peer: UserId): Promise<boolean> {
   const { user_ids } = (await call(server, "GET", "blocks")) as { user_ids: UserId[] };
-  return user_ids.some((id) => String(id) === String(peer));
+  return user_ids.some((id) => isSame(id, peer));
 }
 
 /** Take messages of a user no more, or again. */
 export async function setBlocked(server: Server, peer: UserId, isBlocked: boolean): Promise<void> {
-  await call(server, isBlocked ? "PUT" : "DELETE", `blocks/${encodeURIComponent(String(peer))}`);
+  await call(server, isBlocked ? "PUT" : "DELETE", `blocks/${encodeURIComponent(peer)}`);
 }
 
 /** Whether a user is there, and be told from now on; null when nobody knows. */

@@ -1,12 +1,14 @@
 /** What this browser remembers of one conversation's encryption. */
 
+import type { UserId } from "./state.js";
+
 /**
  * `on`: what is written is encrypted; `read`: it was on, and is still read; `off`: somebody was asked and writes
  * without it; null: nobody was asked.
  */
 export type Choice = "on" | "read" | "off" | null;
 
-export function findChoice(own: string, peer: string): Choice {
+export function findChoice(own: string, peer: UserId): Choice {
   try {
     const found = localStorage.getItem(nameOf(own, peer));
     return found === "on" || found === "read" || found === "off" ? found : null;
@@ -15,7 +17,7 @@ export function findChoice(own: string, peer: string): Choice {
   }
 }
 
-export function saveChoice(own: string, peer: string, choice: Exclude<Choice, null>): void {
+export function saveChoice(own: string, peer: UserId, choice: Exclude<Choice, null>): void {
   try {
     localStorage.setItem(nameOf(own, peer), choice);
   } catch {
@@ -23,6 +25,6 @@ export function saveChoice(own: string, peer: string, choice: Exclude<Choice, nu
   }
 }
 
-function nameOf(own: string, peer: string): string {
-  return `tocsin-encrypted ${JSON.stringify([own, peer])}`;
+function nameOf(own: string, peer: UserId): string {
+  return `tocsin-encrypted ${JSON.stringify([own, String(peer)])}`;
 }

@@ -196,7 +196,7 @@ export class TocsinChat extends Base {
     try {
       const token = await this.client?.getToken();
       if (session !== this.session) return;
-      if (!token) throw new Error("signed out");
+      if (!token) throw new Error();
       this.owner ??= ownerOf(token);
       if (ownerOf(token) !== this.owner) return this.connectedCallback();
       sealing?.begin(token);
@@ -286,7 +286,7 @@ export class TocsinChat extends Base {
     try {
       await ready;
       if (sealing?.isOn) await sealing.send(key, text);
-      else if (this.mustChoose) throw new Error("to be asked");
+      else if (this.mustChoose) throw new Error();
       else {
         const sent = await client?.sendMessage(peer, text);
         if (sent) this.update(chat.store(this.state, key, sent.id));
@@ -313,7 +313,7 @@ export class TocsinChat extends Base {
       await ready;
       if (!(await isStill(client, owner))) return;
       if (sealing?.isOn) await sealing.send(client_msg_id, "", attachments);
-      else if (this.mustChoose) throw new Error("to be asked");
+      else if (this.mustChoose) throw new Error();
       else await client?.emitWithAck("chat", "send_message", { to_user_id: peer, client_msg_id, attachments });
     });
   }
@@ -379,9 +379,9 @@ export class TocsinChat extends Base {
     const { state, language: lang } = this;
     const texts = textsOf(lang);
     const name = this.getAttribute("name") ?? String(this.peer);
-    const told = this.problem ?? (this.editing === null ? null : "editing");
+    const told = this.problem ?? (this.editing && "editing");
     const sealed = this.sealing === null ? "" : drawLock(this.frame, this.sealing, texts, this.mustChoose);
-    const problem = sealed || (told === null ? "" : String(texts[told]));
+    const problem = sealed || (told ? String(texts[told]) : "");
     this.frame.status.textContent = tellStatus(state, problem, texts, name);
     const { isLoaded, uploads, editing } = this;
     this.frame.show(state, { texts, lang, name, isLoaded, isEditing: editing !== null, takesFiles: uploads !== null });

@@ -106,8 +106,6 @@ function time(timestamp: string, lang: string): HTMLElement {
   const at = new Date(timestamp);
   const isToday = at.toDateString() === new Date().toDateString();
   element.dateTime = timestamp;
-  element.textContent = isToday
-    ? at.toLocaleTimeString(lang, { timeStyle: "short" })
-    : at.toLocaleString(lang, { dateStyle: "short", timeStyle: "short" });
+  element.textContent = at.toLocaleString(lang, { ...(!isToday && { dateStyle: "short" }), timeStyle: "short" });
   return element;
 }

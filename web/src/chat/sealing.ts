@@ -48,7 +48,7 @@ export class Sealing {
   begin(token: string): void {
     if (this.own !== "" || this.isOver) return;
     this.own = findSubject(token) ?? "";
-    this.choice ??= findChoice(this.own, String(this.peer));
+    this.choice ??= findChoice(this.own, this.peer);
     if (this.choice === "on" || this.choice === "read") this.open().catch(() => {});
   }
 
@@ -88,7 +88,7 @@ export class Sealing {
     this.choice = "on";
     try {
       await this.open();
-      saveChoice(this.own, String(this.peer), "on");
+      saveChoice(this.own, this.peer, "on");
     } catch {
       this.choice = before;
     }
@@ -106,7 +106,7 @@ export class Sealing {
   /** Write in clear from now on: somebody was asked. */
   turnOff(): void {
     this.choice = this.chat === null ? "off" : "read";
-    saveChoice(this.own, String(this.peer), this.choice);
+    saveChoice(this.own, this.peer, this.choice);
     this.problem = "";
     this.remedy = null;
     if (this.panel !== null) this.panel.isOpen = false;
@@ -199,7 +199,7 @@ export class Sealing {
     this.onChange();
     this.module = await load();
     return await this.module.openSealedChat(this.client, this.peer, {
-      ...this.server,
+      url: this.client.origin,
       ...this.words(),
       onChange: () => this.changed(),
       onTurnOff: () => this.turnOff(),
@@ -208,11 +208,6 @@ export class Sealing {
         this.onChange();
       },
     });
-  }
-
-  private get server(): { url?: string } {
-    const { origin } = this.client;
-    return origin === undefined ? {} : { url: origin };
   }
 
   private changed(): void {
@@ -224,7 +219,7 @@ export class Sealing {
     const code = this.chat?.problem ?? (error as { code?: string } | null)?.code ?? "";
     const onDone = () => void this.turnOn();
     this.remedy =
-      this.module?.remedyFor(code, this.client, { ...this.server, lang: this.words().lang, onDone }) ?? null;
+      this.module?.remedyFor(code, this.client, { url: this.client.origin, lang: this.words().lang, onDone }) ?? null;
     // What blocks or rules of the chat refuse, the chat has words for.
     const { lang } = this.words();
     this.problem = code === "forbidden" ? "" : (this.module?.explainFailure(code, lang) ?? textsOf(lang).notLoaded);

@@ -25,7 +25,7 @@ export type ChatClient = Pick<WebSocketClient, "getToken" | "on" | "emitWithAck"
 
 export interface EncryptionOptions {
   /** Origin of the server; that of the page by default. */
-  url?: string;
+  url?: string | undefined;
   /** What users call this device; the server and everybody they talk to can read it. */
   deviceName?: string;
   /** Encrypts the keys in this browser's storage; without it whoever has the browser has the keys. */
