@@ -244,7 +244,7 @@ export class TocsinChat extends Base {
     event.preventDefault();
     const text = this.frame.input.value.trim();
     if (text === "") return;
-    if (this.mustChoose) {
+    if (this.sealing?.mustChoose) {
       this.frame.encrypt.focus();
       return;
     }
@@ -273,11 +273,6 @@ export class TocsinChat extends Base {
     if (!isDone && session === this.session && this.frame.input.value === "") this.edit(message, text);
   }
 
-  /** Others have encrypted here, and nobody has said how this browser goes on: nothing is sent in clear by itself. */
-  private get mustChoose(): boolean {
-    return this.sealing?.isChosen === false && this.state.messages.some((one) => one.ciphertext !== undefined);
-  }
-
   private async write(text: string): Promise<void> {
     const { peer, client, sealing, ready } = this;
     const key = chat.newKey();
@@ -285,9 +280,7 @@ export class TocsinChat extends Base {
     this.frame.list.scrollTop = this.frame.list.scrollHeight;
     try {
       await ready;
-      if (sealing?.isOn) await sealing.send(key, text);
-      else if (this.mustChoose) throw new Error();
-      else {
+      if (!(await sealing?.send(key, text))) {
         const sent = await client?.sendMessage(peer, text);
         if (sent) this.update(chat.store(this.state, key, sent.id));
       }
@@ -312,9 +305,8 @@ export class TocsinChat extends Base {
       const client_msg_id = chat.newKey();
       await ready;
       if (!(await isStill(client, owner))) return;
-      if (sealing?.isOn) await sealing.send(client_msg_id, "", attachments);
-      else if (this.mustChoose) throw new Error();
-      else await client?.emitWithAck("chat", "send_message", { to_user_id: peer, client_msg_id, attachments });
+      if (!(await sealing?.send(client_msg_id, "", attachments)))
+        await client?.emitWithAck("chat", "send_message", { to_user_id: peer, client_msg_id, attachments });
     });
   }
 
@@ -380,7 +372,7 @@ export class TocsinChat extends Base {
     const texts = textsOf(lang);
     const name = this.getAttribute("name") ?? String(this.peer);
     const told = this.problem ?? (this.editing && "editing");
-    const sealed = this.sealing === null ? "" : drawLock(this.frame, this.sealing, texts, this.mustChoose);
+    const sealed = this.sealing === null ? "" : drawLock(this.frame, this.sealing, state.messages, texts);
     const problem = sealed || (told ? String(texts[told]) : "");
     this.frame.status.textContent = tellStatus(state, problem, texts, name);
     const { isLoaded, uploads, editing } = this;

@@ -28,6 +28,8 @@ export class Sealing {
   problem = "";
   /** What somebody can do about it, if there is something. */
   remedy: HTMLElement | null = null;
+  /** Others have encrypted here. */
+  isFound = false;
   private choice: Choice = null;
   private own = "";
   private module: Module | null = null;
@@ -66,6 +68,11 @@ export class Sealing {
   /** Whether somebody has chosen, here and in this conversation. */
   get isChosen(): boolean {
     return this.choice !== null;
+  }
+
+  /** Others have encrypted here, and nobody has said how this browser goes on: nothing is sent in clear by itself. */
+  get mustChoose(): boolean {
+    return this.isFound && this.choice === null;
   }
 
   get isOpening(): boolean {
@@ -118,12 +125,21 @@ export class Sealing {
     if (this.isOn && this.opening === null) this.open().catch(() => {});
   }
 
-  /** Rejects with what `SealedChat.send` rejects with, or with what keeps encryption from working. */
-  async send(id: string, text: string, attachments: readonly Attachment[] = []): Promise<void> {
-    await this.perform(async (chat) => {
-      const links = attachments.map(({ url, name }) => (name === undefined ? { url } : { url, name }));
-      await chat.send(text, { id, attachments: links });
-    });
+  /**
+   * Send it encrypted; false where it may be sent in clear.
+   *
+   * Rejects with what `SealedChat.send` rejects with, with what keeps encryption from working, or before anybody has
+   * said how to go on.
+   */
+  async send(id: string, text: string, attachments: readonly Attachment[] = []): Promise<boolean> {
+    const { isOn } = this;
+    if (this.mustChoose) throw new Error();
+    if (isOn)
+      await this.perform(async (chat) => {
+        const links = attachments.map(({ url, name }) => (name === undefined ? { url } : { url, name }));
+        await chat.send(text, { id, attachments: links });
+      });
+    return isOn;
   }
 
   async edit(message: Message, text: string): Promise<void> {
@@ -227,8 +243,9 @@ export class Sealing {
 }
 
 /** Show how the conversation stands to encryption; returns what the status line has to say of it. */
-export function drawLock(frame: Frame, sealing: Sealing, texts: Texts, mustChoose: boolean): string {
-  const { panel, isOn, isOpening } = sealing;
+export function drawLock(frame: Frame, sealing: Sealing, messages: readonly Message[], texts: Texts): string {
+  sealing.isFound ||= messages.some((one) => one.ciphertext !== undefined);
+  const { panel, isOn, isOpening, mustChoose } = sealing;
   const { lock, notice, encryption } = frame;
   lock.textContent = isOn ? texts.lockOn : texts.lockOff;
   lock.title = isOn ? texts.lockOnName : texts.lockOffName;

@@ -201,4 +201,22 @@ describe("<tocsin-chat>", () => {
 
     expect(texts()).toEqual(["z"]);
   });
+
+  it("sends no file in clear where others encrypt, though it has turned to another since", async () => {
+    let keep = (_link: Attachment) => {};
+    element.upload = () => new Promise((done) => (keep = done));
+    answers = () => ({ messages: [{ ...message("x"), ciphertext: {} }] });
+    element.setAttribute("with", "9");
+    await settle();
+    const [picker] = inside<HTMLInputElement>("input[type=file]");
+    Object.defineProperty(picker, "files", { value: [new File([], "plan.txt")] });
+    picker?.dispatchEvent(new Event("change"));
+    answers = () => page("a");
+    element.setAttribute("with", "8");
+    await settle();
+    keep({ url: "/files/5" });
+    await settle();
+
+    expect(sent).toEqual([]);
+  });
 });
