@@ -202,10 +202,11 @@ export class TocsinChat extends Base {
       sealing?.begin(token);
       if (sealing?.isChosen) isReady();
       const isFirst = !this.isLoaded;
+      const { isBlocked: known } = this.state;
       const server = { origin: this.client?.origin, token };
       const [page, isBlocked] = await Promise.all([
         fetchMessages(server, peer, before),
-        isFirst ? fetchIsBlocked(server, peer) : null,
+        isFirst ? fetchIsBlocked(server, peer) : known,
       ]);
       if (session !== this.session) return;
       this.isLoaded = true;
@@ -213,7 +214,8 @@ export class TocsinChat extends Base {
       this.problem = null;
       // Events have gone on meanwhile: only what they don't tell is taken from the answers.
       const more = isFirst || before !== undefined ? { hasBefore: page.has_before } : {};
-      this.update({ ...chat.merge(this.state, page.messages), ...more, ...(isBlocked === null ? {} : { isBlocked }) });
+      const block = this.state.isBlocked === known ? { isBlocked } : {};
+      this.update({ ...chat.merge(this.state, page.messages), ...more, ...block });
       isReady();
     } catch (error) {
       if (session !== this.session) return;

@@ -156,12 +156,13 @@ export class ConversationStore {
     this.isEarly ||= !this.client.isConnected;
     const { session } = this;
     const isFirst = !this.current.isLoaded;
+    const { isBlocked: known } = this.current.conversation;
     try {
       const server = await this.server();
       if (session === this.session && server.token !== "") this.owner ??= ownerOf(server.token);
       const [page, isBlocked] = await Promise.all([
         fetchMessages(server, this.peer, before),
-        isFirst ? fetchIsBlocked(server, this.peer) : null,
+        isFirst ? fetchIsBlocked(server, this.peer) : known,
       ]);
       if (session !== this.session) return;
       this.patience.end();
@@ -169,7 +170,8 @@ export class ConversationStore {
       const { conversation } = this.current;
       const hasBefore = isFirst || before !== undefined ? page.has_before : conversation.hasBefore;
       const merged = chat.merge(conversation, page.messages);
-      this.change({ ...merged, hasBefore, isBlocked: isBlocked ?? conversation.isBlocked }, null);
+      // What an event has told meanwhile is newer.
+      this.change({ ...merged, hasBefore, ...(conversation.isBlocked === known && { isBlocked }) }, null);
     } catch (error) {
       if (session !== this.session) return;
       this.patience.wait(error, () => void (this.current.isLoaded ? this.loadOlder() : this.fetch()));

@@ -219,4 +219,16 @@ describe("<tocsin-chat>", () => {
 
     expect(sent).toEqual([]);
   });
+
+  it("believes who tells of a block while it loads", async () => {
+    let answer = () => {};
+    answers = () => new Promise((resolve) => (answer = () => resolve(page("a"))));
+    element.setAttribute("with", "9");
+    await settle();
+    listeners.dispatch("chat", "block_changed", { user_id: 9, is_blocked: true });
+    answer();
+    await settle();
+
+    expect(inside("[part=block]")[0]?.textContent).toBe("Unblock");
+  });
 });

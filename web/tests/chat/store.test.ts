@@ -203,4 +203,16 @@ describe("the store of a conversation", () => {
 
     expect(stage.asked).toHaveLength(2);
   });
+
+  it("believes who tells of a block while it loads", async () => {
+    let answer = (_page: unknown) => {};
+    stage.answers = () => new Promise((resolve) => (answer = resolve));
+    stage.store.subscribe(() => {});
+    await settle();
+    stage.listeners.dispatch("chat", "block_changed", { user_id: 8, is_blocked: true });
+    answer(page("a"));
+    await settle();
+
+    expect(stage.store.snapshot.conversation).toMatchObject({ isBlocked: true, messages: [{ id: "a" }] });
+  });
 });
