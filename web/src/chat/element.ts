@@ -383,8 +383,8 @@ export class TocsinChat extends Base {
       edit: (one: Message) => this.edit(one),
       takeBack: (one: Message) => void this.ask("delete_message", { message_id: one.id }),
       again: async (one: Pending) => {
-        // Somebody else may have signed in, and this is about to go.
-        if (!(await isStill(this.client, this.owner))) return;
+        // Somebody else may have signed in, and this is about to go; or it has gone.
+        if (!(await isStill(this.client, this.owner)) || !this.state.pending.includes(one)) return;
         this.state = chat.settle(this.state, one.key);
         void this.write(one.text);
       },

@@ -72,10 +72,10 @@ export class ConversationStore {
   }
 
   /** Send again what had failed. */
-  async sendAgain({ key, text }: chat.Pending): Promise<void> {
-    if (!(await isStill(this.client, this.owner))) return;
-    this.change(chat.settle(this.current.conversation, key));
-    await this.send(text);
+  async sendAgain(failed: chat.Pending): Promise<void> {
+    if (!(await isStill(this.client, this.owner)) || !this.current.conversation.pending.includes(failed)) return;
+    this.change(chat.settle(this.current.conversation, failed.key));
+    await this.send(failed.text);
   }
 
   edit(message: chat.Message, text: string): Promise<void> {

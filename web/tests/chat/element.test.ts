@@ -202,6 +202,32 @@ describe("<tocsin-chat>", () => {
     expect(texts()).toEqual(["z"]);
   });
 
+  for (const [name, meanwhile] of [
+    ["sends again once, however often it is pressed", () => element.shadowRoot],
+    ["sends nothing again to the one it turns to", () => element.setAttribute("with", "9")],
+  ] as const)
+    it(name, async () => {
+      deliver = () => Promise.reject(failure("outbox_full", "too many"));
+      await write("hello");
+      deliver = async () => ({ id: "b" });
+      const { client } = element as unknown as { client: ChatClient };
+      const waiting: (() => void)[] = [];
+      const { getToken } = client;
+      client.getToken = async () => {
+        await new Promise<void>((resolve) => waiting.push(resolve));
+        return tokenOf(user);
+      };
+      const again = () => inside<HTMLElement>("button").find((one) => one.textContent === "Try again");
+      for (let press = 0; press < 2; press += 1) again()?.click();
+      client.getToken = getToken;
+      meanwhile();
+      await settle();
+      for (const resolve of waiting) resolve();
+      await settle();
+
+      expect(sent).toHaveLength(name.includes("once") ? 2 : 1);
+    });
+
   it("sends no file in clear where others encrypt, though it has turned to another since", async () => {
     let keep = (_link: Attachment) => {};
     element.upload = () => new Promise((done) => (keep = done));

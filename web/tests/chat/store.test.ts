@@ -204,6 +204,18 @@ describe("the store of a conversation", () => {
     expect(stage.asked).toHaveLength(2);
   });
 
+  it("sends again once, however often that is asked for", async () => {
+    stage.store.subscribe(() => {});
+    await settle();
+    stage.deliver = () => Promise.reject(failure("outbox_full", "too many"));
+    await stage.store.send("hello");
+    stage.deliver = async (text) => ({ id: text });
+    const [failed] = stage.store.snapshot.conversation.pending;
+    if (failed !== undefined) await Promise.all([stage.store.sendAgain(failed), stage.store.sendAgain(failed)]);
+
+    expect(stage.sent).toHaveLength(2);
+  });
+
   it("believes who tells of a block while it loads", async () => {
     let answer = (_page: unknown) => {};
     stage.answers = () => new Promise((resolve) => (answer = resolve));
