@@ -2,6 +2,7 @@
 
 import type { TemplateResult } from "lit-html";
 import { Refused } from "./api.js";
+import { token } from "./token.js";
 
 export interface Page {
   /** The view that is shown. */
@@ -42,12 +43,14 @@ export async function look(page: Page, work: () => Promise<void>): Promise<void>
 }
 
 async function carried(page: Page, work: () => Promise<void>, refused: (why: string) => void): Promise<boolean> {
+  const used = token();
   try {
     await work();
     return true;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    if (error.isForToken) page.signOut(error.message);
+    // Somebody may have signed in with another since.
+    if (error.isForToken && used === token()) page.signOut(error.message);
     else refused(error.message);
     return false;
   }
