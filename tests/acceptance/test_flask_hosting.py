@@ -58,7 +58,7 @@ class Program:
     def wait_for(self, pattern):
         """Return the next line of the output that has it."""
         while True:
-            line = self._lines.get(timeout=30)
+            line = self._lines.get(timeout=60)
             assert line is not None, "".join(self.output)
             if found := re.search(pattern, line):
                 return found
@@ -70,7 +70,7 @@ class Program:
     def stop(self, number=signal.SIGTERM):
         """Send a signal and return the exit code."""
         self.process.send_signal(number)
-        code = self.process.wait(30)
+        code = self.process.wait(60)
         self.drain()
         return code
 
