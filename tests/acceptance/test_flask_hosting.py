@@ -347,7 +347,7 @@ def test_a_taken_port_is_one_line(tmp_path, server):
     """No traceback: what is wrong and how to mend it."""
     port = server.url.rpartition(":")[2]
     with program([flask_host.__file__, f"port={port}"], tmp_path) as running:
-        assert running.process.wait(20) == 1
+        assert running.process.wait(60) == 1
         running.drain()
     assert "Traceback" not in "".join(running.output)
     assert running.output[-1].startswith(f"tocsin: can't listen on 127.0.0.1:{port}")
