@@ -190,11 +190,11 @@ export class TocsinChat extends Base {
   }
 
   private async fetch(before?: string): Promise<void> {
-    const { peer, sealing, isReady, session } = this;
+    const { peer, client, sealing, isReady, session } = this;
     this.isLoading = true;
-    this.isEarly ||= !this.client?.isConnected;
+    this.isEarly ||= !client?.isConnected;
     try {
-      const token = await this.client?.getToken();
+      const token = await client?.getToken();
       if (session !== this.session) return;
       if (!token) throw new Error();
       this.owner ??= ownerOf(token);
@@ -203,12 +203,17 @@ export class TocsinChat extends Base {
       if (sealing?.isChosen) isReady();
       const isFirst = !this.isLoaded;
       const { isBlocked: known } = this.state;
-      const server = { origin: this.client?.origin, token };
+      const server = { origin: client?.origin, token };
       const [page, isBlocked] = await Promise.all([
         fetchMessages(server, peer, before),
         isFirst ? fetchIsBlocked(server, peer) : known,
       ]);
-      if (session !== this.session) return;
+      sealing?.find(page.messages);
+      if (session !== this.session) {
+        // What was written here waits for this, and goes though another conversation is shown by now.
+        if (await isStill(client, ownerOf(token))) isReady();
+        return;
+      }
       this.isLoaded = true;
       this.patience.end();
       this.problem = null;

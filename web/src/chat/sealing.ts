@@ -29,7 +29,7 @@ export class Sealing {
   /** What somebody can do about it, if there is something. */
   remedy: HTMLElement | null = null;
   /** Others have encrypted here. */
-  isFound = false;
+  private isFound = false;
   private choice: Choice = null;
   private own = "";
   private module: Module | null = null;
@@ -73,6 +73,11 @@ export class Sealing {
   /** Others have encrypted here, and nobody has said how this browser goes on: nothing is sent in clear by itself. */
   get mustChoose(): boolean {
     return this.isFound && this.choice === null;
+  }
+
+  /** Look whether there is anything encrypted among what was said here. */
+  find(messages: readonly Message[]): void {
+    this.isFound ||= messages.some((one) => one.ciphertext !== undefined);
   }
 
   get isOpening(): boolean {
@@ -244,7 +249,7 @@ export class Sealing {
 
 /** Show how the conversation stands to encryption; returns what the status line has to say of it. */
 export function drawLock(frame: Frame, sealing: Sealing, messages: readonly Message[], texts: Texts): string {
-  sealing.isFound ||= messages.some((one) => one.ciphertext !== undefined);
+  sealing.find(messages);
   const { panel, isOn, isOpening, mustChoose } = sealing;
   const { lock, notice, encryption } = frame;
   lock.textContent = isOn ? texts.lockOn : texts.lockOff;

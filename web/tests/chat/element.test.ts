@@ -228,6 +228,29 @@ describe("<tocsin-chat>", () => {
       expect(sent).toHaveLength(name.includes("once") ? 2 : 1);
     });
 
+  for (const [name, next, isEncrypted, expected] of [
+    ["sends what was written before the conversation has come, though it turns to another", "7", false, ["hi as 7"]],
+    ["sends none of it for who signs in meanwhile", "9", false, []],
+    ["sends none of it in clear where others encrypt", "7", true, []],
+  ] as const)
+    it(name, async () => {
+      let come = (_page: unknown) => {};
+      answers = () => new Promise((done) => (come = done));
+      deliver = async () => ({ id: "b" });
+      element.setAttribute("with", "9");
+      await settle();
+      await write("hi");
+      answers = () => page("z");
+      user = next;
+      element.setAttribute("with", "8");
+      await settle();
+      come({ messages: [{ ...message("a"), ...(isEncrypted && { ciphertext: "YQ" }) }], has_before: false });
+      await settle();
+
+      expect(sent).toEqual(expected);
+      expect(texts()).toEqual(["z"]);
+    });
+
   it("sends no file in clear where others encrypt, though it has turned to another since", async () => {
     let keep = (_link: Attachment) => {};
     element.upload = () => new Promise((done) => (keep = done));
