@@ -9,7 +9,7 @@ export type Cursors = Partial<Record<NamespaceName, Cursor>>;
 
 /** What a tab wants of the connection. */
 export interface Call {
-  readonly method: "emit" | "emitWithAck" | "setTyping";
+  readonly method: "connect" | "emit" | "emitWithAck" | "setTyping";
   readonly args: readonly unknown[];
 }
 

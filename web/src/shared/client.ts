@@ -104,7 +104,8 @@ export class SharedClient {
   /** Share the connection of the user's other tabs, or make one; harmless when that is under way. */
   connect(): void {
     if (this.stop !== null) {
-      if (this.isLeader) this.client.connect();
+      // Whichever tab has it: somebody may have signed in again in this one.
+      void this.ask({ method: "connect", args: [] }).catch(() => {});
       return;
     }
     const { locks } = navigator;

@@ -124,6 +124,18 @@ describe("a tab without the connection", () => {
     expect([heard("edit_message").length, heard("look").length]).toEqual([1, 1]);
   });
 
+  it("connects for all where somebody signs in again in it", async () => {
+    const { first, second } = await twoTabs();
+    peer.admit = () => ({ code: "unauthenticated", detail: "expired", retryable: false });
+    peer.cut();
+    await until(() => first.state === "unauthorized" && second.state === "unauthorized");
+    peer.admit = () => null;
+    second.connect();
+    await until(() => first.isConnected && second.isConnected);
+
+    expect([first.hasConnection, second.hasConnection]).toEqual([true, false]);
+  });
+
   it("hears nothing of another user for whom the connection comes back", async () => {
     const { tab, become } = await tabOfTwoUsers();
     const other = openTab(peer);
