@@ -184,8 +184,7 @@ class Presence:
     async def watch(self, user_id: UserId, others: Sequence[UserId]) -> list[Seen]:
         """Do the same, and tell the user's devices of changes for as long as they are there."""
         allowed = await self._sight.allowed(user_id, others)
-        present = self._present.get(user_id)
-        if present is None:
+        if user_id not in self._present:
             return await self._told(allowed)
         self._watches.add(user_id, allowed)
         # Who blocks meanwhile is watched no more.
@@ -303,6 +302,7 @@ class Presence:
 
     def _on_block(self, user_id: UserId, peer: UserId, *, is_blocked: bool) -> None:
         for one, other in ((user_id, peer), (peer, user_id)):
+            self._sight.on_block(one, other, is_blocked=is_blocked)
             present = self._present.get(one)
             if present is None:
                 continue

@@ -189,6 +189,30 @@ async def test_a_block_while_the_host_decides_is_seen(presence, chats):
     assert [] == await asking
 
 
+async def test_a_stranger_who_blocks_while_the_host_decides_on_another_is_not_watched(presence, chats, heard):
+    """What was allowed before the block does not count after it."""
+    decided = asyncio.Event()
+
+    async def decide(_watcher, watched):
+        if watched == "bob":
+            await decided.wait()
+        return True
+
+    presence.may_watch = decide
+    presence.came("alice")
+    await read(presence, "alice")
+    watching = asyncio.create_task(presence.watch("alice", ["eve", "bob"]))
+    await asyncio.sleep(0.05)
+    chats.blocked = [{"alice", "eve"}]
+    presence.on_events([block("eve", "alice")])
+    decided.set()
+
+    assert ["bob"] == [seen.user_id for seen in await watching]
+    presence.came("eve")
+    await read(presence, "eve")
+    assert set() == told(heard)
+
+
 async def test_who_can_not_be_answered_in_time_is_told_so(presence, chats, monkeypatch):
     """And not left to wait for ever: the database may be away for long."""
     monkeypatch.setattr(module, "PATIENCE_S", 0.05)
