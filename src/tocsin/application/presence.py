@@ -208,8 +208,7 @@ class Presence:
         return present is not None and present.peers is not None
 
     async def _told(self, users: Sequence[UserId]) -> list[Seen]:
-        away = [user_id for user_id in users if not self.is_online(user_id)]
-        last_seen = await self._seen.find(away)
+        last_seen = await self._seen.find(users, [user_id for user_id in users if not self.is_online(user_id)])
         return [
             Seen(user_id, is_online=True, last_seen_at=None)
             if self.is_online(user_id)

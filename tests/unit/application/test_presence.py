@@ -189,6 +189,24 @@ async def test_a_block_while_the_host_decides_is_seen(presence, chats):
     assert [] == await asking
 
 
+async def test_who_goes_while_it_is_answered_was_there_until_now(presence, chats, monkeypatch):
+    """The database does not know it yet, and was not asked for who was there."""
+    monkeypatch.setattr(module, "OFFLINE_S", 0.01)
+    chats.partners = {"alice": ["bob", "carol"], "bob": ["alice"]}
+    presence.came("bob")
+    await read(presence, "bob")
+    chats.seen_gate.clear()
+    asking = asyncio.create_task(presence.visible("alice", ["bob", "carol"]))
+    await asyncio.sleep(0.05)
+    presence.left("bob")
+    await eventually(lambda: not presence.is_online("bob"))
+    chats.seen_gate.set()
+    bob, carol = await asking
+
+    assert bob.last_seen_at is not None
+    assert carol.last_seen_at is None
+
+
 async def test_a_stranger_who_blocks_while_the_host_decides_on_another_is_not_watched(presence, chats, heard):
     """What was allowed before the block does not count after it."""
     decided = asyncio.Event()
