@@ -148,7 +148,7 @@ class Presence:
         self._seen.forget(user_id)
         if self._is_shared:
             self._others.came(user_id)
-        self._partners.read_soon(user_id)
+        self._partners.read_anew(user_id)
 
     def left(self, user_id: UserId) -> None:
         """Take the end of a user's last connection; they are there for a few seconds more."""

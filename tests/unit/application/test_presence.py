@@ -231,6 +231,30 @@ async def test_a_stranger_who_blocks_while_the_host_decides_on_another_is_not_wa
     assert set() == told(heard)
 
 
+async def test_what_was_read_of_an_earlier_stay_is_not_taken_for_this_one(presence, chats, heard, monkeypatch):
+    """The read took longer than somebody was away, who was blocked meanwhile."""
+    monkeypatch.setattr(module, "OFFLINE_S", 0.01)
+    chats.partners = {"alice": ["bob"], "bob": ["alice"]}
+    presence.came("bob")
+    await read(presence, "bob")
+    chats.asked.clear()
+    chats.gate.clear()
+    presence.came("alice")
+    await chats.asked.wait()
+    presence.left("alice")
+    await eventually(lambda: not presence.is_online("alice"))
+    chats.partners = {}
+    presence.on_events([block("bob", "alice")])
+    presence.came("alice")
+    greeted = []
+    presence.greet("alice", greeted.append)
+    chats.gate.set()
+    await read(presence, "alice")
+
+    assert [[]] == greeted
+    assert set() == told(heard)
+
+
 async def test_who_can_not_be_answered_in_time_is_told_so(presence, chats, monkeypatch):
     """And not left to wait for ever: the database may be away for long."""
     monkeypatch.setattr(module, "PATIENCE_S", 0.05)
