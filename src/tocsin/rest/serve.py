@@ -172,6 +172,9 @@ class HttpServer(uvicorn.Server):
             # A session that goes over to a WebSocket now would only be sent away.
             self._engine.siblings.close()
         self._draining = asyncio.ensure_future(self._drain())
+        if self.force_exit:
+            # The second signal came with the first. Once it has begun: all are to hear that they are sent away.
+            asyncio.get_running_loop().call_soon(self._draining.cancel)
         try:
             await self._draining
         except asyncio.CancelledError:
