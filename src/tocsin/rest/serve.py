@@ -182,6 +182,10 @@ class HttpServer(uvicorn.Server):
         except Exception:  # noqa: BLE001 logged
             # Whatever fails here must not keep what was accepted from being committed.
             _log.exception("the drain failed")
+        for server in self.servers:
+            server.close()
+        # Who was accepted in this turn of the loop is registered in the next, and would hold up the end.
+        await asyncio.sleep(0)
         await super().shutdown(sockets)
 
     # One of several processes.
