@@ -125,8 +125,8 @@ class HttpServer(uvicorn.Server):
         self._draining: asyncio.Future[None] | None = None
         self._engine = engine
         self._seat = seat
-        # By place of the seat.
-        self._accepting: dict[int, asyncio.Server] = {}
+        # By place of the seat; None until it listens.
+        self._accepting: dict[int, asyncio.Server | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_ticked = True
         self._is_over = threading.Event()
@@ -138,6 +138,7 @@ class HttpServer(uvicorn.Server):
         if self._seat is not None:
             assert self._engine.siblings is not None
             self._engine.siblings.take(self._take_over)
+            self._accepting[self._seat.place] = None
             await self._accept_from(self._seat.place)
         self._on_ready()
         if self._seat is not None:
@@ -194,7 +195,8 @@ class HttpServer(uvicorn.Server):
         """Do what the supervisor says (see ``Seat.follow``)."""
         verb, _, place = word.partition(" ")
         if verb == "accept":
-            self._run(self._accept_from(int(place)))
+            if self._accepting.setdefault(int(place)) is None:
+                self._run(self._accept_from(int(place)))
         elif verb == "release":
             self._release(int(place))
         elif not self.should_exit:
@@ -205,11 +207,15 @@ class HttpServer(uvicorn.Server):
 
     async def _accept_from(self, place: int) -> None:
         assert self._seat is not None
-        if place in self._accepting or self.should_exit:
+        if self.should_exit:
             return
         # A server closes its socket, and the seat's is needed again.
         listener = self._seat.listeners[place].dup()
         server = await asyncio.get_running_loop().create_server(self._protocol, sock=listener, backlog=BACKLOG)
+        if self._accepting.get(place, server) is not None:
+            # Given back meanwhile, or asked for twice.
+            server.close()
+            return
         self._accepting[place] = server
         self.servers.append(server)
 

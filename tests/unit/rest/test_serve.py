@@ -8,7 +8,10 @@ import time
 import pytest
 import uvloop
 
+from tests.acceptance.wire_socket import eventually
 from tests.wire.apps import engine_app
+from tocsin.engine.siblings import Siblings
+from tocsin.rest.seat import Seat
 from tocsin.rest.serve import LAST_ANSWERS_S, HttpServer, listen
 
 LONG_S = 20.0
@@ -63,3 +66,33 @@ def test_who_connects_in_the_moment_of_the_end_does_not_hold_it_up(turns):
 
     with clients[0]:
         assert time.monotonic() - begun_at < LAST_ANSWERS_S
+
+
+@pytest.fixture
+async def worker(tmp_path):
+    """A worker with two places, and its supervisor's end of the line."""
+    engine = engine_app()
+    engine.siblings = Siblings(tmp_path, 1)
+    ours, theirs = socket.socketpair()
+    places = [listen("127.0.0.1", 0) for _ in range(2)]
+    server = make_server(engine=engine, seat=Seat(1, 0, places, tmp_path, theirs))
+    serving = asyncio.create_task(server.serve(sockets=[engine.siblings.listen()]))
+    with ours, theirs:
+        await eventually(lambda: server.started)
+        yield server, ours
+        server.should_exit = True
+        await serving
+        asyncio.get_running_loop().remove_reader(theirs)
+
+
+@pytest.mark.parametrize("words", [b"accept 1\nrelease 1\n", b"accept 1\naccept 1\nrelease 1\n"])
+async def test_a_worker_that_was_busy_gives_a_place_back_all_the_same(worker, words):
+    """It hears of a place that has no worker, and that it has one again, in one read."""
+    server, line = worker
+    line.send(words)
+    await asyncio.sleep(0.1)
+
+    assert [0] == [*server._accepting]
+    assert 2 == sum(one.is_serving() for one in server.servers)
+    line.send(b"accept 1\n")
+    await eventually(lambda: sum(one.is_serving() for one in server.servers) == 3)
