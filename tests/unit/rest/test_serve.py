@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 import time
+from pathlib import Path
 
 import pytest
 import uvloop
@@ -96,3 +97,16 @@ async def test_a_worker_that_was_busy_gives_a_place_back_all_the_same(worker, wo
     assert 2 == sum(one.is_serving() for one in server.servers)
     line.send(b"accept 1\n")
     await eventually(lambda: sum(one.is_serving() for one in server.servers) == 3)
+
+
+async def test_a_supervisor_that_is_killed_is_no_fault_of_its_worker(caplog):
+    """What it had not read resets the line."""
+    ours, theirs = socket.socketpair()
+    words = []
+    with theirs:
+        Seat(1, 0, [], Path(), theirs).follow(words.append)
+        ours.close()
+        await eventually(lambda: words)
+
+    assert [""] == words
+    assert not caplog.records
