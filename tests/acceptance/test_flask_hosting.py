@@ -58,7 +58,7 @@ class Program:
     def wait_for(self, pattern):
         """Return the next line of the output that has it."""
         while True:
-            line = self._lines.get(timeout=30)
+            line = self._lines.get(timeout=60)
             assert line is not None, "".join(self.output)
             if found := re.search(pattern, line):
                 return found
@@ -70,7 +70,7 @@ class Program:
     def stop(self, number=signal.SIGTERM):
         """Send a signal and return the exit code."""
         self.process.send_signal(number)
-        code = self.process.wait(30)
+        code = self.process.wait(60)
         self.drain()
         return code
 
@@ -347,7 +347,7 @@ def test_a_taken_port_is_one_line(tmp_path, server):
     """No traceback: what is wrong and how to mend it."""
     port = server.url.rpartition(":")[2]
     with program([flask_host.__file__, f"port={port}"], tmp_path) as running:
-        assert running.process.wait(20) == 1
+        assert running.process.wait(60) == 1
         running.drain()
     assert "Traceback" not in "".join(running.output)
     assert running.output[-1].startswith(f"tocsin: can't listen on 127.0.0.1:{port}")

@@ -40,7 +40,9 @@ describe("the chat", () => {
 
       await settles(() => last(reader), `read me, ${to}`);
       await settles(() => writer.messages.last().locator(".tick").getAttribute("data-state"), "read");
-      assert.deepEqual(await ticks(), ["sending", "sent", "read"]);
+      // It is delivered too, which a page has no time to show where it is read at once.
+      const seen = (await ticks()).filter((state) => state !== "delivered");
+      assert.deepEqual(seen, ["sending", "sent", "read"]);
     });
   }
 

@@ -56,7 +56,7 @@ class GuideHost:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise RuntimeError(f"the guide's application ended:\n{self._process.communicate()[0]}")
