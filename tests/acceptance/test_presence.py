@@ -1,6 +1,7 @@
 """Presence and signs of writing over real sockets: who hears of whom, how often, and who never does."""
 
 import asyncio
+import json
 import threading
 import time
 from uuid import uuid4
@@ -229,6 +230,26 @@ async def test_writing_ends_with_the_writer(shared_server, users):
 
         assert [] == his.untaken("/chat")
         assert [] == stranger.untaken("/chat")
+
+
+async def test_who_has_left_begins_to_write_to_nobody(shared_server, users, meet, soon):
+    """What comes in one read with the end of the connection is done after it, where it stands behind a message."""
+    alice, bob, _ = users
+    meet(alice, bob)
+    url, mint = shared_server.url, shared_server.mint
+    async with connected(url, "/chat", mint(bob)) as his, connected(url, "/chat", mint(alice)) as hers:
+        await his.until("/chat", "user_online")
+        message = {"to_user_id": bob, "message": "bye"}
+        writing = {"to_user_id": bob, "is_typing": True}
+        hers.at_once(
+            '42/chat,["send_message",' + json.dumps(message) + "]",
+            '42/chat,["typing",' + json.dumps(writing) + "]",
+            "1",
+        )
+        told = [name for name, _ in await his.until("/chat", "user_offline")]
+
+    assert "message_received" in told
+    assert "user_typing" not in told
 
 
 async def test_a_pulled_cable_is_noticed(start_server, users):

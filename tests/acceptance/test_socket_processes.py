@@ -3,8 +3,11 @@
 import asyncio
 import os
 import sys
+import threading
 
-from tests.acceptance.wire_socket import connected, wire
+import pytest
+
+from tests.acceptance.wire_socket import connected, eventually, wire
 from tests.conftest import SECRET
 
 NS = "/notifications"
@@ -64,6 +67,30 @@ async def test_a_new_epoch_of_another_process_is_told_to_live_sockets(server):
 
     assert "epoch_changed" == resync["reason"] == late["reason"]
     assert resync["epoch"] == late["epoch"] != old
+
+
+@pytest.mark.parametrize("namespace", ["/chat", "/of-the-host"])
+async def test_who_joins_a_server_that_stops_is_told_as_well(start_server, monkeypatch, namespace):
+    """Its connection was there when all were told, its namespace was not."""
+    server = start_server()
+    service = server.service
+    service.realtime.add_namespace("/of-the-host")
+    is_told = threading.Event()
+
+    async def close(**_):
+        await asyncio.to_thread(is_told.wait, 20)
+
+    async with wire(server.url) as socket:
+        with monkeypatch.context() as patch:
+            patch.setattr(service.engine, "close", close)
+            draining = asyncio.create_task(asyncio.to_thread(lambda: server.call(service.drain(5.0))))
+            await eventually(lambda: service.engine.refuse_new)
+            await socket.connect(namespace, {"token": server.mint(1)})
+            try:
+                assert 0 <= (await socket.payload(namespace, "server_draining"))["retry_in"] <= 5
+            finally:
+                is_told.set()
+                await draining
 
 
 async def test_a_server_that_stops_says_when_to_come_back(start_server):

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import threading
 
 import httpx
 import orjson
@@ -289,6 +290,33 @@ async def test_acks_are_kept_and_only_rise(shared_server):
             return shared_server.call(heads)[0].acked == 4
 
         await eventually(lambda: asyncio.to_thread(acked))
+
+
+@pytest.mark.parametrize("is_other_log", [False, True], ids=["of this log", "of another log"])
+async def test_an_ack_before_synced_counts_once_the_cursor_is_known(shared_server, monkeypatch, is_other_log):
+    """Up to the head, which may still be looked up; where the client has to load afresh it meant another event."""
+    user = f"early-{is_other_log}"
+    token, store = shared_server.mint(user), shared_server.service.store
+    publish(shared_server, user, 4)
+    heads, is_open = store.heads, threading.Event()
+
+    async def slow(keys):
+        await asyncio.to_thread(is_open.wait, 20)
+        return await heads(keys)
+
+    async with wire(shared_server.url) as socket:
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "heads", slow)
+            epoch = "another" if is_other_log else store.epoch
+            await socket.connect(NS, {"token": token, "epoch": epoch, "last_seq": 3})
+            assert {"ok": True} == await socket.ask(NS, "ack", {"seq": 3})
+            is_open.set()
+            await socket.until(NS, "synced")
+        key = StreamKey(UserId(user), NS)
+        if is_other_log:
+            assert key not in shared_server.service.streams._acks
+        else:
+            await eventually(lambda: asyncio.to_thread(lambda: shared_server.call(heads([key]))[0].acked == 3))
 
 
 async def test_a_page_that_is_left_has_said_what_it_has_shown(shared_server, caplog):

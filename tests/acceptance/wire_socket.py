@@ -64,6 +64,12 @@ class WireSocket:
             (value,) = await answer
         return value
 
+    def at_once(self, *packets: str) -> None:
+        """Send packets that the server reads together."""
+        for packet in packets:
+            self.websocket.protocol.send_text(packet.encode())
+        self.websocket.transport.write(b"".join(self.websocket.protocol.data_to_send()))
+
     async def next(self, namespace: str) -> tuple[str, Any]:
         """Return the next event of a namespace: its name and its payload."""
         async with asyncio.timeout(DEADLINE_S):

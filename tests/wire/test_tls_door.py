@@ -15,6 +15,7 @@ from tests.wire.apps import engine_app, running
 from tests.wire.clients import DEADLINE_S
 from tests.wire.conftest import eventually
 from tocsin.engine.limits import Limits
+from tocsin.engine.tls_door import TlsDoor
 
 REQUEST = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 ANSWER = b"HTTP/1.1 404"
@@ -118,6 +119,25 @@ async def test_a_handshake_has_a_deadline(serve):
 
 
 test_a_handshake_has_a_deadline.limits = {"head_deadline_s": 0.3}
+
+
+async def test_one_that_is_cut_before_its_handshake_begins_leaves_nothing(serve, monkeypatch):
+    """The server stops in the moment in which it accepts."""
+    server, port = serve
+    doors = []
+    real = TlsDoor.connection_made
+
+    def connection_made(door, tcp):
+        doors.append(door)
+        real(door, tcp)
+        door.shutdown()
+
+    monkeypatch.setattr(TlsDoor, "connection_made", connection_made)
+    async with connection(port) as (reader, _):
+        assert b"" == await rest(reader)
+
+    await eventually(lambda: has_nobody(server))
+    assert not doors[0]._state.connections
 
 
 async def test_a_process_without_a_descriptor_left_counts_nobody(serve, monkeypatch):

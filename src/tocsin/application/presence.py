@@ -148,7 +148,7 @@ class Presence:
         self._seen.forget(user_id)
         if self._is_shared:
             self._others.came(user_id)
-        self._partners.read_soon(user_id)
+        self._partners.read_anew(user_id)
 
     def left(self, user_id: UserId) -> None:
         """Take the end of a user's last connection; they are there for a few seconds more."""
@@ -184,8 +184,7 @@ class Presence:
     async def watch(self, user_id: UserId, others: Sequence[UserId]) -> list[Seen]:
         """Do the same, and tell the user's devices of changes for as long as they are there."""
         allowed = await self._sight.allowed(user_id, others)
-        present = self._present.get(user_id)
-        if present is None:
+        if user_id not in self._present:
             return await self._told(allowed)
         self._watches.add(user_id, allowed)
         # Who blocks meanwhile is watched no more.
@@ -209,8 +208,7 @@ class Presence:
         return present is not None and present.peers is not None
 
     async def _told(self, users: Sequence[UserId]) -> list[Seen]:
-        away = [user_id for user_id in users if not self.is_online(user_id)]
-        last_seen = await self._seen.find(away)
+        last_seen = await self._seen.find(users, [user_id for user_id in users if not self.is_online(user_id)])
         return [
             Seen(user_id, is_online=True, last_seen_at=None)
             if self.is_online(user_id)
@@ -303,6 +301,7 @@ class Presence:
 
     def _on_block(self, user_id: UserId, peer: UserId, *, is_blocked: bool) -> None:
         for one, other in ((user_id, peer), (peer, user_id)):
+            self._sight.on_block(one, other, is_blocked=is_blocked)
             present = self._present.get(one)
             if present is None:
                 continue

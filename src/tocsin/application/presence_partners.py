@@ -38,6 +38,8 @@ class Partners:
         # Sets that keep their order. Whoever is seen already lets those go first who have just come.
         self._waiting: dict[UserId, None] = {}
         self._again: dict[UserId, None] = {}
+        # Of whom what is being read just now is wanted.
+        self._reading: set[UserId] = set()
         self._reader: asyncio.Task[None] | None = None
 
     def __contains__(self, user_id: UserId) -> bool:
@@ -49,6 +51,11 @@ class Partners:
         self._again.pop(user_id, None)
         self._waiting[user_id] = None
         self._begin()
+
+    def read_anew(self, user_id: UserId) -> None:
+        """Do so for one who comes; what is being read just now is of an earlier stay."""
+        self._reading.discard(user_id)
+        self.read_soon(user_id)
 
     def read_again(self, users: Iterable[UserId]) -> None:
         """Do so after all who are waited for."""
@@ -77,6 +84,7 @@ class Partners:
                 for user_id in batch:
                     self._waiting.pop(user_id, None)
                     self._again.pop(user_id, None)
+                self._reading = set(batch)
                 await self._bus.heard(batch.keys())
                 try:
                     found = await self._chats.peers(list(batch), MAX_PEERS)
@@ -86,6 +94,7 @@ class Partners:
                     await asyncio.sleep(AGAIN_S)
                     continue
                 for user_id, peers in zip(batch, found, strict=True):
-                    self._on_read(user_id, set(peers))
+                    if user_id in self._reading:
+                        self._on_read(user_id, set(peers))
         finally:
             self._reader = None

@@ -57,9 +57,9 @@ class LastSeen:
         """Take that a user is there again."""
         self._gone.pop(user_id, None)
 
-    async def find(self, users: Sequence[UserId]) -> dict[UserId, int]:
-        """Return when users who are not there were, of those of whom it is known."""
-        stored = await self._chats.last_seen(users) if users else {}
+    async def find(self, users: Sequence[UserId], away: Sequence[UserId]) -> dict[UserId, int]:
+        """Return when users were, those who are away and those who go just now, of whom it is known."""
+        stored = await self._chats.last_seen(away) if away else {}
         return stored | {user_id: self._gone[user_id] for user_id in users if user_id in self._gone}
 
     async def stop(self) -> None:

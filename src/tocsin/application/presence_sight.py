@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from tocsin.application.chat import ChatStore
 from tocsin.application.presence_watches import MAX_WATCHED, Watches
@@ -15,6 +16,14 @@ AGAIN_S = 1.0
 MayWatch = Callable[[UserId, UserId], bool | Awaitable[bool]]
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class _Asking:
+    """Who is being answered, and who has blocked them or was blocked by them meanwhile."""
+
+    user_id: UserId
+    blocked: set[UserId] = field(default_factory=set)
 
 
 class Sight:
@@ -43,6 +52,7 @@ class Sight:
         self._watches = watches
         self._on_hidden = on_hidden
         self.may_watch: MayWatch = lambda _watcher, _watched: False
+        self._asking: set[_Asking] = set()
         self._unchecked: set[UserId] = set()
         self._checker: asyncio.Task[None] | None = None
 
@@ -52,9 +62,20 @@ class Sight:
             raise Invalid(f"at most {MAX_WATCHED} users can be asked for at a time")
         peers = await self._partners_of(user_id)
         strangers = [other for other in dict.fromkeys(others) if other not in peers]
-        by_host = {other for other in strangers if await self._allows(user_id, other)}
-        peers = await self._partners_of(user_id)
-        return [other for other in dict.fromkeys(others) if other in peers or other in by_host]
+        asking = _Asking(user_id)
+        self._asking.add(asking)
+        try:
+            by_host = {other for other in strangers if await self._allows(user_id, other)}
+            peers = await self._partners_of(user_id)
+        finally:
+            self._asking.remove(asking)
+        return [other for other in dict.fromkeys(others) if other in peers or other in by_host - asking.blocked]
+
+    def on_block(self, user_id: UserId, other: UserId, *, is_blocked: bool) -> None:
+        """Follow a block, or its end, between a user and another."""
+        for asking in self._asking:
+            if asking.user_id == user_id:
+                (asking.blocked.add if is_blocked else asking.blocked.discard)(other)
 
     async def _allows(self, user_id: UserId, other: UserId) -> bool:
         allowed = self.may_watch(user_id, other)

@@ -58,7 +58,8 @@ class TlsDoor(asyncio.Protocol):
     def shutdown(self) -> None:
         """Cut it: nothing was asked yet; called by uvicorn when it exits."""
         if self._shaking is not None:
-            self._shaking.cancel()
+            # Once it has begun: a task that is cancelled before its first step runs none of it, its end neither.
+            self._server.loop.call_soon(self._shaking.cancel)
 
     def leave(self) -> None:
         """Count it no more: its handshake is over."""

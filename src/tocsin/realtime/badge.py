@@ -47,11 +47,14 @@ class Badges:
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting, []
-                heads = await self._store.heads([key for _, key in batch])
+                try:
+                    heads = await self._store.heads([key for _, key in batch])
+                except TocsinError as error:
+                    # Whoever came meanwhile is looked up all the same.
+                    _log.warning("badges are not told: %s", error.code)
+                    continue
                 for (socket, _), head in zip(batch, heads, strict=True):
                     _tell(socket, head)
-        except TocsinError as error:
-            _log.warning("badges are not told: %s", error.code)
         finally:
             self._task = None
 

@@ -97,7 +97,9 @@ def register(events: ClientEvents, chat: Chat, signs: Typing) -> None:
 
     def typing(socket: Socket, given: IsTyping) -> Result:
         to_user_id = parse_user_id(given.to_user_id, "to_user_id")
-        signs.set(identity_of(socket).user_id, to_user_id, given.is_typing)
+        # Behind a message that came with it this is done later: whoever has left meanwhile writes to nobody.
+        if socket.connected:
+            signs.set(identity_of(socket).user_id, to_user_id, given.is_typing)
         return None
 
     async def mark_read(socket: Socket, given: MarkRead) -> Result:

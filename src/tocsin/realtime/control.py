@@ -64,6 +64,8 @@ def register(
 
     def ack(socket: Socket, given: Ack) -> Result:
         stream: LiveStream = socket.data
+        if resumer.ack_later(socket, stream, given.seq):
+            return None
         seq = min(given.seq, stream.head)
         stream.acked = max(stream.acked, seq)
         streams.ack(stream.key, seq)
@@ -81,6 +83,7 @@ def register(
             resumer.replay(socket, socket.data, given.after)
         return None
 
+    resumer.on_ack = lambda socket, seq: ack(socket, Ack(seq=seq))
     for namespace in NAMESPACES:
         events.take(namespace, "ack", Ack, ack)
         events.take(namespace, "replay", Replay, replay)

@@ -37,7 +37,7 @@ from tocsin.domain.revocation import Revocation
 from tocsin.domain.stream import StreamEvent, StreamKey
 from tocsin.domain.timestamp import now_ms
 from tocsin.domain.user_id import UserId
-from tocsin.engine import Connection, ConnectRefused, Socket, SocketServer, TimerWheel
+from tocsin.engine import ConnectRefused, Socket, SocketServer, TimerWheel
 from tocsin.engine.current import named
 from tocsin.engine.limits import Pace
 from tocsin.engine.namespace import Handler, Namespace
@@ -48,7 +48,7 @@ from tocsin.realtime import presence as presence_events
 from tocsin.realtime.asyncapi import asyncapi_document
 from tocsin.realtime.authenticate import USER_CONNECTIONS, Authenticator
 from tocsin.realtime.client_events import ClientEvents, Result, identity_of
-from tocsin.realtime.drain import ANSWERS_S, DRAIN_S, drain
+from tocsin.realtime.drain import ANSWERS_S, DRAIN_S, Drain
 from tocsin.realtime.host_events import HostEvents, HostFunction, find_rate
 from tocsin.realtime.live_streams import SWEEP_S, LiveStream, LiveStreams
 from tocsin.realtime.resume import Cursor, Resumer, parse_cursor
@@ -116,6 +116,7 @@ class Realtime:
     ) -> None:
         self._engine = engine
         self.connect_refusals: Counter[str] = Counter()
+        self._drain = Drain(engine)
         self._wheel = TimerWheel()
         self._limits = limits
         self._shared = SharedLimits(limits, bus)
@@ -146,7 +147,7 @@ class Realtime:
             engine.on_connect(namespace)(self._on_connect)
             engine.on_ready(namespace)(self._on_ready)
             engine.on_disconnect(namespace)(self._on_disconnect)
-        engine.on_connection_closed(self._on_connection_closed)
+        engine.on_connection_closed(lambda connection, _reason: self._authenticator.on_connection_closed(connection))
         control.register(
             self._events,
             streams,
@@ -232,7 +233,7 @@ class Realtime:
 
     async def drain(self, window_s: float = DRAIN_S) -> None:
         """Send the clients away over ``window_s`` seconds; they come back by themselves."""
-        await drain(self._engine, window_s)
+        await self._drain.run(window_s)
 
     async def stop(self) -> None:
         """End all work, handlers that run within ``ANSWERS_S``; what is not sent stands in the log."""
@@ -299,12 +300,14 @@ class Realtime:
         cursor = parse_cursor(auth)
         self._authenticator.authenticate(socket.connection, auth.get("token"))
         socket.data = cursor
+        self._drain.greet(socket)
 
     def _on_host_connect(self, socket: Socket, auth: dict[str, Any]) -> Later | None:
         return self._let_in(self._enter_host, socket, auth)
 
     def _enter_host(self, socket: Socket, auth: dict[str, Any]) -> None:
         socket.join(self._authenticator.authenticate(socket.connection, auth.get("token")))
+        self._drain.greet(socket)
 
     def _let_in(self, enter: Enter, socket: Socket, auth: dict[str, Any]) -> Later | None:
         try:
@@ -377,9 +380,6 @@ class Realtime:
             self._live.leave(socket, socket.data)
             if socket.namespace == WITNESSED:
                 self._witness.left(socket.id, socket.data.head, reason)
-
-    def _on_connection_closed(self, connection: Connection, _reason: str) -> None:
-        self._authenticator.on_connection_closed(connection)
 
     def _refused(self, socket: Socket, refusal: TocsinError) -> ConnectRefused:
         self.connect_refusals[refusal.code] += 1

@@ -79,17 +79,19 @@ class CatchUp:
     One socket on its way to the head.
 
     Attributes:
+        acked: What it has acked on the way, maybe beyond the head of then.
         cursor: Where it said to be; None for a client that keeps no cursor.
         began: It was not sent what stands up to here.
         after: It has been sent everything from there up to here.
         head: As it was read for its cursor; None: that was known without.
     """
 
-    __slots__ = ("after", "began", "cursor", "head", "socket", "stream")
+    __slots__ = ("acked", "after", "began", "cursor", "head", "socket", "stream")
 
     def __init__(self, socket: Socket, cursor: Cursor | None) -> None:
         self.socket = socket
         self.cursor = cursor
+        self.acked = 0
         self.began = 0
         self.after = 0
         self.head: Head | None = None
@@ -109,6 +111,7 @@ class Resumer:
         witness: Remembers who was brought up to date.
 
     Attributes:
+        on_ack: Called with a socket that has come up to the head, and what it had acked on its way there.
         replays: Sockets that were behind and were sent the log, since the start.
         replayed: Events that were sent again, by namespace.
         resyncs: Sockets that could not be resumed, by reason.
@@ -116,6 +119,7 @@ class Resumer:
 
     def __init__(self, live: LiveStreams, store: Store, heard: Heard, witness: Witness) -> None:
         self._live = live
+        self.on_ack: Callable[[Socket, int], object] = lambda _socket, _seq: None
         self._witness = witness
         live.on_resync = self._on_resync
         self._heard = heard
@@ -162,6 +166,14 @@ class Resumer:
         catch_up.stream = stream
         self._live.unsettle(socket, stream, catch_up)
         self._ask(catch_up)
+
+    def ack_later(self, socket: Socket, stream: LiveStream, seq: int) -> bool:
+        """Keep an ack for the end of a socket's catching up; return whether nobody knows before of which log it is."""
+        catch_up = None if stream.catching_up is None else stream.catching_up.get(socket)
+        if not isinstance(catch_up, CatchUp):
+            return False
+        catch_up.acked = max(catch_up.acked, seq)
+        return catch_up.head is None
 
     async def stop(self) -> None:
         """End everything under way; the clients resume elsewhere or later."""
@@ -230,6 +242,7 @@ class Resumer:
         if reason is None:
             return False
         self.resyncs[reason] += 1
+        catch_up.acked = 0
         catch_up.began = catch_up.after = head.seq
         if catch_up.stream.key.namespace == WITNESSED:
             self._witness.resynced(catch_up.socket.id, reason)
@@ -260,6 +273,8 @@ class Resumer:
                 socket.send(packet)
             self.replayed[stream.key.namespace] += stream.head - catch_up.after
         self._live.settle(socket, stream)
+        if catch_up.acked:
+            self.on_ack(socket, catch_up.acked)
         if stream.key.namespace == WITNESSED:
             self._witness.caught_up(socket.id, catch_up.began, stream.head)
         # What was read for the cursor tells of the inbox as well, unless more was committed since.

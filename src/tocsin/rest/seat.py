@@ -102,7 +102,11 @@ class Seat:
 
     def _read(self, take: Callable[[str], None]) -> None:
         # The words are few and short: each comes whole.
-        data = self.line.recv(4_096)
+        try:
+            data = self.line.recv(4_096)
+        except ConnectionError:
+            # It was killed with something of ours unread.
+            data = b""
         if not data:
             asyncio.get_running_loop().remove_reader(self.line)
             take("")

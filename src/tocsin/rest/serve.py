@@ -125,8 +125,8 @@ class HttpServer(uvicorn.Server):
         self._draining: asyncio.Future[None] | None = None
         self._engine = engine
         self._seat = seat
-        # By place of the seat.
-        self._accepting: dict[int, asyncio.Server] = {}
+        # By place of the seat; None until it listens.
+        self._accepting: dict[int, asyncio.Server | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_ticked = True
         self._is_over = threading.Event()
@@ -138,6 +138,7 @@ class HttpServer(uvicorn.Server):
         if self._seat is not None:
             assert self._engine.siblings is not None
             self._engine.siblings.take(self._take_over)
+            self._accepting[self._seat.place] = None
             await self._accept_from(self._seat.place)
         self._on_ready()
         if self._seat is not None:
@@ -172,6 +173,9 @@ class HttpServer(uvicorn.Server):
             # A session that goes over to a WebSocket now would only be sent away.
             self._engine.siblings.close()
         self._draining = asyncio.ensure_future(self._drain())
+        if self.force_exit:
+            # The second signal came with the first. Once it has begun: all are to hear that they are sent away.
+            asyncio.get_running_loop().call_soon(self._draining.cancel)
         try:
             await self._draining
         except asyncio.CancelledError:
@@ -179,6 +183,10 @@ class HttpServer(uvicorn.Server):
         except Exception:  # noqa: BLE001 logged
             # Whatever fails here must not keep what was accepted from being committed.
             _log.exception("the drain failed")
+        for server in self.servers:
+            server.close()
+        # Who was accepted in this turn of the loop is registered in the next, and would hold up the end.
+        await asyncio.sleep(0)
         await super().shutdown(sockets)
 
     # One of several processes.
@@ -187,7 +195,8 @@ class HttpServer(uvicorn.Server):
         """Do what the supervisor says (see ``Seat.follow``)."""
         verb, _, place = word.partition(" ")
         if verb == "accept":
-            self._run(self._accept_from(int(place)))
+            if self._accepting.setdefault(int(place)) is None:
+                self._run(self._accept_from(int(place)))
         elif verb == "release":
             self._release(int(place))
         elif not self.should_exit:
@@ -198,11 +207,15 @@ class HttpServer(uvicorn.Server):
 
     async def _accept_from(self, place: int) -> None:
         assert self._seat is not None
-        if place in self._accepting or self.should_exit:
+        if self.should_exit:
             return
         # A server closes its socket, and the seat's is needed again.
         listener = self._seat.listeners[place].dup()
         server = await asyncio.get_running_loop().create_server(self._protocol, sock=listener, backlog=BACKLOG)
+        if self._accepting.get(place, server) is not None:
+            # Given back meanwhile, or asked for twice.
+            server.close()
+            return
         self._accepting[place] = server
         self.servers.append(server)
 

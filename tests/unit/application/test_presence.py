@@ -189,6 +189,72 @@ async def test_a_block_while_the_host_decides_is_seen(presence, chats):
     assert [] == await asking
 
 
+async def test_who_goes_while_it_is_answered_was_there_until_now(presence, chats, monkeypatch):
+    """The database does not know it yet, and was not asked for who was there."""
+    monkeypatch.setattr(module, "OFFLINE_S", 0.01)
+    chats.partners = {"alice": ["bob", "carol"], "bob": ["alice"]}
+    presence.came("bob")
+    await read(presence, "bob")
+    chats.seen_gate.clear()
+    asking = asyncio.create_task(presence.visible("alice", ["bob", "carol"]))
+    await asyncio.sleep(0.05)
+    presence.left("bob")
+    await eventually(lambda: not presence.is_online("bob"))
+    chats.seen_gate.set()
+    bob, carol = await asking
+
+    assert bob.last_seen_at is not None
+    assert carol.last_seen_at is None
+
+
+async def test_a_stranger_who_blocks_while_the_host_decides_on_another_is_not_watched(presence, chats, heard):
+    """What was allowed before the block does not count after it."""
+    decided = asyncio.Event()
+
+    async def decide(_watcher, watched):
+        if watched == "bob":
+            await decided.wait()
+        return True
+
+    presence.may_watch = decide
+    presence.came("alice")
+    await read(presence, "alice")
+    watching = asyncio.create_task(presence.watch("alice", ["eve", "bob"]))
+    await asyncio.sleep(0.05)
+    chats.blocked = [{"alice", "eve"}]
+    presence.on_events([block("eve", "alice")])
+    decided.set()
+
+    assert ["bob"] == [seen.user_id for seen in await watching]
+    presence.came("eve")
+    await read(presence, "eve")
+    assert set() == told(heard)
+
+
+async def test_what_was_read_of_an_earlier_stay_is_not_taken_for_this_one(presence, chats, heard, monkeypatch):
+    """The read took longer than somebody was away, who was blocked meanwhile."""
+    monkeypatch.setattr(module, "OFFLINE_S", 0.01)
+    chats.partners = {"alice": ["bob"], "bob": ["alice"]}
+    presence.came("bob")
+    await read(presence, "bob")
+    chats.asked.clear()
+    chats.gate.clear()
+    presence.came("alice")
+    await chats.asked.wait()
+    presence.left("alice")
+    await eventually(lambda: not presence.is_online("alice"))
+    chats.partners = {}
+    presence.on_events([block("bob", "alice")])
+    presence.came("alice")
+    greeted = []
+    presence.greet("alice", greeted.append)
+    chats.gate.set()
+    await read(presence, "alice")
+
+    assert [[]] == greeted
+    assert set() == told(heard)
+
+
 async def test_who_can_not_be_answered_in_time_is_told_so(presence, chats, monkeypatch):
     """And not left to wait for ever: the database may be away for long."""
     monkeypatch.setattr(module, "PATIENCE_S", 0.05)

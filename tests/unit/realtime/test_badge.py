@@ -2,7 +2,10 @@
 
 import asyncio
 
-from tocsin.domain.stream import Head
+from tests.unit.realtime.conftest import ANN, NAMESPACE, RecordingSocket
+from tocsin.domain.errors import Overloaded
+from tocsin.domain.stream import Head, StreamKey
+from tocsin.realtime.badge import Badges
 from tocsin.realtime.resume import Cursor
 
 EPOCH = "epoch-1"
@@ -42,3 +45,20 @@ async def test_a_badge_counts_again_what_was_committed_since_the_look(node):
     await node.settle()
 
     assert [{"unread_count": 4, "as_of": 6}] == socket.payloads("unread_count")
+
+
+async def test_a_look_that_fails_costs_those_no_badge_who_came_meanwhile(node):
+    """They wait for the next one."""
+    node.log.is_open = False
+    node.log.head = lambda _key: Head(5, 0, 0, unread=3)
+    badges, key = Badges(node.log), StreamKey(ANN, NAMESPACE)
+    early, late = RecordingSocket(node.engine), RecordingSocket(node.engine)
+    badges.tell(early, key)
+    await asyncio.sleep(0)
+    badges.tell(late, key)
+    node.log.waiting.pop()[0].set_exception(Overloaded("the database does not answer", retry_after_s=1))
+    await node.settle()
+
+    assert not early.payloads("unread_count")
+    assert [{"unread_count": 3, "as_of": 5}] == late.payloads("unread_count")
+    await badges.stop()

@@ -38,8 +38,12 @@ class Waiting:
             self._line.popleft()
 
     def _look(self) -> None:
+        now, due = self._loop.time(), self._timer.when() if self._timer is not None else 0.0
         self._timer = self._loop.call_later(_LOOK_S, self._look) if self._line else None
-        latest = self._loop.time() - ANSWER_S
+        if now - due > _LOOK_S:
+            # This process stood still, its writer too: what it has got meanwhile is told first.
+            return
+        latest = now - ANSWER_S
         for since, future in self._line:
             if since > latest:
                 break
